@@ -1,0 +1,1 @@
+"""Attacks: each returns a changed target and the truth about it."""

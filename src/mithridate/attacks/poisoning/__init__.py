@@ -1,0 +1,1 @@
+"""Data poisoning: one file an attack, `(dataset, rng, settings) -> Poisoned`."""

@@ -1,0 +1,1 @@
+"""Shared triggers: one idea, a miner and a causal gate for each modality."""

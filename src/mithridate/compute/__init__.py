@@ -1,0 +1,1 @@
+"""Executors: this process or worker processes, behind one port."""

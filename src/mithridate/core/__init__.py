@@ -1,0 +1,1 @@
+"""The vocabulary: findings, reports, methods, triggers, policies. Standard library only."""

@@ -1,0 +1,53 @@
+"""A method and what it returns; the catalogue is a tuple of `Method`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mithridate.core.findings import Evidence, Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One line of the catalogue: strings only, so that listing methods loads nothing.
+
+    `function` is `module:name`, called as `(context, settings) -> Outcome`. `modalities` it works on (empty: all).
+    `needs` are parts of the target that must be there (`labels`, `sources`, `model`, `reference`), else it is skipped.
+    """
+
+    id: str
+    slug: str
+    family: str
+    function: str
+    title: str
+    modalities: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    threat: str = "poisoning"
+    standards: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowScores:
+    """One method's opinion of every row; arrays of length n in the order of the data set (numpy; untyped, as core is stdlib only).
+
+    `score` rises with suspicion, in the method's own unit. `p_value` in [0, 1] is calibrated: on clean rows it is
+    no smaller than uniform. `flagged` is the method's own decision at the false-discovery rate the user chose.
+    """
+
+    kind: str
+    score: Any
+    p_value: Any
+    flagged: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a method found: findings, an opinion of every row, and the numbers readers may rely on."""
+
+    findings: tuple[Finding, ...] = ()
+    row_scores: RowScores | None = None
+    numbers: tuple[Evidence, ...] = ()
+    notes: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Data sets: reading, writing, hashing, and the small real ones that come along."""

@@ -1,0 +1,145 @@
+"""Rows of content with a label, a source and a hash each: what every audit and attack works on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mithridate.core.errors import InputError
+from mithridate.data.hashing import hash_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Modality = Literal["image", "table", "text", "embedding"]
+MODALITIES: tuple[Modality, ...] = ("image", "table", "text", "embedding")
+
+Content: TypeAlias = "npt.NDArray[Any] | pa.Table"
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Content, labels, sources; never mutated, so that a method can't spoil it for the next.
+
+    Parameters
+    ----------
+    name : what the report calls it (a file name, never a path).
+    modality : `image`, `table`, `text` or `embedding`.
+    content : image (n, h, w, c) uint8 or float32 in [0, 1]; embedding (n, d) float32; text (n,) object array of str;
+        table: an Arrow table without the label and source columns.
+    codes : (n,) int32 class ids in [0, c); -1 where the label is missing.
+    classes : the c stored labels, sorted; `codes` index it.
+    source_codes, source_names : (n,) int32 and the names it indexes; None and () without sources.
+    row_ids : (n,) int64, each row's 0-based position in reading order. Report these, never array positions.
+    """
+
+    name: str
+    modality: Modality
+    content: Content
+    codes: npt.NDArray[np.int32] | None = None
+    classes: tuple[Any, ...] = ()
+    source_codes: npt.NDArray[np.int32] | None = None
+    source_names: tuple[str, ...] = ()
+    row_ids: npt.NDArray[np.int64] | None = None
+    label_name: str = "y"
+    source_name: str = "source"
+
+    def __post_init__(self) -> None:
+        if self.row_ids is None:
+            object.__setattr__(self, "row_ids", np.arange(len(self), dtype=np.int64))
+
+    def __len__(self) -> int:
+        return int(self.content.num_rows if isinstance(self.content, pa.Table) else len(self.content))
+
+    @property
+    def ids(self) -> npt.NDArray[np.int64]:
+        """(n,) positions in reading order."""
+        return cast("npt.NDArray[np.int64]", self.row_ids)
+
+    @property
+    def x(self) -> Any:  # noqa: ANN401 - what a recipe gets: an array, or a pandas frame for tables
+        """Content as recipes take it: float32 images in [0, 1], float32 embeddings, list of str, pandas frame."""
+        if isinstance(self.content, pa.Table):
+            return self.frame()
+        if self.modality == "text":
+            return [str(item) for item in self.content]
+        if self.modality == "image" and self.content.dtype == np.uint8:
+            return self.content.astype(np.float32) / np.float32(255)
+        return self.content.astype(np.float32, copy=False)
+
+    @property
+    def y(self) -> npt.NDArray[np.int32]:
+        """(n,) class codes 0..c-1; `InputError` when the data set has no labels."""
+        if self.codes is None:
+            msg = f"{self.name} has no labels; name the column with --label (Python: labels=...)"
+            raise InputError(msg)
+        return self.codes
+
+    @property
+    def n_classes(self) -> int:
+        """Number of distinct labels."""
+        return len(self.classes)
+
+    @cached_property
+    def hashes(self) -> npt.NDArray[np.void]:
+        """(n,) 16-byte BLAKE2b of each row's content alone (label and source left out)."""
+        return hash_rows(self.content)
+
+    @cached_property
+    def digest(self) -> str:
+        """`sha256:` + hex over content hashes, labels and sources in reading order."""
+        order = np.argsort(self.ids, kind="stable")
+        total = hashlib.sha256(np.ascontiguousarray(self.hashes[order]).tobytes())
+        for codes, names in ((self.codes, self.classes), (self.source_codes, self.source_names)):
+            total.update(repr([str(name) for name in names]).encode())
+            total.update(b"" if codes is None else np.ascontiguousarray(codes[order]).tobytes())
+        return "sha256:" + total.hexdigest()
+
+    def take(self, rows: npt.NDArray[np.integer[Any]] | Sequence[int]) -> Dataset:
+        """These rows in this order (array positions, not row ids); classes and names stay as they are."""
+        index = np.asarray(rows, dtype=np.int64)
+        taken = replace(
+            self,
+            content=self.content.take(pa.array(index)) if isinstance(self.content, pa.Table) else self.content[index],
+            codes=None if self.codes is None else self.codes[index],
+            source_codes=None if self.source_codes is None else self.source_codes[index],
+            row_ids=self.ids[index],
+        )
+        if "hashes" in self.__dict__:
+            taken.__dict__["hashes"] = self.hashes[index]
+        return taken
+
+    def canonical(self) -> Dataset:
+        """The same rows in content-hash order, so that nothing computed from them depends on the order they came in."""
+        parts = [self.hashes.view(np.uint64).reshape(-1, 2)[:, column] for column in (0, 1)]
+        extra: list[npt.NDArray[Any]] = [codes for codes in (self.source_codes, self.codes) if codes is not None]
+        return self.take(np.lexsort((*extra, *parts)))
+
+    def folds(self, n_folds: int = 2) -> npt.NDArray[np.int8]:
+        """(n,) fold of each row by content hash: copies of one row always share a fold."""
+        words = np.ascontiguousarray(self.hashes).view(np.uint64).reshape(-1, 2)[:, 1]
+        return cast("npt.NDArray[np.int8]", (words % np.uint64(n_folds)).astype(np.int8))
+
+    def label_of(self, code: int) -> Any:  # noqa: ANN401 - labels are whatever the user stored
+        """The stored label of a class code, as a plain Python value."""
+        label = self.classes[code]
+        return label.item() if isinstance(label, np.generic) else label
+
+    def source_counts(self, rows: npt.NDArray[np.integer[Any]]) -> dict[str, int]:
+        """How many of these rows (array positions) came from each source, most first."""
+        if self.source_codes is None:
+            return {}
+        counts = np.bincount(self.source_codes[rows], minlength=len(self.source_names))
+        order = np.argsort(-counts, kind="stable")
+        return {self.source_names[i]: int(counts[i]) for i in order if counts[i]}
+
+    def frame(self) -> pd.DataFrame:
+        """A table's columns as a pandas frame."""
+        return cast("pd.DataFrame", cast("pa.Table", self.content).to_pandas())
