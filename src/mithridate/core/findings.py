@@ -59,7 +59,7 @@ class Evidence:
         return cls(str(raw["kind"]), str(raw["name"]), rest)
 
 
-def number(  # noqa: PLR0913 - the six parts of a measured number
+def number(
     name: str, value: float, *, low: float | None = None, high: float | None = None, unit: str = "", note: str = ""
 ) -> Evidence:
     """A measured number with its interval; `note` says what the interval resampled."""
@@ -117,8 +117,13 @@ def bars(
 ) -> Evidence:
     """A bar chart: one bar a label, those in `marked` in the warning colour."""
     data: dict[str, Json] = {
-        "form": "bars", "x": list(labels), "y": [float(v) for v in values], "unit": unit, "caption": caption, "marked": list(marked),
-    }  # fmt: skip
+        "form": "bars",
+        "x": list(labels),
+        "y": [float(v) for v in values],
+        "unit": unit,
+        "caption": caption,
+        "marked": list(marked),
+    }
     return Evidence("plot", name, data)
 
 
@@ -127,9 +132,12 @@ def histogram(
 ) -> Evidence:
     """Overlaid histograms over the same bin edges (one more edge than counts); series by name, in order."""
     data: dict[str, Json] = {
-        "form": "histogram", "edges": [float(e) for e in edges],
-        "series": {key: [float(v) for v in values] for key, values in series.items()}, "unit": unit, "caption": caption,
-    }  # fmt: skip
+        "form": "histogram",
+        "edges": [float(e) for e in edges],
+        "series": {key: [float(v) for v in values] for key, values in series.items()},
+        "unit": unit,
+        "caption": caption,
+    }
     return Evidence("plot", name, data)
 
 
@@ -203,18 +211,32 @@ class Finding:
     def to_json(self) -> dict[str, Json]:
         """The object that stands in `report.json`."""
         return {
-            "fingerprint": self.fingerprint, "method": self.method, "slug": self.slug, "severity": self.severity.word,
-            "confidence": self.confidence, "claim": self.claim, "subject": self.subject.to_json(),
-            "evidence": [piece.to_json() for piece in self.evidence], "remedy": self.remedy,
-            "standards": list(self.standards), "place": self.place,
-        }  # fmt: skip
+            "fingerprint": self.fingerprint,
+            "method": self.method,
+            "slug": self.slug,
+            "severity": self.severity.word,
+            "confidence": self.confidence,
+            "claim": self.claim,
+            "subject": self.subject.to_json(),
+            "evidence": [piece.to_json() for piece in self.evidence],
+            "remedy": self.remedy,
+            "standards": list(self.standards),
+            "place": self.place,
+        }
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Finding:
         """The inverse of `to_json`."""
         return cls(
-            method=raw["method"], slug=raw["slug"], severity=Severity.parse(raw["severity"]), confidence=float(raw["confidence"]),
-            claim=raw["claim"], subject=Subject.from_json(raw["subject"]),
-            evidence=tuple(Evidence.from_json(piece) for piece in raw.get("evidence", ())), remedy=raw.get("remedy", ""),
-            standards=tuple(raw.get("standards", ())), place=raw.get("place", ""), fingerprint=raw["fingerprint"],
-        )  # fmt: skip
+            method=raw["method"],
+            slug=raw["slug"],
+            severity=Severity.parse(raw["severity"]),
+            confidence=float(raw["confidence"]),
+            claim=raw["claim"],
+            subject=Subject.from_json(raw["subject"]),
+            evidence=tuple(Evidence.from_json(piece) for piece in raw.get("evidence", ())),
+            remedy=raw.get("remedy", ""),
+            standards=tuple(raw.get("standards", ())),
+            place=raw.get("place", ""),
+            fingerprint=raw["fingerprint"],
+        )

@@ -47,10 +47,16 @@ class CheckResult:
     def to_json(self) -> dict[str, Json]:
         """The object that stands in `report.json`."""
         return {
-            "method": self.method, "slug": self.slug, "title": self.title, "status": self.status, "reason": self.reason,
-            "seconds": round(self.seconds, 4), "peak_bytes": self.peak_bytes,
-            "numbers": [piece.to_json() for piece in self.numbers], "wanted": self.wanted,
-        }  # fmt: skip
+            "method": self.method,
+            "slug": self.slug,
+            "title": self.title,
+            "status": self.status,
+            "reason": self.reason,
+            "seconds": round(self.seconds, 4),
+            "peak_bytes": self.peak_bytes,
+            "numbers": [piece.to_json() for piece in self.numbers],
+            "wanted": self.wanted,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +90,13 @@ class Report:
     def to_json(self) -> dict[str, Json]:
         """The contract: `report.json`, version 1."""
         return {
-            "schema": SCHEMA, "target": self.target.to_json(), "verdict": self.verdict,
+            "schema": SCHEMA,
+            "target": self.target.to_json(),
+            "verdict": self.verdict,
             "checks": [check.to_json() for check in self.checks],
-            "findings": [finding.to_json() for finding in self.findings], "run": dict(self.run),
-        }  # fmt: skip
+            "findings": [finding.to_json() for finding in self.findings],
+            "run": dict(self.run),
+        }
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Report:
@@ -121,9 +130,15 @@ def _target(raw: Mapping[str, Any]) -> Target:
 def _checks(raw: Sequence[Mapping[str, Any]]) -> tuple[CheckResult, ...]:
     return tuple(
         CheckResult(
-            method=item["method"], slug=item.get("slug", ""), title=item.get("title", ""), status=item["status"],
-            reason=item.get("reason"), seconds=float(item.get("seconds", 0.0)), peak_bytes=int(item.get("peak_bytes", 0)),
-            numbers=tuple(Evidence.from_json(piece) for piece in item.get("numbers", ())), wanted=bool(item.get("wanted", False)),
+            method=item["method"],
+            slug=item.get("slug", ""),
+            title=item.get("title", ""),
+            status=item["status"],
+            reason=item.get("reason"),
+            seconds=float(item.get("seconds", 0.0)),
+            peak_bytes=int(item.get("peak_bytes", 0)),
+            numbers=tuple(Evidence.from_json(piece) for piece in item.get("numbers", ())),
+            wanted=bool(item.get("wanted", False)),
         )
         for item in raw
-    )  # fmt: skip
+    )
