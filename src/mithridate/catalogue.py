@@ -87,6 +87,6 @@ METHODS: tuple[Method, ...] = (
 )  # fmt: skip
 
 
-def of_family(family: str) -> tuple[Method, ...]:
-    """The methods of a family in the order in which they run."""
-    return tuple(method for method in METHODS if method.family == family)
+def find(name: str) -> Method | None:
+    """The method of that id or slug, in any case; None when there is none."""
+    return next((method for method in METHODS if name.lower() in {method.id.lower(), method.slug}), None)

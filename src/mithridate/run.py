@@ -75,11 +75,7 @@ def run(job: Job) -> tuple[Report, Any]:
     ), combined.rows
 
 
-def _one(
-    method: Method,
-    context: Any,
-    job: Job,  # noqa: ANN401 - each family has its own context
-) -> tuple[CheckResult, Outcome | None]:
+def _one(method: Method, context: Any, job: Job) -> tuple[CheckResult, Outcome | None]:
     clock = time.perf_counter()
     reason = _unfit(method, context, job)
     outcome: Outcome | None = None
@@ -102,7 +98,7 @@ def _one(
     return check, outcome
 
 
-def _unfit(method: Method, context: Any, job: Job) -> str | None:  # noqa: ANN401 - each family has its own context
+def _unfit(method: Method, context: Any, job: Job) -> str | None:
     if method.modalities and job.modality not in method.modalities:
         return f"works on {', '.join(method.modalities)}; this data is {job.modality}"
     missing = [need for need in method.needs if not context.has(need)]
@@ -110,7 +106,7 @@ def _unfit(method: Method, context: Any, job: Job) -> str | None:  # noqa: ANN40
 
 
 def _with_numbers(checks: Sequence[CheckResult], combined: Combined) -> tuple[CheckResult, ...]:
-    """The family's joint numbers stand with the first check that ran, so that readers find them in `checks[].numbers`."""
+    """The family's joint numbers stand with the first check that ran, where readers look: `checks[].numbers`."""
     done = list(checks)
     place = next((i for i, check in enumerate(done) if check.status in {"found", "clean"}), None)
     if place is not None:

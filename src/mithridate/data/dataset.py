@@ -64,7 +64,7 @@ class Dataset:
         return cast("npt.NDArray[np.int64]", self.row_ids)
 
     @property
-    def x(self) -> Any:  # noqa: ANN401 - what a recipe gets: an array, or a pandas frame for tables
+    def x(self) -> Any:
         """Content as recipes take it: float32 images in [0, 1], float32 embeddings, list of str, pandas frame."""
         if isinstance(self.content, pa.Table):
             return self.frame()
@@ -127,7 +127,7 @@ class Dataset:
         words = np.ascontiguousarray(self.hashes).view(np.uint64).reshape(-1, 2)[:, 1]
         return cast("npt.NDArray[np.int8]", (words % np.uint64(n_folds)).astype(np.int8))
 
-    def label_of(self, code: int) -> Any:  # noqa: ANN401 - labels are whatever the user stored
+    def label_of(self, code: int) -> Any:
         """The stored label of a class code, as a plain Python value."""
         label = self.classes[code]
         return label.item() if isinstance(label, np.generic) else label

@@ -86,7 +86,7 @@ def prepare(
     dataset: Dataset,
     settings: AuditSettings,
     progress: Progress,
-    **parts: Any,  # noqa: ANN401 - as in Context
+    **parts: Any,
 ) -> Context:
     """The context of an audit: rows in content-hash order; a recipe's out-of-sample probabilities made on demand."""
     return Context(dataset=dataset, settings=settings, progress=progress, **parts)
