@@ -29,10 +29,10 @@ def command(name: str | None, source: str | None, **options: Any) -> None:
     that were changed and what was done to them. SOURCE is never changed.
     """
     if options["listing"]:
-        from mithridate.attacks.poisoning import ATTACKS
+        from mithridate.attacks.poisoning import MODALITIES
 
-        for attack_name, entry in ATTACKS.items():
-            click.echo(f"{attack_name:<18} {entry.title}")
+        for attack_name, kinds in MODALITIES.items():
+            click.echo(f"{attack_name:<18} {', '.join(kinds)}")
         return
     if name is None or source is None or options["output"] is None or options["rate"] is None:
         raise InputError(
