@@ -129,6 +129,12 @@ def product_stamp() -> str:
     return code_stamp(*rooms)
 
 
+def judges(*names: str) -> str:
+    """Stamp of the scripts that judge and of the packages they call."""
+    packages = {name: version for name, version in machine()["packages"].items() if name != "mithridate"}
+    return f"{code_stamp(*(ROOT / 'benchmarks' / name for name in names))} {packages}"
+
+
 def execute(name: str, cells: Iterable[Cell], options: Options) -> list[Result]:
     """Every wanted cell's result, one at a time; stored ones are read, new ones stored as soon as they are there.
 

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,13 +19,12 @@ import mithridate
 import ours
 import peers
 import sets
-from common import Cell, Options, Result, code_stamp, machine, product_stamp, publish, show, spread, target
+from common import Cell, Options, Result, judges, product_stamp, publish, show, spread, target
 from mithridate.data.dataset import Dataset
 
 PLACES = ("bottom-right", "top-left", "centre", "top-right", "bottom-left")
 WORDS = ("zqx", "perhaps", "morning", "veltrix", "window", "bb", "quietly")
 FIGURES = ("recall", "auroc", "tpr", "fpr", "seconds", "fit_seconds")
-HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
@@ -139,12 +137,6 @@ def by_peers(part: str, case: Case, seed: int, options: Options) -> Result:
     }
 
 
-def judges(*names: str) -> str:
-    """Stamp of the scripts that judge and of the packages they call."""
-    packages = {name: version for name, version in machine()["packages"].items() if name != "mithridate"}
-    return f"{code_stamp(*(HERE / name for name in names))} {packages}"
-
-
 def stamp(part: str, case: Case, seed: int, options: Options) -> str:
     """Changes when the rows do, when the code that judges them does, or its packages."""
     digest = build(case, seed, options).dataset.digest
@@ -206,7 +198,8 @@ def side_by_side(case: Case, detectors: dict[str, list[Result]]) -> Result:
     fpr = {kind: spread([run["kinds"].get(kind, {"fpr": 0.0})["fpr"] for run in mine]) for kind in kinds}
     return {
         "case": case.name, "ours": recall.get("mithridate", spread([])),
-        "best peer": None if best is None else recall[best], "which": best, "ours flagged": spread([run["tpr"] for run in mine]),
+        "best peer": None if best is None else recall[best], "which": best,
+        "ours flagged": spread([run["tpr"] for run in mine]),
         "trigger FPR": fpr["trigger"], "label-error FPR": fpr["label-error"],
         "confirmed": f"{sum(run['confirmed_right'] > 0 for run in mine)}/{len(mine)}" if case.backdoor else "-",
         "wrongly": sum(run["confirmed_wrong"] for run in mine), "seconds": spread([run["seconds"] for run in mine]),
