@@ -47,7 +47,11 @@ def _table_bytes(content: pa.Table) -> Iterator[bytes]:
     head = "\x1f".join(content.column_names).encode()
     for batch in content.to_batches(max_chunksize=65_536):
         columns = [pc.fill_null(_as_text(column), "\x00") for column in batch.columns]
-        joined = pc.binary_join_element_wise(*columns, "\x1f") if columns else pa.array([""] * batch.num_rows)
+        joined = (
+            pc.binary_join_element_wise(*columns, pa.scalar("\x1f", pa.large_string()))
+            if columns
+            else pa.array([""] * batch.num_rows)
+        )
         yield from (head + b"\x1e" + str(item).encode("utf-8", "surrogatepass") for item in joined.to_pylist())
 
 
