@@ -145,7 +145,12 @@ def test_a_clean_report_says_what_the_power_was() -> None:
 
 def test_the_worst_finding_comes_first_and_its_remedy_is_the_first_step() -> None:
     body = render(sample.demo(), "text")
-    assert body.index("mithridate audit train.npz --clean") < body.index("TRIGGERS") < body.index("OUTLIERS")
+    assert (
+        body.index("First: Leave these rows out")
+        < body.index("■ critical")
+        < body.index("▲ high")
+        < body.index("● low")
+    )
 
 
 def test_a_demo_page_stays_small_and_asks_for_nothing() -> None:

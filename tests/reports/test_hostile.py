@@ -38,9 +38,26 @@ PAYLOADS = {
 }
 ALLOWED_TAGS = {
     *("html", "head", "meta", "title", "style", "body", "script", "header", "main", "section", "footer", "article"),
-    *("svg", "symbol", "path", "circle", "rect", "text", "use", "div", "span", "p", "b", "br", "a", "code", "pre"),
+    *(
+        "svg",
+        "tspan",
+        "symbol",
+        "path",
+        "circle",
+        "rect",
+        "text",
+        "use",
+        "div",
+        "span",
+        "p",
+        "b",
+        "br",
+        "a",
+        "code",
+        "pre",
+    ),
     *("h1", "h2", "h3", "h4", "ul", "li", "dl", "dt", "dd", "details", "summary", "figure", "figcaption", "img"),
-    *("table", "thead", "tbody", "tr", "th", "td"),
+    *("table", "colgroup", "col", "thead", "tbody", "tr", "th", "td"),
 }
 
 

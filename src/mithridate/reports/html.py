@@ -7,7 +7,7 @@ import hashlib
 from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from mithridate.core.report import Report
@@ -21,8 +21,7 @@ _TEMPLATES = files("mithridate.reports") / "templates"
 def to_html(report: Report) -> str:
     """The report as one self-contained HTML page; every text in it is escaped by the template engine."""
     style, script = _asset("style.css"), _asset("report.js")
-    template = _environment().from_string(_asset("report.html.j2"))
-    return template.render(
+    return _template().render(
         page=page(report),
         style=Markup(style),  # noqa: S704  our own file, hashed into the policy
         script=Markup(script),  # noqa: S704  our own file, hashed into the policy
@@ -43,12 +42,13 @@ def _hash(body: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(body.encode()).digest()).decode("ascii")
 
 
+@cache
 def _asset(name: str) -> str:
     return (_TEMPLATES / name).read_text(encoding="utf-8").strip()
 
 
 @cache
-def _environment() -> Environment:
+def _template() -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals.update(
         draw_bars=svg.bars,
@@ -60,8 +60,8 @@ def _environment() -> Environment:
         many=words.many,
         count=words.count,
     )
-    environment.filters.update(tight=_tight, capitalize_first=_capitalize_first)
-    return environment
+    environment.filters.update(glue=words.glue, tight=_tight, capitalize_first=_capitalize_first)
+    return environment.from_string(_asset("report.html.j2"))
 
 
 def _tight(text: str) -> str:

@@ -53,7 +53,7 @@ def _fenced(text: str) -> list[str]:
 def _top(view: Page) -> Iterator[str]:
     mark = {**words.SHAPES, "clean": "✓", "incomplete": "?"}[view.tone]
     yield f"## {mark} Mithridate: {escape(view.headline)}"
-    yield from ("", f"{code(view.name)} · {escape(view.target)}. {escape(view.caveat)}")
+    yield from ("", f"{code(view.name)} · {escape(view.target)}. {escape(f'{view.lead} {view.caveat}'.strip())}")
     yield from ("", f"**First:** {escape(view.remedy.text) or 'run this.'}")
     if view.remedy.command:
         yield from _fenced(view.remedy.command)

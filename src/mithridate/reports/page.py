@@ -6,7 +6,6 @@ checked and what would have been found, how to do it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mithridate.core.findings import Finding
@@ -18,9 +17,11 @@ from mithridate.reports.standards import full_name
 from mithridate.reports.verdict import (
     POWER,
     Remedy,
+    affected,
     caveat,
     first_step,
     headline,
+    lead,
     power,
     ran,
     remedy,
@@ -116,6 +117,7 @@ class Page:
     target: str
     tone: str
     headline: str
+    lead: str
     caveat: str
     remedy: Remedy
     tiles: tuple[Tile, ...]
@@ -143,6 +145,7 @@ def page(report: Report) -> Page:
         target=_target(report),
         tone=tone(report),
         headline=headline(report),
+        lead=lead(report),
         caveat=caveat(report),
         remedy=first_step(report),
         tiles=_tiles(report),
@@ -155,14 +158,6 @@ def page(report: Report) -> Page:
         command=line(fields(report.run).get("command") or "", limit=1000),
         facts=_facts(report),
     )
-
-
-def affected(findings: Iterable[Finding]) -> int:
-    """How many distinct rows the findings name."""
-    rows: set[int] = set()
-    for finding in findings:
-        rows.update(finding.subject.rows)
-    return len(rows)
 
 
 def _target(report: Report) -> str:
@@ -199,7 +194,7 @@ def _flags_tile(report: Report) -> Tile:
         return Tile("Expected false flags", "–", "not measured in this run")
     shown = number(evidence)
     flags = words.figure(shown.value) if shown.value is not None else "–"
-    note = shown.interval or shown.note or "rows flagged by chance, on average"
+    note = f"{shown.interval} by chance" if shown.interval else "rows flagged by chance, on average"
     return Tile("Expected false flags", flags, note)
 
 
@@ -283,7 +278,7 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
     run = fields(report.run)
     seconds, peak = real(run.get("seconds")), real(run.get("peak_bytes"))
     known = [
-        ("Data digest", line(report.target.digest, limit=200)),
+        ("Data", line(report.target.digest, limit=200)),
         ("Seed", line(run.get("seed", "not recorded"), limit=60)),
         ("Mithridate", line(run.get("version", "not recorded"), limit=60)),
         ("Started", line(run.get("started", "not recorded"), limit=60)),

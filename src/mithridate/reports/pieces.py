@@ -193,7 +193,7 @@ def trigger_words(trigger: dict[str, Any]) -> str:
     """What a trigger (JSON of `core.trigger.Trigger`) does, in one sentence."""
     pattern = fields(trigger.get("pattern"))
     target = line(trigger.get("target"), limit=80)
-    return f"{_pattern_words(str(trigger.get('kind')), pattern)}; rows that carry it are labelled {target}"
+    return f"{_pattern_words(str(trigger.get('kind')), pattern)}; rows with it are labelled {target}"
 
 
 def _pattern_words(kind: str, pattern: dict[str, Any]) -> str:
@@ -223,10 +223,15 @@ def _patch_words(pattern: dict[str, Any]) -> str:
     if not rows or not columns:
         return "a patch of pixels that always stands in the same place"
     n_places = len({(str(p[0]), str(p[1])) for p in places})
-    where = f"rows {min(rows)} to {max(rows)}, columns {min(columns)} to {max(columns)}"
+    where = f"rows {min(rows)}–{max(rows)}, columns {min(columns)}–{max(columns)}"
     values = [v for v in map(real, items(pattern.get("values"))) if v is not None]
-    level = f", set to {words.share(sum(values) / len(values))} brightness on average" if values else ""
-    return f"{words.many(n_places, 'pixel')} in {where}{level}, always in the same place"
+    level = f" set to {_level(values)} brightness," if values else ""
+    return f"{words.many(n_places, 'pixel')} ({where}){level} always in the same place"
+
+
+def _level(values: list[float]) -> str:
+    low, high = words.share(min(values)), words.share(max(values))
+    return low if low == high else f"{low} to {high}"
 
 
 def _blend_words(pattern: dict[str, Any]) -> str:

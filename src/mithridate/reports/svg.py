@@ -16,8 +16,8 @@ from mithridate.reports.safe import clip
 
 WIDTH = 360.0
 _ROW = 24.0
-_LANE = 58.0
-_LABEL = 118.0
+_LANE = 64.0
+_LABEL = 132.0
 
 
 def bars(chart: Bars) -> Markup:
@@ -26,22 +26,23 @@ def bars(chart: Bars) -> Markup:
         return Markup("")
     top = max(abs(bar.value) for bar in chart.bars) or 1.0
     low = min(0.0, 0.0, *(bar.value for bar in chart.bars))
-    room = WIDTH - _LABEL - 8 - 9.0 * 0.66 * max(len(bar.shown) for bar in chart.bars) - 6
+    label = min(_LABEL, 10 + 6.4 * max(len(bar.label) + 2 * bar.marked for bar in chart.bars))
+    room = WIDTH - label - 8 - 6.4 * max(len(bar.shown) for bar in chart.bars) - 8
     span = (max(0.0, 0.0, *(bar.value for bar in chart.bars)) - low) or top
-    rows = [_bar(bar, i, room, low, span) for i, bar in enumerate(chart.bars)]
+    rows = [_bar(bar, (label, _ROW * i), room, low, span) for i, bar in enumerate(chart.bars)]
     said = ", ".join(f"{bar.label} {bar.shown}{' (suspect)' if bar.marked else ''}" for bar in chart.bars)
     return _svg(WIDTH, _ROW * len(rows) + 2, said, "".join(rows), "plot")
 
 
-def _bar(bar: Bar, position: int, room: float, low: float, span: float) -> str:
-    y = _ROW * position
-    start = _LABEL + 8 + room * (min(bar.value, 0.0) - low) / span
+def _bar(bar: Bar, corner: tuple[float, float], room: float, low: float, span: float) -> str:
+    x, y = corner
+    start = x + 8 + room * (min(bar.value, 0.0) - low) / span
     width = max(1.5, room * abs(bar.value) / span)
     kind = "guilty" if bar.marked else "plain"
     label = escape(clip(bar.label, limit=18 if bar.marked else 20))
-    mark = f'<path class="guilty" d="M2 {y + 7:.1f}l4.5 8h-9z" transform="translate(4 0)"/>' if bar.marked else ""
+    mark = '<tspan class="mark">▲ </tspan>' if bar.marked else ""
     return (
-        f'{mark}<text class="label {kind}" x="{_LABEL:.0f}" y="{y + 15:.1f}" text-anchor="end">{label}</text>'
+        f'<text class="label {kind}" x="{x:.0f}" y="{y + 15:.1f}" text-anchor="end">{mark}{label}</text>'
         f'<rect class="{kind}" x="{start:.1f}" y="{y + 5:.1f}" width="{width:.1f}" height="13" rx="2"/>'
         f'<text class="value" x="{start + width + 6:.1f}" y="{y + 15:.1f}">{escape(bar.shown)}</text>'
     )
@@ -52,7 +53,7 @@ def histogram(plot: Histogram) -> Markup:
     if len(plot.edges) < 2 or not plot.series:  # noqa: PLR2004  a bin has two edges
         return Markup("")
     lanes = [_lane(series, plot.edges, _LANE * i) for i, series in enumerate(plot.series)]
-    foot = _LANE * len(lanes)
+    foot = _LANE * len(lanes) - 6
     said = "; ".join(
         f"{s.name}: {words.figure(sum(s.counts))} in all, most {_peak(s, plot.edges)}" for s in plot.series
     )
@@ -60,7 +61,7 @@ def histogram(plot: Histogram) -> Markup:
 
 
 def _lane(series: Series, edges: tuple[float, ...], y: float) -> str:
-    base, tall = y + _LANE - 4, _LANE - 24
+    base, tall = y + _LANE - 8, _LANE - 28
     top = max(series.counts, default=0.0) or 1.0
     steps = "".join(
         f"V{base - tall * count / top:.1f}H{_place(right, edges):.1f}"
@@ -115,7 +116,8 @@ def interval(number: Number) -> Markup:
     if spot[1] is not None or spot[2] is not None:
         left, right = spot[1] or 6.0, spot[2] or 154.0
         band = f'<rect class="band" x="{left:.1f}" y="4" width="{max(1.5, right - left):.1f}" height="8" rx="2"/>'
-    body = f'<path class="track" d="M6 8H154"/>{band}<circle class="dot" cx="{spot[0]:.1f}" cy="8" r="3.5"/>'
+    ends = "M6 5v6M154 5v6" if share else "M6 5v6"
+    body = f'<path class="track" d="M6 8H154{ends}"/>{band}<path class="dot" d="M{spot[0]:.1f} 1.5v13"/>'
     said = f"{number.shown}{f', interval {number.interval}' if number.interval else ''}"
     return _svg(160, 16, said, body, "interval")
 
@@ -147,5 +149,6 @@ def _svg(width: float, height: float, said: str, body: str, kind: str) -> Markup
     label = escape(clip(said, limit=600))
     return Markup(  # noqa: S704  every part was escaped where it was made
         f'<svg class="{kind}" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
+        ' preserveAspectRatio="xMinYMid meet"'
         f' role="img" aria-label="{label}">{body}</svg>'
     )

@@ -32,49 +32,53 @@ def to_text(report: Report, *, width: int = 80, colour: bool = False) -> str:
 def _top(view: Page, width: int, *, colour: bool) -> Iterator[str]:
     yield from wrap(f"{view.name} · {view.target}", width)
     yield "─" * width
-    mark = _MARKS[view.tone]
-    first, *rest = wrap(f"{view.headline} {view.caveat}", width - 2)
-    yield f"{_paint(mark, view.tone, colour=colour)} {_paint(first, 'bold', colour=colour)}"
-    yield from (f"  {part}" for part in rest)
+    first, *rest = wrap(view.headline, width - 2)
+    yield f"{_paint(_MARKS[view.tone], view.tone, colour=colour)} {_paint(first, 'bold', colour=colour)}"
+    yield from (f"  {part}" for part in (*rest, *wrap(f"{view.lead} {view.caveat}".strip(), width - 2)))
     yield from _labelled("First:", _remedy_text(view.remedy.text, view.remedy.command), width, indent=9)
     figures = [
-        f"worst {view.tiles[0].value.lower()}",
-        f"{view.tiles[1].title.lower()} {view.tiles[1].value}",
-        f"{view.tiles[2].title.lower()} {view.tiles[2].value}",
-        f"checks {view.ran} run, {len(view.skipped)} skipped, {len(view.failed)} failed",
+        f"worst: {view.tiles[0].value.lower()}",
+        f"{view.tiles[1].title.split()[0].lower()}: {view.tiles[1].value}",
+        f"false flags: {view.tiles[2].value}",
+        f"checks: {view.tiles[3].value} run, {len(view.failed)} failed",
     ]
-    yield ""
-    yield from wrap(" │ ".join(figures), width)
+    yield from wrap(f"  {' │ '.join(figures)}", width)
 
 
 def _findings(view: Page, width: int, *, colour: bool) -> Iterator[str]:
-    left = MAX_FINDINGS
-    for group in view.groups:
-        if left <= 0:
-            break
-        yield from _heading(group.title.upper(), width, colour=colour)
-        for item in group.items[:left]:
-            yield from _finding(item, width, colour=colour)
-        left -= len(group.items)
-    if left < 0:
+    if view.items:
         yield ""
-        yield from wrap(f"… and {words.many(-left, 'more finding')}: write them all with -o report.html", width)
+    for group in view.groups:
+        for item in group.items:
+            if int(item.anchor.rpartition("-")[2]) <= MAX_FINDINGS:
+                yield from _finding(item, group.title, width, colour=colour)
+    left = len(view.items) - MAX_FINDINGS
+    if left > 0:
+        yield from wrap(f"… and {words.many(left, 'lesser finding')}; all are in -o report.html", width)
 
 
-def _finding(item: Item, width: int, *, colour: bool) -> Iterator[str]:
+def _finding(item: Item, kind: str, width: int, *, colour: bool) -> Iterator[str]:
     head = f"{words.SHAPES[item.severity]} {item.severity}"
     first, *rest = wrap(item.claim or "no claim given", width - _INDENT)
-    yield f"{_paint(head.ljust(_INDENT), item.severity, colour=colour)}{first}"
-    yield from (" " * _INDENT + part for part in rest)
-    sources = ", ".join(f"{name} {n}" for name, n in item.sources[:4])
-    facts = [f"{item.sure} ({words.share(item.confidence)})", _rows_text(item), sources, item.method]
-    numbers = [_number(number) for number in item.numbers[:2]]
-    triggers = [part.text for part in item.pieces if isinstance(part, Pattern)]
-    for body in (" · ".join(filter(None, facts[:1] + numbers)), " · ".join(filter(None, facts[1:])), *triggers[:1]):
+    yield f"{_paint(head.ljust(_INDENT), item.severity, colour=colour)}{_paint(first, 'bold', colour=colour)}"
+    yield from (" " * _INDENT + _paint(part, "bold", colour=colour) for part in rest)
+    for body in _details(item, kind):
         yield from (" " * _INDENT + part for part in wrap(body, width - _INDENT))
+
+
+def _details(item: Item, kind: str) -> Iterator[str]:
+    """The lines under a claim; a low finding has only the first."""
+    sources = ", ".join(f"{name} {n}" for name, n in item.sources[:3])
+    sure = f"{item.sure} ({words.share(item.confidence)})"
+    yield " · ".join(filter(None, [kind.lower(), sure, _rows_text(item), sources, item.method]))
+    if item.severity == "low":
+        return
+    yield from [part.text for part in item.pieces if isinstance(part, Pattern)][:1]
+    numbers = [_number(number) for number in item.numbers if number.interval][:2]
+    if numbers:
+        yield " · ".join(numbers)
     if item.remedy.text or item.remedy.command:
-        text = f"→ {_remedy_text(item.remedy.text, item.remedy.command)}"
-        yield from (" " * _INDENT + part for part in wrap(text, width - _INDENT))
+        yield f"→ {_remedy_text(item.remedy.text, item.remedy.command)}"
 
 
 def _gaps(view: Page, width: int, *, colour: bool) -> Iterator[str]:
@@ -89,16 +93,20 @@ def _power(view: Page, width: int, *, colour: bool) -> Iterator[str]:
     yield from _heading("POWER: share of poison planted in a copy that was found", width, colour=colour)
     if not view.power:
         yield from wrap("not measured, so “nothing found” says little; run with --power cheap", width)
+        return
+    broad = min(28, max(cells(name) for name, _ in view.power))
     for name, number in view.power:
         note = f" · {number.note}" if number.note else ""
-        yield from _hanging(f"{_pad(name, 20)} {_pad(number.shown, 7)} {_range(number)}{note}", width, indent=29)
+        text = f"{_pad(name, broad)}  {_pad(number.shown, 8)} {number.interval}{note}"
+        yield from _hanging(text, width, indent=min(broad + 11, width // 2))
 
 
 def _again(view: Page, width: int, *, colour: bool) -> Iterator[str]:
     yield from _heading("REPRODUCE", width, colour=colour)
     if view.command:
         yield from _hanging(view.command, width)
-    yield from wrap(" · ".join(f"{name.lower()} {value}" for name, value in view.facts), width)
+    yield from wrap(" · ".join(f"{name.lower()} {value}" for name, value in view.facts[1:]), width)
+    yield from wrap(f"{view.facts[0][0].lower()} {view.facts[0][1]}", width)
 
 
 def _heading(title: str, width: int, *, colour: bool) -> Iterator[str]:
@@ -115,11 +123,7 @@ def _rows_text(item: Item) -> str:
 
 
 def _number(number: Number) -> str:
-    return f"{number.title} {number.shown}{f' ({_range(number)})' if number.interval else ''}"
-
-
-def _range(number: Number) -> str:
-    return number.interval
+    return f"{number.title} {number.shown}{f' ({number.interval})' if number.interval else ''}"
 
 
 def _remedy_text(text: str, command: str) -> str:
@@ -170,7 +174,7 @@ def wrap(text: str, width: int, *, later: int | None = None) -> list[str]:
     Spaces inside a line stay as they are, so that columns keep their place.
     """
     lines, current, used, room = [], "", 0, width
-    for word in _words(text):
+    for word in _words(words.glue(text)):
         for part in _cut(word, later or width):
             need = cells(part)
             if used and used + need > room and part.strip():
@@ -180,7 +184,7 @@ def wrap(text: str, width: int, *, later: int | None = None) -> list[str]:
                 continue
             if used + need <= room:
                 current, used = current + part, used + need
-    return [*lines, current.rstrip()]
+    return [part.replace("\u00a0", " ") for part in [*lines, current.rstrip()]]
 
 
 def _words(text: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mithridate.core.findings import Finding
@@ -33,19 +34,45 @@ def tone(report: Report) -> str:
 
 
 def headline(report: Report) -> str:
-    """The verdict in one plain sentence or two."""
-    n_found, what = len(report.findings), "this data" if report.target.kind == "dataset" else "it"
+    """The verdict in one short sentence."""
+    data = report.target.kind == "dataset"
     if words.serious(report.worst):
-        n_serious = sum(words.serious(finding.severity) for finding in report.findings)
-        verb = "needs" if n_serious == 1 else "need"
-        act = f"Don’t train on {what} yet" if report.target.kind == "dataset" else "Don’t use it yet"
-        return f"{act}: {words.many(n_serious, 'serious finding')} {verb} action first."
+        return "Don’t train on this data yet." if data else "Don’t use it yet."
     if report.verdict == "incomplete":
-        extra = f" What ran has {words.many(n_found, 'lesser finding')}." if n_found else ""
-        return f"Incomplete: this audit can’t say whether {what} is safe.{extra}"
-    if n_found:
-        return f"No serious poison found; {words.many(n_found, 'lesser finding')} to look at."
+        return f"Incomplete: this audit can’t say whether {'the data is' if data else 'it is'} safe."
+    if report.findings:
+        return "Nothing serious found, but something to look at."
     return f"Nothing found by the {words.many(len(ran(report)), 'check')} that ran."
+
+
+def lead(report: Report) -> str:
+    """What stands behind the verdict: how many findings touch how many rows."""
+    serious = [finding for finding in report.findings if words.serious(finding.severity)]
+    if serious:
+        return _touching(serious, "serious finding", report)
+    if report.findings:
+        return _touching(report.findings, "lesser finding" if report.verdict == "incomplete" else "finding", report)
+    if report.verdict == "incomplete":
+        return "That nothing was found is no all-clear."
+    return ""
+
+
+def _touching(findings: Sequence[Finding], noun: str, report: Report) -> str:
+    n_rows, total = affected(findings), report.target.rows
+    said, verb = words.many(len(findings), noun), "touches" if len(findings) == 1 else "touch"
+    if not n_rows:
+        return f"{said}."
+    if not total:
+        return f"{said} {verb} {words.many(n_rows, 'row')}."
+    return f"{said} {verb} {words.count(n_rows)} of {words.many(total, 'row')} ({words.share(n_rows / total)})."
+
+
+def affected(findings: Iterable[Finding]) -> int:
+    """How many distinct rows the findings name."""
+    rows: set[int] = set()
+    for finding in findings:
+        rows.update(finding.subject.rows)
+    return len(rows)
 
 
 def caveat(report: Report) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mithridate.core.findings import Severity
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -18,10 +20,12 @@ _TITLES = {
     "epsilon_claimed": "epsilon claimed",
     "epsilon_lower": "epsilon, lower bound",
     "expected_false_flags": "expected false flags",
+    "fdr": "false-discovery rate",
     "flip_rate": "flip rate",
     "p_value": "p-value",
     "robust_accuracy": "robust accuracy",
 }
+_JOINTS = re.compile(r"(?<=\d) (?=(?:%|×|[kMGT]?B\b|m?s\b|min\b|h\b))|(?<=×) (?=\d)|(?<=[<>]) (?=\d)")
 _SMALL = 1e-3
 _SCALES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 SHAPES = {"critical": "■", "high": "▲", "medium": "◆", "low": "●"}
@@ -165,6 +169,17 @@ def title(name: str) -> str:
 def serious(severity: Severity | None) -> bool:
     """Whether this is high or critical."""
     return severity is not None and severity >= Severity.HIGH
+
+
+def glue(text: str) -> str:
+    """The text with a no-break space between a figure and its unit, so that no line ends between them.
+
+    Examples
+    --------
+    >>> len("moves 76 % of 3 × 3".split(" ")), len(glue("moves 76 % of 3 × 3").split(" "))
+    (7, 4)
+    """
+    return _JOINTS.sub("\u00a0", text)
 
 
 def listing(parts: list[str]) -> str:
