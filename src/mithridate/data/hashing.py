@@ -49,7 +49,6 @@ def _array_rows(content: npt.NDArray[Any]) -> Iterator[bytes]:
         yield from _split(head, [block.reshape(len(block), -1).view(np.uint8)], len(block))
 
 
-<<<<<<< HEAD
 def _table_rows(content: pa.Table) -> Iterator[bytes]:
     head = "\x1f".join(content.column_names).encode("utf-8", "surrogatepass") + b"\x1e"
     for batch in content.to_batches(max_chunksize=CHUNK):
@@ -131,18 +130,6 @@ def _texts(column: pa.Array) -> _Cells:
     if gone.any():
         value[gone] = 0
     return _Cells(np.where(gone, _MISSING, _TEXT).astype(np.uint8), value)
-=======
-def _table_bytes(content: pa.Table) -> Iterator[bytes]:
-    head = "\x1f".join(content.column_names).encode()
-    for batch in content.to_batches(max_chunksize=65_536):
-        columns = [pc.fill_null(_as_text(column), "\x00") for column in batch.columns]
-        joined = (
-            pc.binary_join_element_wise(*columns, pa.scalar("\x1f", pa.large_string()))
-            if columns
-            else pa.array([""] * batch.num_rows)
-        )
-        yield from (head + b"\x1e" + str(item).encode("utf-8", "surrogatepass") for item in joined.to_pylist())
->>>>>>> text-table
 
 
 def _as_text(column: pa.Array) -> pa.Array:
