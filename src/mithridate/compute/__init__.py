@@ -1,1 +1,1 @@
-"""Executors: this process or worker processes, behind one port."""
+"""Executors: this process or worker processes, behind one small port."""

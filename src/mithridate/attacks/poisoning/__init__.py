@@ -1,1 +1,66 @@
-"""Data poisoning: one file an attack, `(dataset, rng, settings) -> Poisoned`."""
+"""Poisoning attacks: each makes a poisoned copy of a data set and tells the truth about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
+
+from mithridate.core.errors import InputError
+
+if TYPE_CHECKING:
+    from mithridate.attacks.poisoning.protocol import Attack, Poisoned
+    from mithridate.data.dataset import Dataset
+
+ATTACKS: Mapping[str, str] = MappingProxyType(
+    {
+        "label-flip": "mithridate.attacks.poisoning.label_flip:label_flip",
+        "badnets": "mithridate.attacks.poisoning.badnets:badnets",
+        "blended": "mithridate.attacks.poisoning.blended:blended",
+        "tabular-trigger": "mithridate.attacks.poisoning.tabular_trigger:tabular_trigger",
+        "text-trigger": "mithridate.attacks.poisoning.text_trigger:text_trigger",
+    }
+)
+MODALITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "label-flip": ("image", "table", "text", "embedding"),
+        "badnets": ("image",),
+        "blended": ("image",),
+        "tabular-trigger": ("table",),
+        "text-trigger": ("text",),
+    }
+)
+
+
+def attack(
+    name: str,
+    dataset: Dataset,
+    *,
+    rate: float,
+    target: Any = None,  # noqa: ANN401 - a label as stored
+    seed: int = 0,
+    **settings: Any,  # noqa: ANN401 - each attack documents its own
+) -> Poisoned:
+    """A copy of the data set, poisoned by the named attack, and the truth about it.
+
+    Parameters
+    ----------
+    rate : share of all rows to poison, 0 < rate < 1; exactly round(rate * n) are.
+    target : label that the poison forces, as stored; default the first class (label-flip: any other).
+    seed : >= 0; the same seed and rows, in whatever order, give the same poison.
+    settings : the attack's own, as values or as the strings of `--set k=v`.
+
+    Raises
+    ------
+    InputError : no such attack, or settings or data that it can't use.
+    """
+    import numpy as np  # noqa: PLC0415 - the table of attacks loads nothing heavy
+
+    if name not in ATTACKS:
+        raise InputError(f"no attack named {name!r}; the attacks are {', '.join(ATTACKS)}")
+    if seed < 0:
+        raise InputError(f"seed must be a whole number from 0 up, got {seed!r}")
+    module, function = ATTACKS[name].split(":")
+    run = cast("Attack", getattr(import_module(module), function))
+    return run(dataset, np.random.default_rng([seed, *name.encode()]), {"rate": rate, "target": target, **settings})
