@@ -55,6 +55,7 @@ def _template() -> Template:
         draw_bars=svg.bars,
         draw_histogram=svg.histogram,
         draw_interval=svg.interval,
+        draw_trigger=svg.trigger,
         draw_meter=svg.meter,
         draw_coverage=svg.coverage,
         share=words.share,

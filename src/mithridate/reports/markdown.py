@@ -155,7 +155,7 @@ def _check(check: Check) -> str:
 
 def _power(view: Page) -> Iterator[str]:
     if not view.power:
-        yield from ("", "The audit’s power was not measured, so “nothing found” says little.")
+        yield from ("", f"How much it would have found: {escape(view.no_power)}")
         return
     yield from ("", "| Poison planted in a copy | Share found | Interval |", "| --- | ---: | --- |")
     for name, number in view.power:

@@ -6,13 +6,14 @@ checked and what would have been found, how to do it again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from mithridate.core.findings import Finding
 from mithridate.core.report import CheckResult, Report
 from mithridate.core.standards import STANDARDS
 from mithridate.reports import words
-from mithridate.reports.pieces import Number, Piece, number, piece
+from mithridate.reports.pieces import Number, Pattern, Picture, Piece, number, piece
 from mithridate.reports.safe import fields, items, line, plain, real
 from mithridate.reports.verdict import (
     POWER,
@@ -22,6 +23,7 @@ from mithridate.reports.verdict import (
     first_step,
     headline,
     lead,
+    no_power,
     power,
     ran,
     remedy,
@@ -29,6 +31,7 @@ from mithridate.reports.verdict import (
     worst_first,
 )
 
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)")
 SHOWN_ROWS = 20
 FOLDED_ROWS = 200
 _GROUPS = (
@@ -127,6 +130,7 @@ class Page:
     done: tuple[Check, ...]
     groups: tuple[Group, ...]
     power: tuple[tuple[str, Number], ...]
+    no_power: str
     command: str
     facts: tuple[tuple[str, str], ...]
 
@@ -155,6 +159,7 @@ def page(report: Report) -> Page:
         done=done,
         groups=_groups(report),
         power=power(report),
+        no_power=no_power(report),
         command=line(fields(report.run).get("command") or "", limit=1000),
         facts=_facts(report),
     )
@@ -247,11 +252,21 @@ def _item(finding: Finding, title: str, position: int) -> Item:
         sources=tuple((line(name, limit=80), line(n, limit=20)) for name, n in sources),
         rows=_rows(finding),
         numbers=tuple(part for part in pieces if isinstance(part, Number)),
-        pieces=tuple(part for part in pieces if not isinstance(part, Number)),
+        pieces=_drawn_once(pieces),
         remedy=remedy(finding.remedy),
         standards=tuple((line(key, limit=60), STANDARDS.get(str(key), "")) for key in finding.standards[:12]),
         fingerprint=line(finding.fingerprint, limit=80),
         place=line(finding.place, limit=160),
+    )
+
+
+def _drawn_once(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """What isn't a number; a trigger is drawn from its pixels only where no picture of it was sent."""
+    pictured = any(isinstance(part, Picture) for part in pieces)
+    return tuple(
+        replace(part, canvas=None) if pictured and isinstance(part, Pattern) else part
+        for part in pieces
+        if not isinstance(part, Number)
     )
 
 
@@ -288,13 +303,19 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
         ("Data", line(report.target.digest, limit=200)),
         ("Seed", line(run.get("seed", "not recorded"), limit=60)),
         ("Mithridate", line(run.get("version", "not recorded"), limit=60)),
-        ("Started", line(run.get("started", "not recorded"), limit=60)),
+        ("Started", _instant(line(run.get("started", "not recorded"), limit=60))),
         ("Time", words.duration(seconds) if seconds is not None else "not measured"),
         ("Peak memory", words.size(peak) if peak is not None else "not measured"),
     ]
     named = {"command", "seed", "version", "started", "seconds", "peak_bytes"}
     rest = [(line(words.title(str(k)), limit=60).capitalize(), _fact(v)) for k, v in run.items() if k not in named]
     return tuple(known + rest[:20])
+
+
+def _instant(text: str) -> str:
+    """`2026-11-22T15:30:00Z` as people write it; any other text as it is."""
+    match = _INSTANT.fullmatch(text)
+    return f"{match.group(1)} {match.group(2)} UTC" if match else text
 
 
 def _fact(value: object) -> str:

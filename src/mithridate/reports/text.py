@@ -92,7 +92,7 @@ def _gaps(view: Page, width: int, *, colour: bool) -> Iterator[str]:
 def _power(view: Page, width: int, *, colour: bool) -> Iterator[str]:
     yield from _heading("POWER: share of poison planted in a copy that was found", width, colour=colour)
     if not view.power:
-        yield from wrap("not measured, so “nothing found” says little; run with --power cheap", width)
+        yield from wrap(view.no_power, width)
         return
     broad = min(28, max(cells(name) for name, _ in view.power))
     for name, number in view.power:
