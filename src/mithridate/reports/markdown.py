@@ -9,6 +9,7 @@ from mithridate.core.report import Report
 from mithridate.reports import words
 from mithridate.reports.page import Check, Item, Page, page
 from mithridate.reports.pieces import Number, Pattern, Table, Words
+from mithridate.reports.verdict import Remedy
 
 MAX_FINDINGS = 20
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~$])|^([-+=:]|\d+[.)](?=\s|$))")
@@ -59,7 +60,7 @@ def _top(view: Page) -> Iterator[str]:
     mark = {**words.SHAPES, "clean": "✓", "incomplete": "?"}[view.tone]
     yield f"## {mark} Mithridate: {escape(view.headline)}"
     yield from ("", f"{code(view.name)} · {escape(view.target)}. {escape(f'{view.lead} {view.caveat}'.strip())}")
-    yield from ("", f"**First:** {escape(view.remedy.text) or 'run this.'}")
+    yield from ("", f"**First:** {_lead_in(view.remedy)}")
     if view.remedy.command:
         yield from _fenced(view.remedy.command)
     yield ""
@@ -88,7 +89,7 @@ def _finding(item: Item) -> Iterator[str]:
     yield f"<summary>{head} · {_html(item.claim)} <i>({sure})</i></summary>"
     yield ""
     if item.remedy.text or item.remedy.command:
-        yield f"**What to do:** {escape(item.remedy.text)}"
+        yield f"**What to do:** {_lead_in(item.remedy)}"
         if item.remedy.command:
             yield from _fenced(item.remedy.command)
     for number in item.numbers:
@@ -98,6 +99,11 @@ def _finding(item: Item) -> Iterator[str]:
     for name, body in _about(item):
         yield f"- {name}: {body}"
     yield from ("", "</details>", "")
+
+
+def _lead_in(remedy: Remedy) -> str:
+    """The words of a remedy, ending in a colon where its command follows."""
+    return escape(remedy.text) + (":" if remedy.text and remedy.command else "")
 
 
 def _html(text: str) -> str:

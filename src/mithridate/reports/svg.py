@@ -129,8 +129,9 @@ def trigger(pattern: Pattern) -> Markup:
         return Markup("")
     height, width = drawn.height + 4, drawn.width + 4
     side = 112 / max(height, width)
+    square = f"h{side:.2f}v{side:.2f}h-{side:.2f}z"
     body = "".join(
-        f'<path fill="{p.colour}" d="M{side * (p.column + 2):.2f} {side * (p.row + 2):.2f}h{side:.2f}v{side:.2f}h-{side:.2f}z"/>'
+        f'<path fill="{p.colour}" d="M{side * (p.column + 2):.2f} {side * (p.row + 2):.2f}{square}"/>'
         for p in drawn.pixels
     )
     said = f"the {drawn.height} by {drawn.width} pixels of the trigger"
