@@ -255,3 +255,11 @@ def test_a_coloured_patch_that_moves_is_drawn_in_its_colours() -> None:
 def test_what_is_no_patch_of_some_size_is_not_drawn(pattern: dict[str, object]) -> None:
     drawn = canvas({"kind": "patch", "pattern": pattern})
     assert drawn is None or len(drawn.pixels) == 1
+
+
+def test_a_thousand_findings_are_cut_and_counted() -> None:
+    report = sample.many(1000)
+    assert "… and 700 lesser findings, all in the JSON report" in to_html(report)
+    assert "… and 950 lesser findings" in render(report, "text")
+    assert "… and 980 lesser findings" in render(report, "md")
+    assert len(json.loads(to_json(report))["findings"]) == 1000

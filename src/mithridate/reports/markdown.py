@@ -19,7 +19,7 @@ _BREAK = "\u200b"  # keeps @names, #1 and addresses from becoming mentions and l
 
 def to_markdown(report: Report) -> str:
     """The report as GitHub-flavoured Markdown, ending in a newline."""
-    view = page(report)
+    view = page(report, limit=MAX_FINDINGS)
     parts = [*_top(view), *_findings(view), *_gaps(view), *_power(view), *_again(view)]
     return "\n".join(parts) + "\n"
 
@@ -70,16 +70,12 @@ def _top(view: Page) -> Iterator[str]:
 
 
 def _findings(view: Page) -> Iterator[str]:
-    left = MAX_FINDINGS
     for group in view.groups:
-        if left <= 0:
-            break
         yield from ("", f"### {escape(group.title)}", "")
-        for item in group.items[:left]:
+        for item in group.items:
             yield from _finding(item)
-        left -= len(group.items)
-    if left < 0:
-        yield from ("", f"… and {words.many(-left, 'more finding')}, in the full report.")
+    if view.hidden:
+        yield from ("", f"… and {words.many(view.hidden, 'lesser finding')}, all in the JSON report.")
 
 
 def _finding(item: Item) -> Iterator[str]:

@@ -129,19 +129,16 @@ class Page:
     failed: tuple[Check, ...]
     done: tuple[Check, ...]
     groups: tuple[Group, ...]
+    total: int
+    hidden: int
     power: tuple[tuple[str, Number], ...]
     no_power: str
     command: str
     facts: tuple[tuple[str, str], ...]
 
-    @property
-    def items(self) -> tuple[Item, ...]:
-        """All findings in reading order."""
-        return tuple(item for group in self.groups for item in group.items)
 
-
-def page(report: Report) -> Page:
-    """The page of a report."""
+def page(report: Report, *, limit: int) -> Page:
+    """The page of a report with its `limit` worst findings; how many were left out stands in `hidden`."""
     checks = tuple(map(_check, report.checks))
     done = tuple(check for check in checks if check.status in {"found", "clean"})
     return Page(
@@ -157,7 +154,9 @@ def page(report: Report) -> Page:
         skipped=tuple(check for check in checks if check.status == "skipped"),
         failed=tuple(check for check in checks if check.status == "failed"),
         done=done,
-        groups=_groups(report),
+        groups=_groups(report, limit),
+        total=len(report.findings),
+        hidden=max(0, len(report.findings) - limit),
         power=power(report),
         no_power=no_power(report),
         command=line(fields(report.run).get("command") or "", limit=1000),
@@ -219,10 +218,10 @@ def _coverage_tile(report: Report) -> Tile:
     return Tile("Checks run", f"{words.count(n_ran)} of {words.count(len(report.checks))}", note, tone_of)
 
 
-def _groups(report: Report) -> tuple[Group, ...]:
+def _groups(report: Report, limit: int) -> tuple[Group, ...]:
     titles = {check.method: line(check.title, limit=160) for check in report.checks}
     made: dict[tuple[str, str], list[Item]] = {}
-    ordered = sorted(report.findings, key=worst_first)
+    ordered = sorted(report.findings, key=worst_first)[:limit]
     for position, finding in enumerate(ordered, start=1):
         made.setdefault(_kind(finding), []).append(_item(finding, titles.get(finding.method, ""), position))
     return tuple(Group(title, about, tuple(some)) for (title, about), some in made.items())
