@@ -83,6 +83,8 @@ def caveat(report: Report) -> str:
     parts = [f"{words.many(failed, 'check')} failed"] if failed else []
     parts += [f"{words.many(skipped, 'check')} did not run"] if skipped else []
     gaps = f"{words.listing(parts)}." if parts else "Every check ran."
+    if parts and report.verdict == "incomplete":
+        gaps = f"The audit is incomplete: {gaps}"
     if not report.checks:
         gaps = "No check ran."
     measured = [number.value for _, number in power(report) if number.value is not None]
