@@ -20,6 +20,7 @@ def from_parts(
     sources: Any = None,  # noqa: ANN401 - arrays, series, lists
     label_name: str = "y",
     source_name: str = "source",
+    content_name: str = "",
 ) -> Dataset:
     """The data set; `InputError` when labels or sources aren't one a row."""
     n_rows = shaped.content.num_rows if isinstance(shaped.content, pa.Table) else len(shaped.content)
@@ -37,6 +38,7 @@ def from_parts(
         source_names=() if coded_sources is None else coded_sources.values,
         label_name=label_name,
         source_name=source_name,
+        content_name=content_name,
     )
 
 

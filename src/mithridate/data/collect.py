@@ -94,6 +94,7 @@ class _Holder:
             source_names=() if sources is None else sources.values,
             label_name=self.plan.label or "y",
             source_name=self.plan.source or "source",
+            content_name="" if self.plan.modality == "table" else self.plan.content[0],
         )
 
     def _encoded(self, name: str | None, encode: Any) -> Encoded | None:  # noqa: ANN401 - one of two functions

@@ -95,11 +95,10 @@ def _explain(path: Path, error: Exception, ragged: list[tuple[int | None, int, i
             f"{path.name}: {where} has {actual} values and the header has {expected}; mend or remove it"
         ) from error
     refuse_not_utf8(path)
-    position = re.search(r"In CSV column #(\d+): CSV conversion error to (\S+?):", str(error))
+    position = re.search(r"In CSV column #(\d+): (?:Row #\d+: )?CSV conversion error", str(error))
     if position and schema is not None and int(position[1]) < len(schema.names):
         field = schema.field(int(position[1]))
-        wider = pa.float64() if pa.types.is_integer(field.type) else pa.large_string()
-        raise _Widen(field.name, wider) from error
+        raise _Widen(field.name, _wider(field.type)) from error
     if "straddling" in str(error):
         raise InputError(
             f"{path.name} has a record longer than {BLOCK:,} bytes (a quote that never closes?); mend it"
@@ -109,6 +108,12 @@ def _explain(path: Path, error: Exception, ragged: list[tuple[int | None, int, i
     raise InputError(
         f"{path.name} isn't readable as CSV ({str(error).split(':')[0][:60]}); check its quotes and lines"
     ) from error
+
+
+def _wider(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_null(kind):
+        return pa.int64()
+    return pa.float64() if pa.types.is_integer(kind) else pa.large_string()
 
 
 def _check_header(path: Path, names: list[str], delimiter: str) -> None:
