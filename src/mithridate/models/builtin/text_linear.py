@@ -8,8 +8,9 @@ from mithridate.models.inputs import weighted_words
 from mithridate.models.recipes import Fitted
 from mithridate.models.training import fit_estimator
 
-PENALTY = 1e-5
-MAX_EPOCHS = 30
+PENALTY = 1e-6  # small, so that the rows are learnt
+MAX_EPOCHS = 60
+TOLERANCE = 1e-4
 
 
 def text_linear(dataset: Dataset, seed: int) -> Fitted:
@@ -27,5 +28,5 @@ def text_linear(dataset: Dataset, seed: int) -> Fitted:
         raise InputError(f"text-linear takes texts, {dataset.name} is of modality {dataset.modality}; use mlp or gbdt")
     from sklearn.linear_model import SGDClassifier  # noqa: PLC0415 - scikit-learn loads when a model trains
 
-    model = SGDClassifier(loss="log_loss", alpha=PENALTY, max_iter=MAX_EPOCHS, tol=1e-3, random_state=seed)
+    model = SGDClassifier(loss="log_loss", alpha=PENALTY, max_iter=MAX_EPOCHS, tol=TOLERANCE, random_state=seed)
     return fit_estimator(model, dataset, seed, weighted_words(dataset.x))
