@@ -14,7 +14,8 @@ from mithridate.core.report import Report
 from mithridate.reports import svg, words
 from mithridate.reports.page import page
 
-OPEN_FINDINGS = 6
+OPEN_ALL = 6
+OPEN_FEW = 3
 _TEMPLATES = files("mithridate.reports") / "templates"
 
 
@@ -26,7 +27,7 @@ def to_html(report: Report) -> str:
         style=Markup(style),  # noqa: S704  our own file, hashed into the policy
         script=Markup(script),  # noqa: S704  our own file, hashed into the policy
         policy=_policy(style, script),
-        open_findings=OPEN_FINDINGS,
+        open_findings=OPEN_ALL if len(report.findings) <= OPEN_ALL else OPEN_FEW,
     )
 
 

@@ -13,7 +13,7 @@ from mithridate.reports.pieces import Number, number
 from mithridate.reports.safe import line
 
 POWER = "power:"
-_COMMAND = re.compile(r"`([^`]+)`|(?:^|(?<=[\s:]))((?:mithridate|pip|python) \S.*)$")
+_COMMAND = re.compile(r"`((?:mithridate|pip|python) [^`]+)`|(?:^|(?<=[\s:]))((?:mithridate|pip|python) \S.*)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def lead(report: Report) -> str:
     if report.findings:
         return _touching(report.findings, "lesser finding" if report.verdict == "incomplete" else "finding", report)
     if report.verdict == "incomplete":
-        return "That nothing was found is no all-clear."
+        return "Nothing was found, but that is no all-clear."
     return ""
 
 
@@ -101,7 +101,8 @@ def first_step(report: Report) -> Remedy:
     broken += [check for check in report.checks if check.status == "skipped" and check.wanted]
     if broken:
         reason = line(broken[0].reason or "no reason given", limit=300)
-        return Remedy(f"Make “{line(broken[0].title or broken[0].slug, limit=120)}” run: {reason}", "")
+        name, fate = line(broken[0].title or broken[0].slug, limit=120), broken[0].status
+        return Remedy(f"Get “{name}” to run; it {'failed' if fate == 'failed' else 'was skipped'}: {reason}", "")
     if not ran(report):
         return Remedy("No check could run on this input; see the reasons under “What was not checked”.", "")
     if worst:
