@@ -91,7 +91,7 @@ def _probes(stage: Stage, mined: Mined, rng: np.random.Generator) -> tuple[Probe
 def relabelled_rows(stage: Stage, mined: Mined) -> Rows:
     """Rows of the group whose look speaks against their label: they get the label they look like."""
     carries = mined.p_values <= np.quantile(mined.p_values[np.isin(mined.rows, mined.core)], 0.9)
-    doubtful = stage.surprise.margin[mined.rows] > 0
+    doubtful = stage.surprise.doubt[mined.rows] > 0.5  # noqa: PLR2004 - another class is as likely
     return np.union1d(mined.rows[carries & doubtful], mined.core)
 
 
