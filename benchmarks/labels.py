@@ -19,7 +19,7 @@ from common import Cell, Options, Result, judges, product_stamp, publish, show, 
 from metrics import flag_rates, mean_interval, recall_at_count, wilson
 from mithridate.data.dataset import Dataset
 
-SETS = ("fashion", "digits", "adult", "phishing", "news", "reuters")
+SETS = ("fashion", "digits", "adult", "phishing", "news", "reuters", "spam")
 RATES = (0.01, 0.05, 0.10, 0.20)
 ROWS = 10_000
 FDR = 0.05
