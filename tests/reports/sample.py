@@ -157,9 +157,11 @@ def source_finding() -> Finding:
 
 def label_finding() -> Finding:
     rows = [
-        [17, 39.0, "Private", 13, 40, ">50K"],
-        [802, 50.0, "Self-emp-not-inc", 13, 13, ">50K"],
-        [911, 38.0, "Private", 9, 40, "<=50K"],
+        [17, "flagged", 39.0, "Private", 13, 40, ">50K"],
+        [802, "flagged", 50.0, "Self-emp-not-inc", 13, 13, ">50K"],
+        [911, "flagged", 38.0, "Private", 9, 40, "<=50K"],
+        [23, "clean", 52.0, "Self-emp-inc", 14, 50, ">50K"],
+        [24, "clean", 31.0, "Private", 14, 45, ">50K"],
     ]
     return Finding(
         method="PSN101",
@@ -173,9 +175,9 @@ def label_finding() -> Finding:
         evidence=(
             table(
                 "rows",
-                ["row", "age", "workclass", "education-num", "hours-per-week", "income"],
+                ["row", "role", "age", "workclass", "education-num", "hours-per-week", "income"],
                 rows,
-                caption="The three most contradicted rows.",
+                caption="The three most contradicted rows, beside two of the same labels.",
                 marked=["income"],
             ),
             number(

@@ -15,6 +15,7 @@ from mithridate.reports.json_format import read_report, to_json
 from mithridate.reports.junit import to_junit
 from mithridate.reports.notebook import to_notebook
 from mithridate.reports.sarif import MAX_ROWS, to_sarif
+from mithridate.reports.text import cells, to_text
 from mithridate.reports.write import FORMATS, SUFFIXES, render, write_report
 
 HERE = Path(__file__).parent
@@ -169,14 +170,10 @@ def test_long_row_lists_are_folded_and_then_counted() -> None:
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 @pytest.mark.parametrize("shape", sample.SHAPES)
 def test_no_line_of_text_is_wider_than_the_terminal(shape: str, width: int) -> None:
-    from mithridate.reports.text import cells, to_text  # noqa: PLC0415  beside its one use
-
     assert max(map(cells, to_text(sample.SHAPES[shape](), width=width).split("\n"))) <= width
 
 
 def test_text_has_no_colour_unless_asked() -> None:
-    from mithridate.reports.text import to_text  # noqa: PLC0415  beside its one use
-
     assert "\x1b" not in to_text(sample.hostile())
     assert "\x1b[1;31m" in to_text(sample.demo(), colour=True)
 

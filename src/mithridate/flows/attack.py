@@ -46,7 +46,9 @@ def attack_file(
     final = Path(output)
     if final.exists() and Path(source).exists() and final.samefile(source):
         raise InputError(f"{output} is the source itself; an attack never overwrites its input, give another -o")
-    poisoned = attack(name, read(source, **(columns or Columns())), rate=rate, target=target, seed=seed, **(settings or {}))
+    poisoned = attack(
+        name, read(source, **(columns or Columns())), rate=rate, target=target, seed=seed, **(settings or {})
+    )
     truth = final.with_name(final.name + ".truth.parquet")
     write_dataset(poisoned.dataset, final)
     with atomic(truth) as temporary:

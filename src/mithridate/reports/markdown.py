@@ -11,7 +11,7 @@ from mithridate.reports.page import Check, Item, Page, page
 from mithridate.reports.pieces import Number, Pattern, Table, Words
 
 MAX_FINDINGS = 20
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:=^])")
+_SPECIAL = re.compile(r"([\\`*_\[\]#|~$])|^([-+=:]|\d+[.)](?=\s|$))")
 _HOOKS = re.compile(r"(?<=[@#])(?=\w)|(?<=\w)(?=://)|(?i:(?<=www)(?=\.))")
 _BREAK = "\u200b"  # keeps @names, #1 and addresses from becoming mentions and links
 
@@ -32,7 +32,12 @@ def escape(text: str) -> str:
     'a\\|b &lt;i&gt; \\*c\\*'
     """
     held = _HOOKS.sub(_BREAK, text)
-    return _SPECIAL.sub(r"\\\1", held.replace("&", "&amp;")).replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(_backslash, held.replace("&", "&amp;")).replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _backslash(match: re.Match[str]) -> str:
+    """A backslash before the sign; before the last one of a number that would start a list."""
+    return f"{match.group()[:-1]}\\{match.group()[-1]}"
 
 
 def code(text: str) -> str:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from mithridate.core.findings import Finding
 from mithridate.core.report import CheckResult, Report
+from mithridate.core.standards import STANDARDS
 from mithridate.reports import words
 from mithridate.reports.pieces import Number, Piece, number, piece
 from mithridate.reports.safe import fields, items, line, plain, real
-from mithridate.reports.standards import full_name
 from mithridate.reports.verdict import (
     POWER,
     Remedy,
@@ -163,8 +163,15 @@ def page(report: Report) -> Page:
 def _target(report: Report) -> str:
     target = report.target
     parts = [f"{words.many(target.rows, 'row')}"] if target.rows else []
-    parts += [f"{line(key, limit=40)} {line(value, limit=80)}" for key, value in list(target.extra.items())[:6]]
+    parts += [_extra(key, value) for key, value in list(target.extra.items())[:6]]
     return " · ".join([line(target.kind, limit=40), *parts])
+
+
+def _extra(key: str, value: object) -> str:
+    """One fact of the target; a shape without its number of rows."""
+    if key == "shape" and len(items(value)) > 1:
+        return " × ".join(line(side, limit=12) for side in items(value)[1:5])
+    return f"{line(key, limit=40)} {line(value, limit=80)}"
 
 
 def _tiles(report: Report) -> tuple[Tile, ...]:
@@ -242,7 +249,7 @@ def _item(finding: Finding, title: str, position: int) -> Item:
         numbers=tuple(part for part in pieces if isinstance(part, Number)),
         pieces=tuple(part for part in pieces if not isinstance(part, Number)),
         remedy=remedy(finding.remedy),
-        standards=tuple((line(key, limit=60), full_name(key)) for key in finding.standards[:12]),
+        standards=tuple((line(key, limit=60), STANDARDS.get(str(key), "")) for key in finding.standards[:12]),
         fingerprint=line(finding.fingerprint, limit=80),
         place=line(finding.place, limit=160),
     )

@@ -87,6 +87,7 @@ class Table:
     caption: str
     columns: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    roles: tuple[str, ...]
     hidden: int
     kind: Literal["table"] = "table"
 
@@ -254,9 +255,8 @@ def _gallery(evidence: Evidence) -> Gallery:
 
 
 def _thumb(tile: dict[str, Any]) -> Thumb:
-    return Thumb(
-        png_uri(tile.get("png")), line(tile.get("row", ""), limit=40), line(tile.get("caption", ""), limit=120)
-    )
+    row, caption = line(tile.get("row", ""), limit=40), line(tile.get("caption", ""), limit=120)
+    return Thumb(png_uri(tile.get("png")), row, caption.removeprefix(f"row {row}").lstrip(" ,:"))
 
 
 def _table(evidence: Evidence) -> Table:
@@ -269,7 +269,16 @@ def _table(evidence: Evidence) -> Table:
     right = [_numeric(rows, column) for column in range(len(names))]
     heads = tuple(Cell(*parts) for parts in zip(names, marked, right, strict=True))
     body = tuple(tuple(Cell(_cell(v), marked[i], right[i]) for i, v in enumerate(row)) for row in rows)
-    return Table(_title(evidence), line(data.get("caption", "")), heads, body, len(every) - len(rows))
+    roles = _roles(names, body)
+    return Table(_title(evidence), line(data.get("caption", "")), heads, body, roles, len(every) - len(rows))
+
+
+def _roles(names: list[str], rows: tuple[tuple[Cell, ...], ...]) -> tuple[str, ...]:
+    """`flagged` or `clean` for each row where a column named `role` says so, else nothing."""
+    if "role" not in names:
+        return ()
+    at = names.index("role")
+    return tuple("clean" if at < len(row) and row[at].text == "clean" else "flagged" for row in rows)
 
 
 def _numeric(rows: list[list[Any]], column: int) -> bool:

@@ -23,7 +23,7 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 MAX_ROWS = 1000
 _LEVELS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "note"}
 _SCORES = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.5", Severity.LOW: "2.0"}
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 _HEX = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -122,7 +122,7 @@ def _invocation(report: Report) -> dict[str, Any]:
     if isinstance(run.get("command"), str) and run["command"]:
         out["commandLine"] = line(run["command"])
     if isinstance(run.get("started"), str) and _INSTANT.fullmatch(run["started"]):
-        out["startTimeUtc"] = run["started"]
+        out["startTimeUtc"] = run["started"].replace("+00:00", "Z")
     return out
 
 

@@ -113,6 +113,7 @@ def first_step(report: Report) -> Remedy:
 def remedy(text: str) -> Remedy:
     """The remedy split into words and the command that stands in them."""
     body = line(text, limit=1000)
+    body = body if _COMMAND.match(body) else body[:1].upper() + body[1:]
     match = _COMMAND.search(body)
     if match is None:
         return Remedy(body, "")
