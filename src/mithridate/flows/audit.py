@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 
     from mithridate.audits.poison.combine import RowTable
 MOST_ROWS = 10_000  # more rows than this in a subject go to a file beside the report
+
+
+class Columns(TypedDict, total=False):
+    """Which column of a source is what; a column left out or None is inferred."""
+
+    label: str | None
+    source_column: str | None
+    content: str | None
+    modality: str | None
 
 
 @dataclass(frozen=True)
@@ -131,11 +140,11 @@ def _settings(*, fdr: float, power: str, seed: int, jobs: int) -> AuditSettings:
     return AuditSettings(fdr=fdr, power=power, seed=seed, jobs=jobs)
 
 
-def _columns(label: str | None, source: str | None, content: str | None, modality: str | None) -> dict[str, str | None]:
+def _columns(label: str | None, source: str | None, content: str | None, modality: str | None) -> Columns:
     return {"label": label, "source_column": source, "content": content, "modality": modality}
 
 
-def _dataset(source: Any, labels: Any, sources: Any, columns: Mapping[str, str | None]) -> Dataset:
+def _dataset(source: Any, labels: Any, sources: Any, columns: Columns) -> Dataset:
     if isinstance(source, Dataset):
         return source
     if isinstance(source, (str, Path)):
