@@ -30,7 +30,7 @@ def collect(batches: Iterable[pa.RecordBatch], options: Options, *, plan: Plan |
     ------
     InputError : no rows, columns that change their type on the way, more bytes than the budget allows.
     """
-    stream = (batch for batch in batches if batch.num_rows)
+    stream = (_sound(batch, options.name) for batch in batches if batch.num_rows)
     first = next(stream, None)
     if first is None:
         raise InputError(f"{options.name} has no rows; there is nothing to audit")
@@ -40,6 +40,16 @@ def collect(batches: Iterable[pa.RecordBatch], options: Options, *, plan: Plan |
     for batch in stream:
         holder.add(batch)
     return holder.finish()
+
+
+def _sound(batch: pa.RecordBatch, name: str) -> pa.RecordBatch:
+    """The batch, once its offsets and strings have been checked: files may lie about both."""
+    try:
+        batch.validate(full=True)
+    except pa.ArrowException as error:
+        fact = "holds text that isn't UTF-8" if "UTF8" in str(error) else "is damaged inside"
+        raise InputError(f"{name} {fact}; write it again") from error
+    return batch
 
 
 class _Holder:
