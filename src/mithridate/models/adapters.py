@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mithridate.core.errors import InputError
 from mithridate.data.dataset import Dataset
 from mithridate.models.inputs import Floats, Prepare, as_given, flat, nchw
-from mithridate.models.recipes import Fitted
+from mithridate.models.protocol import Fitted
 
 Ints = npt.NDArray[np.int64]
 

@@ -14,8 +14,9 @@ import numpy.typing as npt
 from mithridate.core.errors import Error, InputError, MissingExtra
 from mithridate.data.dataset import Dataset
 from mithridate.models.adapters import as_fitted, is_module
-from mithridate.models.importing import is_path, load_function, takes_nothing
-from mithridate.models.recipes import BUILTIN, Fitted
+from mithridate.models.importing import is_path, load_function, one_line, takes_nothing
+from mithridate.models.protocol import Fitted
+from mithridate.models.recipes import BUILTIN
 from mithridate.models.skops_file import load_skops
 
 Predict: TypeAlias = Callable[[Any], npt.NDArray[np.float32]]
@@ -84,7 +85,7 @@ def _call(spec: str) -> Any:  # noqa: ANN401 - whatever the user's function retu
     except Error:
         raise
     except Exception as error:  # the user's own code runs here, and anything can come out of it
-        raise InputError(f"{spec} failed: {type(error).__name__}: {error}") from error
+        raise InputError(f"{spec} failed: {one_line(error)}") from error
 
 
 def _with_state(path: Path, dataset: Dataset, recipe: str | None) -> Any:  # noqa: ANN401 - a torch module
@@ -93,8 +94,9 @@ def _with_state(path: Path, dataset: Dataset, recipe: str | None) -> Any:  # noq
     try:
         module.load_state_dict(state)
     except (RuntimeError, TypeError, AttributeError) as error:
-        words = " ".join(str(error).split())[:300]
-        raise InputError(f"the state dict in {path.name} doesn't fit the module of {recipe}: {words}") from error
+        raise InputError(
+            f"the state dict in {path.name} doesn't fit the module of {recipe}: {one_line(error)}"
+        ) from error
     return module
 
 
@@ -123,9 +125,8 @@ def _weights(path: Path) -> Any:  # noqa: ANN401 - a state dict
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a hostile file can make the parser fail in any way
-        words = " ".join(str(error).split())[:120]
         raise InputError(
-            f"{path.name} isn't a plain state dict ({type(error).__name__}: {words}); save module.state_dict(), "
+            f"{path.name} isn't a plain state dict ({one_line(error, 150)}); save module.state_dict(), "
             "not the module, or use .safetensors"
         ) from error
     inner = state.get("state_dict") if isinstance(state, dict) else None
@@ -141,4 +142,4 @@ def _safetensors(path: Path) -> Any:  # noqa: ANN401 - a state dict
     try:
         return load_file(path, device="cpu")
     except Exception as error:  # a hostile file can make the parser fail in any way
-        raise InputError(f"{path.name} isn't a safetensors file: {type(error).__name__}: {error}") from error
+        raise InputError(f"{path.name} isn't a safetensors file: {one_line(error)}") from error

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mithridate.core.errors import InputError, MissingExtra
+from mithridate.models.importing import one_line
 
 TRUSTED = (
     "sklearn.calibration._CalibratedClassifier",
@@ -43,7 +44,7 @@ def load_skops(path: Path) -> Any:  # noqa: ANN401 - an estimator
         unknown = sorted(set(skops.get_untrusted_types(file=path)) - set(TRUSTED))
         model = None if unknown else skops.load(path, trusted=list(TRUSTED))
     except Exception as error:  # a hostile file can make the parser fail in any way
-        raise InputError(f"{path.name} can't be loaded as skops: {type(error).__name__}: {error}") from error
+        raise InputError(f"{path.name} can't be loaded as skops: {one_line(error)}") from error
     if unknown:
         raise InputError(
             f"{path.name} holds types that aren't trusted: {', '.join(unknown[:5])}; "

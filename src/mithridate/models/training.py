@@ -12,8 +12,8 @@ from mithridate.core.errors import InputError
 from mithridate.data.dataset import Dataset
 from mithridate.models.adapters import Constant, Estimator, TorchModel, columns_of, is_module
 from mithridate.models.inputs import Prepare, as_given, flat, nchw, numeric_inputs, raw
+from mithridate.models.protocol import Fitted
 from mithridate.models.quiet import quiet
-from mithridate.models.recipes import Fitted
 
 
 def train_untrained(make: Callable[[], Any], dataset: Dataset, seed: int) -> Fitted:

@@ -12,7 +12,7 @@ from mithridate.data.dataset import Dataset
 from mithridate.models.adapters import Constant, TorchModel
 from mithridate.models.engine import fit_module, load_torch
 from mithridate.models.inputs import nchw
-from mithridate.models.recipes import Fitted
+from mithridate.models.protocol import Fitted
 
 WIDTHS = (16, 32)
 HIDDEN = 64

@@ -6,7 +6,7 @@ import numpy as np
 
 from mithridate.data.dataset import Dataset
 from mithridate.models.inputs import Prepare, TableEncoder, flat, numeric_inputs, raw
-from mithridate.models.recipes import Fitted
+from mithridate.models.protocol import Fitted
 from mithridate.models.training import fit_estimator
 
 TREES = 300  # over all classes

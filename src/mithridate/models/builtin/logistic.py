@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mithridate.data.dataset import Dataset
 from mithridate.models.inputs import numeric_inputs
-from mithridate.models.recipes import Fitted
+from mithridate.models.protocol import Fitted
 from mithridate.models.training import fit_estimator
 
 MAX_ITERATIONS = 200

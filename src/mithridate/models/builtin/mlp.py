@@ -8,8 +8,8 @@ from mithridate.compute.threads import one_thread
 from mithridate.data.dataset import Dataset
 from mithridate.models.adapters import Constant, Estimator
 from mithridate.models.inputs import numeric_inputs, raw
+from mithridate.models.protocol import Fitted
 from mithridate.models.quiet import quiet
-from mithridate.models.recipes import Fitted
 
 HIDDEN = 128
 BATCH = 128

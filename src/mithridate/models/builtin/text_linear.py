@@ -5,7 +5,7 @@ from __future__ import annotations
 from mithridate.core.errors import InputError
 from mithridate.data.dataset import Dataset
 from mithridate.models.inputs import weighted_words
-from mithridate.models.recipes import Fitted
+from mithridate.models.protocol import Fitted
 from mithridate.models.training import fit_estimator
 
 PENALTY = 1e-6  # small, so that the rows are learnt
