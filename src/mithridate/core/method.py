@@ -53,3 +53,12 @@ class Outcome:
     row_scores: RowScores | None = None
     numbers: tuple[Evidence, ...] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """What a family makes of its methods' outcomes: findings worst first, joint numbers, and its row table."""
+
+    findings: tuple[Finding, ...]
+    numbers: tuple[Evidence, ...] = ()
+    rows: Any = None

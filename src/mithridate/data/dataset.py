@@ -37,6 +37,8 @@ class Dataset:
     codes : (n,) int32 class ids in [0, c); -1 where the label is missing.
     classes : the c stored labels, sorted; `codes` index it.
     source_codes, source_names : (n,) int32 and the names it indexes; None and () without sources.
+    label_name, source_name, content_name : the columns or arrays they were stored in (a table's content has none).
+    class_names : what the classes are called, one a class, where the source says more than the stored label; else ().
     row_ids : (n,) int64, each row's 0-based position in reading order. Report these, never array positions.
     """
 
@@ -50,6 +52,8 @@ class Dataset:
     row_ids: npt.NDArray[np.int64] | None = None
     label_name: str = "y"
     source_name: str = "source"
+    class_names: tuple[str, ...] = ()
+    content_name: str = ""
 
     def __post_init__(self) -> None:
         if self.row_ids is None:
@@ -64,7 +68,7 @@ class Dataset:
         return cast("npt.NDArray[np.int64]", self.row_ids)
 
     @property
-    def x(self) -> Any:  # noqa: ANN401 - what a recipe gets: an array, or a pandas frame for tables
+    def x(self) -> Any:
         """Content as recipes take it: float32 images in [0, 1], float32 embeddings, list of str, pandas frame."""
         if isinstance(self.content, pa.Table):
             return self.frame()
@@ -127,7 +131,7 @@ class Dataset:
         words = np.ascontiguousarray(self.hashes).view(np.uint64).reshape(-1, 2)[:, 1]
         return cast("npt.NDArray[np.int8]", (words % np.uint64(n_folds)).astype(np.int8))
 
-    def label_of(self, code: int) -> Any:  # noqa: ANN401 - labels are whatever the user stored
+    def label_of(self, code: int) -> Any:
         """The stored label of a class code, as a plain Python value."""
         label = self.classes[code]
         return label.item() if isinstance(label, np.generic) else label

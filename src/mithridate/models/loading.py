@@ -76,7 +76,7 @@ def fitted_model(path_or_spec: str, dataset: Dataset, recipe: str | None = None)
     raise InputError(f"{path_or_spec!r} is no model; give {NOW}")
 
 
-def _call(spec: str) -> Any:  # noqa: ANN401 - whatever the user's function returns
+def _call(spec: str) -> Any:
     function = load_function(spec)
     if not takes_nothing(function):
         raise InputError(f"{spec} must take no arguments to give a model; one that trains is a recipe: use --recipe")
@@ -88,7 +88,7 @@ def _call(spec: str) -> Any:  # noqa: ANN401 - whatever the user's function retu
         raise InputError(f"{spec} failed: {one_line(error)}") from error
 
 
-def _with_state(path: Path, dataset: Dataset, recipe: str | None) -> Any:  # noqa: ANN401 - a torch module
+def _with_state(path: Path, dataset: Dataset, recipe: str | None) -> Any:
     module = _untrained(path, dataset, recipe)
     state = _safetensors(path) if path.suffix.lower() == ".safetensors" else _weights(path)
     try:
@@ -100,11 +100,11 @@ def _with_state(path: Path, dataset: Dataset, recipe: str | None) -> Any:  # noq
     return module
 
 
-def _untrained(path: Path, dataset: Dataset, recipe: str | None) -> Any:  # noqa: ANN401 - a torch module
+def _untrained(path: Path, dataset: Dataset, recipe: str | None) -> Any:
     if recipe is None:
         raise InputError(f"{path.name} holds weights alone; say with --recipe which function returns the module")
     if recipe == "cnn":
-        from mithridate.models.builtin.cnn import build  # noqa: PLC0415 - torch loads when it is needed
+        from mithridate.models.builtin.cnn import build
 
         shape = np.shape(dataset.content)
         if dataset.modality != "image":
@@ -118,8 +118,8 @@ def _untrained(path: Path, dataset: Dataset, recipe: str | None) -> Any:  # noqa
     return module
 
 
-def _weights(path: Path) -> Any:  # noqa: ANN401 - a state dict
-    from mithridate.models.engine import load_torch  # noqa: PLC0415 - torch loads when it is needed
+def _weights(path: Path) -> Any:
+    from mithridate.models.engine import load_torch
 
     torch = load_torch()
     try:
@@ -133,9 +133,9 @@ def _weights(path: Path) -> Any:  # noqa: ANN401 - a state dict
     return inner if isinstance(inner, dict) else state
 
 
-def _safetensors(path: Path) -> Any:  # noqa: ANN401 - a state dict
+def _safetensors(path: Path) -> Any:
     try:
-        from safetensors.torch import load_file  # noqa: PLC0415 - an extra
+        from safetensors.torch import load_file
     except ImportError as error:
         package, what_for = "safetensors", f"loading {path.name}"
         raise MissingExtra(package, "torch", what_for) from error

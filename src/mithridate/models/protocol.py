@@ -13,7 +13,7 @@ from mithridate.data.dataset import Dataset
 class Fitted(Protocol):
     """A trained model; content as `Dataset.x` gives it."""
 
-    def predict_proba(self, x: Any) -> npt.NDArray[np.float32]:  # noqa: ANN401 - array, frame or list of str
+    def predict_proba(self, x: Any) -> npt.NDArray[np.float32]:
         """(n, c) class probabilities, columns in the order of the sorted labels."""
 
 

@@ -55,8 +55,8 @@ class UserRecipe:
 
     def __call__(self, dataset: Dataset, seed: int) -> Fitted:
         """Call `function(dataset, seed)`, or train what `function()` returns."""
-        from mithridate.models.adapters import as_fitted  # noqa: PLC0415 - loads nothing until a recipe runs
-        from mithridate.models.training import train_untrained  # noqa: PLC0415 - the same
+        from mithridate.models.adapters import as_fitted
+        from mithridate.models.training import train_untrained
 
         function, rows = load_function(self.path), training_rows(dataset)
         try:

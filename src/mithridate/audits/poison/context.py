@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from mithridate.core.method import Outcome, RowScores
 from mithridate.core.progress import Progress, Silent
 from mithridate.data.dataset import Dataset
 
 if TYPE_CHECKING:
     from mithridate.models.recipes import Recipe
 
-
 T = TypeVar("T")
+
+Predict = Callable[[Any], "npt.NDArray[np.float32]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Context:
 
     `probabilities` (n, c): out-of-sample class probabilities the user gave, or that their recipe made.
     `predictions` (n, c): what the user's own model says of its training rows, if one was given.
+    `predict`: the user's model itself, content as `Dataset.x` gives it -> (n, c).
     """
 
     dataset: Dataset
@@ -43,7 +46,7 @@ class Context:
     recipe: Recipe | None = None
     probabilities: npt.NDArray[np.float32] | None = None
     predictions: npt.NDArray[np.float32] | None = None
-    predict: Callable[[Any], npt.NDArray[np.float32]] | None = None
+    predict: Predict | None = None
     progress: Progress = field(default_factory=Silent)
     _done: dict[str, Any] = field(default_factory=dict)
 
@@ -58,3 +61,32 @@ class Context:
         """A generator that depends on the seed and the purpose alone, so methods don't disturb each other."""
         words = [self.settings.seed, *purpose.encode()]
         return np.random.default_rng(words)
+
+    def has(self, need: str) -> bool:
+        """Whether the target has this part: `labels`, `sources`, `reference`, `recipe`, `predictions` ..."""
+        if need == "labels":
+            return self.dataset.codes is not None
+        if need == "sources":
+            return self.dataset.source_codes is not None
+        return getattr(self, need) is not None
+
+    def learn(self, method: str, outcome: Outcome) -> None:
+        """Keep a finished method's opinion of the rows for the methods after it."""
+        if outcome.row_scores is not None:
+            self.evidence[method] = outcome.row_scores
+
+    @property
+    def evidence(self) -> dict[str, RowScores]:
+        """Method id -> its opinion of every row, for the methods that ran so far."""
+        return self.once("row-evidence", dict)
+
+
+def prepare(
+    *,
+    dataset: Dataset,
+    settings: AuditSettings,
+    progress: Progress,
+    **parts: Any,
+) -> Context:
+    """The context of an audit: rows in content-hash order; a recipe's out-of-sample probabilities made on demand."""
+    return Context(dataset=dataset, settings=settings, progress=progress, **parts)

@@ -21,7 +21,7 @@ def gbdt(dataset: Dataset, seed: int) -> Fitted:
     ----------
     Ke et al. (2017), LightGBM, NeurIPS.
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - scikit-learn loads when a model trains
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
     trees_a_round = dataset.n_classes if dataset.n_classes > 2 else 1  # noqa: PLR2004 - two classes share a tree
     categorical: list[bool] | None = None

@@ -26,7 +26,7 @@ def mlp(dataset: Dataset, seed: int) -> Fitted:
     -----
     10,000 images of 28 x 28 take a few seconds on one core. Inputs are standardised, tables one-hot encoded.
     """
-    from sklearn.neural_network import MLPClassifier  # noqa: PLC0415 - scikit-learn loads when a model trains
+    from sklearn.neural_network import MLPClassifier
 
     present = np.unique(dataset.y)
     if len(present) == 1:

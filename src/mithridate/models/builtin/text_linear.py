@@ -26,7 +26,7 @@ def text_linear(dataset: Dataset, seed: int) -> Fitted:
     """
     if dataset.modality != "text":
         raise InputError(f"text-linear takes texts, {dataset.name} is of modality {dataset.modality}; use mlp or gbdt")
-    from sklearn.linear_model import SGDClassifier  # noqa: PLC0415 - scikit-learn loads when a model trains
+    from sklearn.linear_model import SGDClassifier
 
     model = SGDClassifier(loss="log_loss", alpha=PENALTY, max_iter=MAX_EPOCHS, tol=TOLERANCE, random_state=seed)
     return fit_estimator(model, dataset, seed, weighted_words(dataset.x))

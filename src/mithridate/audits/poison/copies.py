@@ -1,0 +1,170 @@
+"""Which rows are copies, or near copies, of each other: groups found in near-linear time, whatever the modality."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mithridate.data.dataset import Dataset
+from mithridate.numeric import image_hash, lsh, minhash
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float32]
+
+PIXEL_LIMIT = 0.03  # root mean squared difference of near copies, as a share of black to white
+SPREAD_LIMIT = 0.1  # and as a share of the distance between two random rows
+COLUMN_LIMIT = 0.02  # largest difference of a numeric column in a near copy, in standard deviations
+TEXT_LIMIT = 0.7  # share of word triples that near copies have in common (Jaccard index)
+_SKETCH = 16  # coordinates that a wide row is projected to before hashing
+
+
+class Copies(NamedTuple):
+    """Group numbers, (n,) each: rows of equal content share `exact`, near copies (and equal ones) share `near`."""
+
+    exact: IntArray
+    near: IntArray
+
+
+def find_copies(dataset: Dataset, *, rng: np.random.Generator) -> Copies:
+    """Group the rows by equal content (hash) and by nearly equal content (checked after hashing).
+
+    Notes
+    -----
+    Only one row of each exact group takes part in the near search, and inside a bucket each row is compared with its
+    next three: n log n whatever the data.
+    """
+    first, exact = _by_hash(dataset.hashes)
+    if len(first) < 2:  # noqa: PLR2004 - a pair
+        return Copies(exact, exact.copy())
+    near = _near_groups(dataset.take(first), rng)
+    return Copies(exact, near[exact])
+
+
+def _by_hash(hashes: npt.NDArray[np.void]) -> tuple[IntArray, IntArray]:
+    """First row of each distinct content, and the number of each row's content."""
+    words = np.ascontiguousarray(hashes).view(np.uint64).reshape(-1, 2)
+    order = np.lexsort((words[:, 0], words[:, 1]))
+    ranked = words[order]
+    fresh = np.ones(len(order), dtype=bool)
+    fresh[1:] = (ranked[1:] != ranked[:-1]).any(axis=1)
+    group = np.empty(len(order), dtype=np.int64)
+    group[order] = np.cumsum(fresh) - 1
+    return order[fresh], group
+
+
+def _near_groups(rows: Dataset, rng: np.random.Generator) -> IntArray:
+    if rows.modality == "text":
+        return _near_texts([str(text) for text in cast("npt.NDArray[Any]", rows.content)])
+    if rows.modality == "image":
+        return _near_images(cast("npt.NDArray[Any]", rows.content), rng)
+    if rows.modality == "table":
+        return _near_table_rows(cast("pa.Table", rows.content), rng)
+    return _near_vectors(cast("npt.NDArray[Any]", rows.content), rng)
+
+
+def _join(n_rows: int, keys: npt.NDArray[np.uint64], near: lsh.Check, order_by: FloatArray | None) -> IntArray:
+    left, right = lsh.colliding_pairs(keys, order_by)
+    good = near(left, right)
+    return lsh.tight_groups(lsh.components(n_rows, left[good], right[good]), near)
+
+
+def _near_texts(texts: list[str]) -> IntArray:
+    signature = minhash.signatures(texts)
+    wordless = signature[:, 0] == minhash.EMPTY
+
+    def near(left: IntArray, right: IntArray) -> npt.NDArray[np.bool_]:
+        alike = minhash.agreement(signature, left, right) >= TEXT_LIMIT
+        good: npt.NDArray[np.bool_] = alike & ~wordless[left]
+        return good
+
+    return _join(len(texts), minhash.band_keys(signature), near, None)
+
+
+def _near_images(images: npt.NDArray[Any], rng: np.random.Generator) -> IntArray:
+    blocks = image_hash.block_means(images)
+    left, right = rng.integers(0, len(images), (2, 400))
+    limit = min(PIXEL_LIMIT, SPREAD_LIMIT * float(np.median(image_hash.pixel_distance(images, left, right))))
+
+    def near(left: IntArray, right: IntArray) -> npt.NDArray[np.bool_]:
+        good = image_hash.pixel_distance(blocks[:, :, None], left, right) <= limit
+        good[good] = image_hash.pixel_distance(images, left[good], right[good]) <= limit
+        return good
+
+    return _near(blocks, limit / 3 * np.sqrt(blocks.shape[1]), near, rng)
+
+
+def _near_vectors(vectors: npt.NDArray[Any], rng: np.random.Generator) -> IntArray:
+    flat = np.nan_to_num(vectors.reshape(len(vectors), -1).astype(np.float32))
+    left, right = rng.integers(0, len(flat), (2, 400))
+    limit = SPREAD_LIMIT / 3 * float(np.median(image_hash.pixel_distance(flat, left, right)))
+
+    def near(left: IntArray, right: IntArray) -> npt.NDArray[np.bool_]:
+        return image_hash.pixel_distance(flat, left, right) <= np.float32(limit)
+
+    return _near(flat, limit / 2 * np.sqrt(flat.shape[1]), near, rng)
+
+
+def _near_table_rows(table: pa.Table, rng: np.random.Generator) -> IntArray:
+    scaled, codes = table_parts(table)
+    sketch = scaled @ rng.standard_normal((scaled.shape[1], _SKETCH)).astype(np.float32) / np.float32(np.sqrt(_SKETCH))
+    for column in codes.T:  # every value of a column moves the row to a place of its own
+        sketch = sketch + rng.standard_normal((int(column.max()) + 2, _SKETCH)).astype(np.float32)[column + 1]
+
+    def near(left: IntArray, right: IntArray) -> npt.NDArray[np.bool_]:
+        good: npt.NDArray[np.bool_] = (codes[left] == codes[right]).all(axis=1)
+        good[good] = (np.abs(scaled[left[good]] - scaled[right[good]]) <= COLUMN_LIMIT).all(axis=1)
+        return good
+
+    return _near(sketch.astype(np.float32), COLUMN_LIMIT / 2 * np.sqrt(max(scaled.shape[1], 1)), near, rng)
+
+
+def _near(vectors: FloatArray, radius: float, near: lsh.Check, rng: np.random.Generator) -> IntArray:
+    if radius <= 0:  # most rows are equal: there is no scale on which the others could be near
+        return np.arange(len(vectors), dtype=np.int64)
+    keys = lsh.projection_keys(vectors, radius=radius, rng=rng)
+    along = vectors @ rng.standard_normal((vectors.shape[1],)).astype(np.float32)
+    return _join(len(vectors), keys, near, along)
+
+
+def table_parts(table: pa.Table) -> tuple[FloatArray, IntArray]:
+    """Numeric columns in standard deviations of their middle 98 %, (n, p); the others as value numbers, (n, q).
+
+    A missing number is a value of its own, far from every other.
+    """
+    numbers: list[FloatArray] = []
+    codes: list[IntArray] = []
+    for column in table.columns:
+        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+            numbers.append(_scaled(np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(), np.float64)))
+        else:
+            codes.append(_coded(column))
+    n_rows = table.num_rows
+    return (
+        np.stack(numbers, axis=1) if numbers else np.zeros((n_rows, 0), np.float32),
+        np.stack(codes, axis=1) if codes else np.zeros((n_rows, 0), np.int64),
+    )
+
+
+def _scaled(values: npt.NDArray[np.float64]) -> FloatArray:
+    finite = np.isfinite(values)
+    if not finite.any():
+        return np.zeros(len(values), np.float32)
+    low, middle, high = np.quantile(values[finite], [0.01, 0.5, 0.99])
+    spread = float(np.std(np.clip(values[finite], low, high))) or float(np.std(values[finite])) or 1.0
+    scaled = np.where(finite, (np.where(finite, values, middle) - middle) / spread, 1e3)
+    return np.clip(scaled, -1e6, 1e6).astype(np.float32)
+
+
+def _coded(column: pa.ChunkedArray) -> IntArray:
+    plain = pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
+    try:
+        words = pc.cast(plain, pa.large_string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        words = pa.chunked_array([pa.array([repr(item) for item in plain.to_pylist()], pa.large_string())])
+    encoded = words.combine_chunks().dictionary_encode()
+    indices = pc.fill_null(encoded.indices, -1)
+    return np.asarray(indices.to_numpy(zero_copy_only=False), dtype=np.int64)

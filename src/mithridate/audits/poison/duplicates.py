@@ -1,0 +1,245 @@
+"""Copies of one record that contradict each other, and bursts of copies with one wrong label."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mithridate.audits.poison.bursts import Bursts, find_bursts, judge
+from mithridate.audits.poison.context import AuditSettings, Context
+from mithridate.audits.poison.copies import Copies, find_copies, table_parts
+from mithridate.audits.poison.evidence import rows_evidence
+from mithridate.core.errors import Skip
+from mithridate.core.findings import Evidence, Finding, Severity, Subject, number
+from mithridate.core.method import Outcome, RowScores
+from mithridate.data.dataset import Dataset
+from mithridate.numeric.image_hash import block_means
+
+ID, SLUG = "PSN105", "duplicate"
+CERTAIN = 0.01  # a burst's p-value below which the finding is high
+COARSE = 0.2  # share of copied records with several labels above which the content can't tell the labels apart
+_MANY = 10  # copied records from which that share is taken
+SHARED = 0.01  # share of rows whose copies came from several sources that is worth a line
+STANDARDS = ("AML.T0020", "ML02:2023", "NISTAML.013")
+
+IntArray = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+class Groups(NamedTuple):
+    """Copies of records, and for each row: has its group several rows, several labels, several sources."""
+
+    copies: Copies
+    copied: Flags
+    labels_differ: Flags
+    sources_differ: Flags
+
+
+def duplicates(context: Context, settings: AuditSettings) -> Outcome:
+    """Rows that are copies of each other and disagree about the label, and records replicated under one wrong label.
+
+    Notes
+    -----
+    Every real data set has copies; equal copies are only counted. A record with two labels is reported (low or
+    medium): one of the labels is wrong, or the content can't decide. A *burst*, four copies or more under one label
+    that the record's neighbours contradict, is high when lone records of that label are contradicted as much less
+    than once in a hundred: that is how poison that makes a model leak its training data looks. Blind to copies
+    changed by more than three per cent, and to bursts whose label is right.
+
+    Raises
+    ------
+    Skip : fewer than two rows, or neither labels nor sources that copies could disagree about.
+
+    References
+    ----------
+    Broder (1997), on the resemblance and containment of documents; Tramer et al. (2022), Truth Serum, CCS.
+    """
+    dataset = context.dataset
+    if len(dataset) < 2:  # noqa: PLR2004 - a pair
+        raise Skip("one row; duplicates need at least two")
+    if dataset.codes is None and dataset.source_codes is None:
+        raise Skip("neither labels nor sources that copies could disagree about; name them with --label or --source")
+    groups = _group(dataset, find_copies(dataset, rng=context.rng("duplicates")))
+    bursts = _bursts(context, groups.copies.near)
+    guilty = np.flatnonzero(bursts.q_value <= settings.fdr)
+    findings = [
+        *_burst_findings(context, groups, bursts, guilty),
+        *_label_conflict(context, groups, bursts.group[guilty]),
+        *_shared_records(dataset, groups),
+    ]
+    return Outcome(tuple(findings), _scores(groups, bursts, guilty, dataset), _numbers(groups, bursts, guilty))
+
+
+def _group(dataset: Dataset, copies: Copies) -> Groups:
+    copied = np.bincount(copies.near)[copies.near] > 1
+    return Groups(copies, copied, _differ(copies.near, dataset.codes), _differ(copies.near, dataset.source_codes))
+
+
+def _differ(group: IntArray, codes: npt.NDArray[np.int32] | None) -> Flags:
+    """(n,) whether the row's group holds two known codes."""
+    if codes is None:
+        return np.zeros(len(group), dtype=bool)
+    n_groups = int(group.max()) + 1
+    low, high = np.full(n_groups, np.iinfo(np.int32).max), np.full(n_groups, -1)
+    known = codes >= 0
+    np.minimum.at(low, group[known], codes[known])
+    np.maximum.at(high, group[known], codes[known])
+    return (low < high)[group]
+
+
+def _bursts(context: Context, group: IntArray) -> Bursts:
+    dataset = context.dataset
+    codes = np.full(len(dataset), -1, dtype=np.int32) if dataset.codes is None else dataset.codes
+    found = find_bursts(group, codes)
+    if len(found.group) == 0 or dataset.n_classes < 2:  # noqa: PLR2004 - one label can't be wrong
+        return found
+    return judge(found, group, codes, _space(context))
+
+
+def _space(context: Context) -> npt.NDArray[np.float32]:
+    """(n, d) coordinates in which near rows have like content; never made with labels."""
+    content: Any = context.dataset.content
+    if isinstance(content, pa.Table):
+        return np.clip(table_parts(content)[0], -5, 5)
+    if context.dataset.modality == "image":
+        return block_means(content)
+    if context.dataset.modality == "text":
+        from sklearn.feature_extraction.text import HashingVectorizer
+
+        counts = HashingVectorizer(n_features=1 << 16, stop_words="english").transform([str(t) for t in content])
+        directions = context.rng("duplicate-text").standard_normal((counts.shape[1], 128)).astype(np.float32)
+        return np.asarray(counts @ directions, dtype=np.float32)
+    flat: npt.NDArray[np.float32] = np.nan_to_num(content.reshape(len(content), -1).astype(np.float32))
+    return flat
+
+
+def _rows_of(bursts: Bursts, chosen: IntArray, group: IntArray, dataset: Dataset) -> IntArray:
+    """Array positions of the rows in these bursts, one burst after the other."""
+    width = dataset.n_classes + 1
+    keys = group * width + dataset.y
+    wanted = bursts.group[chosen] * width + bursts.code[chosen]
+    rows = np.flatnonzero(np.isin(keys, wanted))
+    return rows[np.argsort(keys[rows], kind="stable")]
+
+
+def _scores(groups: Groups, bursts: Bursts, guilty: IntArray, dataset: Dataset) -> RowScores:
+    """Log10 odds: about -1 for a contradicted record, -2 where contradictions are common, above 1 for guilty bursts."""
+    n_rows, near = len(groups.copied), groups.copies.near
+    score, p_value = np.full(n_rows, -np.inf), np.ones(n_rows)
+    flagged = np.zeros(n_rows, dtype=bool)
+    score[groups.labels_differ] = -2.0 if _coarse(groups) else -1.0
+    p_value[groups.labels_differ] = groups.labels_differ.mean()
+    for burst in guilty:
+        rows = _rows_of(bursts, np.array([burst]), near, dataset)
+        strength = -np.log10(bursts.p_value[burst]) - 1.0 + 0.5 * np.log10(bursts.size[burst] / 4)
+        score[rows], p_value[rows], flagged[rows] = np.clip(strength, 0.5, 3.0), bursts.p_value[burst], True
+    return RowScores("duplicate", score, p_value, flagged)
+
+
+def _coarse(groups: Groups) -> bool:
+    """Whether labels differ in so many copied records that the content can't tell the labels apart."""
+    copied = len(np.unique(groups.copies.near[groups.copied]))
+    return copied >= _MANY and len(np.unique(groups.copies.near[groups.labels_differ])) > COARSE * copied
+
+
+def _subject(dataset: Dataset, rows: IntArray, code: int | None) -> Subject:
+    ids = tuple(int(row) for row in np.sort(dataset.ids[rows]))
+    return Subject("rows", ids, None if code is None else dataset.label_of(code), dataset.source_counts(rows))
+
+
+def _burst_findings(context: Context, groups: Groups, bursts: Bursts, guilty: IntArray) -> list[Finding]:
+    """One finding for each label that records were replicated under."""
+    dataset = context.dataset
+    found: list[Finding] = []
+    for code in np.unique(bursts.code[guilty]):
+        mine = guilty[bursts.code[guilty] == code]
+        rows = _rows_of(bursts, mine, groups.copies.near, dataset)
+        worst = float(bursts.p_value[mine].min())
+        what = "One record stands" if len(mine) == 1 else f"{len(mine)} records stand"
+        times = (
+            f"{bursts.size[mine].min()} to {bursts.size[mine].max()}" if len(mine) > 1 else f"{bursts.size[mine][0]}"
+        )
+        label = dataset.label_of(int(code))
+        claim = (
+            f"{what} in the data {times} times as near copies labelled {label}, though like records carry other labels"
+        )
+        found.append(
+            Finding(
+                ID,
+                SLUG,
+                Severity.HIGH if worst <= CERTAIN else Severity.MEDIUM,
+                float(np.clip(1 - bursts.q_value[mine].min(), 0, 0.99)),
+                claim,
+                _subject(dataset, rows, int(code)),
+                (
+                    number("p_value", worst, note="against records without copies of the same label"),
+                    number("copies", float(len(rows)), unit="rows"),
+                    *rows_evidence(dataset, rows, int(code), context),
+                ),
+                "Keep one copy of each record with the label that its neighbours carry; ask the source for the origin.",
+                STANDARDS,
+                place="burst",
+            )
+        )
+    return found
+
+
+def _label_conflict(context: Context, groups: Groups, told: IntArray) -> list[Finding]:
+    """The finding about copies with different labels, those of the groups `told` left out."""
+    dataset = context.dataset
+    rows = np.flatnonzero(groups.labels_differ & ~np.isin(groups.copies.near, told))
+    if rows.size == 0:
+        return []
+    rows = rows[np.argsort(groups.copies.near[rows], kind="stable")]
+    records, coarse = len(np.unique(groups.copies.near[rows])), _coarse(groups)
+    one = "1 record occurs" if records == 1 else f"{records} records occur"
+    seen = (number("contradicting_rows", float(rows.size), unit="rows"), *rows_evidence(dataset, rows, None, context))
+    return [
+        Finding(
+            ID,
+            SLUG,
+            Severity.LOW if coarse or dataset.modality == "table" else Severity.MEDIUM,
+            0.5 if coarse else 0.9,
+            f"{one} more than once with different labels: {len(rows)} rows contradict each other",
+            _subject(dataset, rows, None),
+            seen,
+            "Decide on one label for each record, or drop its copies.",
+            STANDARDS,
+            place="labels",
+        )
+    ]
+
+
+def _shared_records(dataset: Dataset, groups: Groups) -> list[Finding]:
+    rows = np.flatnonzero(groups.sources_differ)
+    if rows.size < max(20.0, SHARED * len(dataset)):
+        return []
+    records = len(np.unique(groups.copies.near[rows]))
+    return [
+        Finding(
+            ID,
+            SLUG,
+            Severity.LOW,
+            0.9,
+            f"{records} records came from more than one source, in {len(rows)} rows",
+            _subject(dataset, rows, None),
+            (number("shared_rows", float(rows.size), unit="rows"),),
+            "Keep one copy of each record before splitting the data, else the same record trains and tests.",
+            STANDARDS,
+            place="sources",
+        )
+    ]
+
+
+def _numbers(groups: Groups, bursts: Bursts, guilty: IntArray) -> tuple[Evidence, ...]:
+    spare_exact = len(groups.copied) - len(np.unique(groups.copies.exact))
+    spare_near = len(groups.copied) - len(np.unique(groups.copies.near))
+    return (
+        number("exact_copies", float(spare_exact), unit="rows", note="beyond the first of each record"),
+        number("near_copies", float(spare_near - spare_exact), unit="rows", note="beyond the first of each record"),
+        number("bursts", float(len(bursts.group)), unit="records", note="copied 4 times or more under one label"),
+        number("suspicious_bursts", float(len(guilty)), unit="records"),
+    )

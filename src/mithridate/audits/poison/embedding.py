@@ -1,0 +1,107 @@
+"""Coordinates, neighbours and out-of-sample class probabilities of the rows: computed once, shared by every method."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import sparse
+
+from mithridate.audits.poison.context import Context
+from mithridate.core.errors import Skip
+from mithridate.data.dataset import Dataset
+from mithridate.numeric import embed
+from mithridate.numeric.neighbours import Neighbours, nearest
+
+MIN_ROWS = 30
+NEIGHBOURS = 20
+
+
+class Columns(NamedTuple):
+    """A table as two matrices: `numbers` (n, p) float64 with NaN, `codes` (n, q) value ids with -1 for missing."""
+
+    numbers: npt.NDArray[np.float64]
+    codes: npt.NDArray[np.int64]
+
+
+def features(context: Context) -> npt.NDArray[np.float32]:
+    """(n, d) coordinates in which near rows have like content; never made with labels.
+
+    Raises
+    ------
+    Skip : fewer than 30 rows, too few to have neighbours.
+    """
+    if len(context.dataset) < MIN_ROWS:
+        msg = f"{len(context.dataset)} rows; at least {MIN_ROWS} are needed to compare a row with its neighbours"
+        raise Skip(msg)
+    return context.once("embedding", lambda: _embed(context))
+
+
+def graph(context: Context) -> Neighbours:
+    """The 20 nearest rows of each row in `features` (fewer for fewer than 21 rows); one graph for all methods."""
+    rows = features(context)
+    return context.once("graph", lambda: nearest(rows, k=min(NEIGHBOURS, len(rows) - 1)))
+
+
+def word_counts(context: Context) -> sparse.csr_matrix:
+    """(n, v) hashed TF-IDF of a text data set."""
+    texts = cast("npt.NDArray[Any]", context.dataset.content)
+    return context.once("word-counts", lambda: embed.text_counts([str(text) for text in texts]))
+
+
+def columns(context: Context) -> Columns:
+    """A table's columns as numbers and value ids."""
+    return context.once("columns", lambda: split_columns(context.dataset))
+
+
+def _embed(context: Context) -> npt.NDArray[np.float32]:
+    dataset, rng = context.dataset, context.rng("embedding")
+    if dataset.modality == "image":
+        return embed.embed_images(cast("npt.NDArray[Any]", dataset.content), rng=rng)
+    if dataset.modality == "text":
+        return embed.embed_texts(word_counts(context), rng=rng)
+    if dataset.modality == "table":
+        parts = columns(context)
+        return embed.embed_table(parts.numbers, parts.codes, rng=rng)
+    return embed.embed_vectors(cast("npt.NDArray[Any]", dataset.content), rng=rng)
+
+
+def split_columns(dataset: Dataset) -> Columns:
+    """Numeric columns as float64, everything else as value ids (strings, booleans, dates as their text)."""
+    table = cast("pa.Table", dataset.content)
+    numbers: list[npt.NDArray[np.float64]] = []
+    codes: list[npt.NDArray[np.int64]] = []
+    for column in table.columns:
+        kind = column.type
+        if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+            numbers.append(np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(), dtype=np.float64))
+        elif not pa.types.is_null(kind):
+            codes.append(_value_ids(column))
+    empty = np.zeros((len(dataset), 0))
+    return Columns(
+        np.stack(numbers, axis=1) if numbers else empty,
+        np.stack(codes, axis=1) if codes else empty.astype(np.int64),
+    )
+
+
+def _value_ids(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Ids by sorted value, so that they don't depend on the order of the rows."""
+    if pa.types.is_dictionary(column.type):
+        column = pc.cast(column, column.type.value_type)
+    try:
+        words = pc.cast(column, pa.large_string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        words = pa.chunked_array(
+            [pa.array([None if x is None else repr(x) for x in column.to_pylist()], pa.large_string())]
+        )
+    words = words.combine_chunks() if isinstance(words, pa.ChunkedArray) else words
+    encoded = words.dictionary_encode()
+    values = [str(value) for value in encoded.dictionary.to_pylist()]
+    rank = np.empty(len(values) + 1, np.int64)
+    rank[np.argsort(values, kind="stable")] = np.arange(len(values))
+    rank[-1] = -1
+    places = pc.fill_null(encoded.indices, len(values)).to_numpy(zero_copy_only=False).astype(np.int64)
+    return cast("npt.NDArray[np.int64]", rank[places])

@@ -1,0 +1,5 @@
+"""`python -m mithridate.cli`."""
+
+from mithridate.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""`mithridate audit SOURCE`: which rows are poisoned, by what, from where, how sure, what next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mithridate.cli.common import check_outputs, command_line, output_options, policy, progress, show, source_options
+
+
+@click.command("audit")
+@click.argument("source")
+@source_options
+@click.option("--model", metavar="M", help="Your model: its answers on these rows tell a backdoor from a label error.")
+@click.option(
+    "--recipe",
+    metavar="R",
+    help="How your model is made: mlp, cnn, logistic, gbdt, text-linear, or package.module:function.",
+)
+@click.option("--reference", metavar="CLEAN", help="Trusted rows, used for calibration.")
+@click.option(
+    "--fdr", type=float, default=0.05, show_default=True, help="Share of false flags you accept among the flags."
+)
+@click.option(
+    "--power",
+    type=click.Choice(["off", "cheap", "all"]),
+    default="cheap",
+    show_default=True,
+    help="Plant known poison in a copy and report the share found.",
+)
+@click.option("--method", "methods", multiple=True, metavar="ID", help="Run only this method (id or slug). Repeatable.")
+@click.option("--scores", metavar="F.parquet", help="Write a score for every row.")
+@click.option("--clean", metavar="F", help="Write the rows that weren't flagged, in SOURCE's format.")
+@output_options
+def command(source: str, **options: Any) -> None:
+    """Find poison, label errors, duplicates, outliers and bad sources.
+
+    SOURCE is an .npz (x, y, optional source), .parquet, .csv or .jsonl file, a
+    folder of images in class folders, or a Hugging Face dataset folder.
+
+    Exit code: 1 when a finding reaches --fail-on or a --limit is broken, else 2
+    when a check failed or nothing could run, else 0.
+    """
+    output, scores, clean, quiet = (options.pop(name) for name in ("output", "scores", "clean", "quiet"))
+    rule = policy(options.pop("fail_on"), options.pop("baseline"), options.pop("limit"))
+    check_outputs(output)
+    from mithridate.flows.audit import audit, save_clean, save_report, save_scores
+
+    with progress(quiet=quiet) as steps:
+        report = audit(source, **options, progress=steps, command=command_line())
+    for path in output:
+        save_report(report, path)
+    if scores:
+        save_scores(report, scores)
+    if clean:
+        save_clean(report, source, clean)
+    if not quiet:
+        show(report)
+    raise click.exceptions.Exit(rule.exit_code(report))

@@ -1,0 +1,115 @@
+"""What verbs share: output options, the threshold, progress, and printing a report."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from mithridate.core.errors import InputError
+from mithridate.core.findings import Severity
+from mithridate.core.policy import Limit, Policy
+from mithridate.core.progress import Progress, Silent
+from mithridate.core.report import Report
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SUFFIXES = ".json .html .sarif .xml .md .txt"
+
+
+def output_options(function: F) -> F:
+    """Options of every verb that ends in a report: -o, --fail-on, --baseline, --limit, --seed, --jobs, --quiet."""
+    levels = click.Choice([*(member.word for member in Severity), "never"])
+    option = functools.partial(click.option, show_default=True)
+    options = [
+        option("-o", "--output", multiple=True, metavar="FILE", help=f"Write the report: {SUFFIXES}. Repeatable."),
+        option("--fail-on", type=levels, default="high", help="Lowest severity that makes the exit code 1."),
+        option("--baseline", metavar="R.json", help="A known report: only findings that aren't in it fail."),
+        option("--limit", multiple=True, metavar="'NAME<X'", help="A number of the report that must hold. Repeatable."),
+        option("--seed", type=click.IntRange(min=0), default=0, help="Seed of every random choice."),
+        option("--jobs", type=click.IntRange(min=1), default=1, help="Worker processes."),
+        option("-q", "--quiet", is_flag=True, help="No progress and no report on the terminal."),
+    ]
+    for decorate in reversed(options):
+        function = decorate(function)
+    return function
+
+
+def source_options(function: F) -> F:
+    """Options of every verb that takes a SOURCE: which column is what."""
+    kinds = ["image", "table", "text", "embedding", "audio"]
+    options = [
+        click.option("--label", metavar="C", help="The label column (default: label, y, target or class)."),
+        click.option("--source", "source_column", metavar="C", help="The column that says where a row came from."),
+        click.option("--content", metavar="C", help="The content column (text or image)."),
+        click.option("--modality", type=click.Choice(kinds), help="The kind of data, where the guess is wrong."),
+    ]
+    for decorate in reversed(options):
+        function = decorate(function)
+    return function
+
+
+def policy(fail_on: str, baseline: str | None, limits: tuple[str, ...]) -> Policy:
+    """The policy that the options spell; a broken baseline or limit is an `InputError`."""
+    known: frozenset[str] = frozenset()
+    if baseline is not None:
+        from mithridate.reports.json_format import read_report
+
+        known = frozenset(finding.fingerprint for finding in read_report(baseline).findings)
+    threshold = None if fail_on == "never" else Severity.parse(fail_on)
+    return Policy(fail_on=threshold, limits=tuple(map(Limit.parse, limits)), baseline=known)
+
+
+def check_outputs(paths: tuple[str, ...]) -> None:
+    """Refuse an output that could not be written before any work is done."""
+    for path in paths:
+        folder = os.path.dirname(path) or "."  # noqa: PTH120 - the folder exactly as it was typed
+        if not path.endswith(tuple(SUFFIXES.split())):
+            raise InputError(f"don't know the format of {path}; use one of the suffixes {SUFFIXES}")
+        if not os.path.isdir(folder):  # noqa: PTH112 - as above
+            raise InputError(f"no folder {folder} to write {path} in; make it first")
+
+
+def command_line() -> str:
+    """The command as it was typed, quoted so that it can be typed again."""
+    return shlex.join(["mithridate", *sys.argv[1:]])
+
+
+def show(report: Report) -> None:
+    """Print the report on the terminal: colour only where it is one, and NO_COLOR is honoured."""
+    from mithridate.reports.text import to_text
+
+    width = min(100, max(60, shutil.get_terminal_size((80, 24)).columns))
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    click.echo(to_text(report, width=width, colour=colour), color=colour)
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Progress]:
+    """Progress on stderr with the time left; silent when quiet or when stderr is no terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield Silent()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=1.0)
+
+        class Drawn:
+            """Progress that moves the bar."""
+
+            def step(self, what: str, done: float) -> None:
+                """Show the step and how far it is."""
+                bar.update(task, description=what, completed=done)
+
+        yield Drawn()

@@ -1,0 +1,18 @@
+"""`mithridate methods`: what is checked."""
+
+from __future__ import annotations
+
+import click
+
+from mithridate.catalogue import FAMILIES, METHODS
+
+
+@click.command("methods")
+@click.option("--family", type=click.Choice(list(FAMILIES)), help="Only this family.")
+def command(family: str | None) -> None:
+    """List the methods: id, name, kinds of data, what they need."""
+    for method in METHODS:
+        if family in {None, method.family}:
+            kinds = ", ".join(method.modalities) or "any data"
+            needs = f"; needs {', '.join(method.needs)}" if method.needs else ""
+            click.echo(f"{method.id}  {method.slug:<18} {method.title} ({kinds}{needs})")

@@ -1,0 +1,52 @@
+"""Writes that leave the old file or the new one, never half of either."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mithridate.core.errors import InputError
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """A temporary path in the same folder; synced and renamed to `path` when the block ends well, else removed.
+
+    Raises
+    ------
+    InputError : the folder isn't there or can't be written, or `path` is a folder.
+    """
+    final = Path(path)
+    if final.is_dir():
+        raise InputError(f"can't write {final}: it is a folder; give a file name")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=".part", dir=final.parent)
+    except OSError as error:
+        raise InputError(
+            f"can't write {final}: {error.strerror or error}; give a folder that exists and is yours"
+        ) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_atomic(path: str | Path, content: bytes) -> None:
+    """Write the bytes to `path` in one step."""
+    with atomic(path) as temporary:
+        temporary.write_bytes(content)

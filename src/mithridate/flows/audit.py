@@ -1,0 +1,245 @@
+"""The audit from any source to its report: what `mithridate audit` and `mithridate.audit()` share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from mithridate.audits.poison.combine import RowTable
+from mithridate.audits.poison.context import AuditSettings
+from mithridate.core.errors import InputError
+from mithridate.core.files import atomic
+from mithridate.core.findings import Severity, Subject
+from mithridate.core.progress import Progress, Silent
+from mithridate.core.report import Report, Target
+from mithridate.data.dataset import Dataset
+from mithridate.data.memory import from_memory
+from mithridate.data.read import read
+from mithridate.data.write import write
+from mithridate.reports.notebook import to_notebook
+from mithridate.reports.write import write_report
+from mithridate.run import Job, run
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mithridate.audits.poison.combine import RowTable
+MOST_ROWS = 10_000  # more rows than this in a subject go to a file beside the report
+
+
+class Columns(TypedDict, total=False):
+    """Which column of a source is what; a column left out or None is inferred."""
+
+    label: str | None
+    source_column: str | None
+    content: str | None
+    modality: str | None
+
+
+@dataclass(frozen=True)
+class AuditReport(Report):
+    """A report that also holds the row table, for Python and notebooks."""
+
+    table: RowTable | None = field(default=None, compare=False, repr=False)
+
+    def rows(self) -> pa.Table:
+        """One entry a row: `row`, `flagged`, `kind`, `score`, `p_value` and a column for each method that ran."""
+        import pyarrow as pa
+
+        if self.table is None:
+            raise InputError("this report holds no rows; run the audit again, or read the file that --scores wrote")
+        return pa.table(self.table.columns())
+
+    def save(self, *paths: str | Path) -> None:
+        """Write the report to each path, format by suffix (.json .html .sarif .xml .md .txt)."""
+        for path in paths:
+            save_report(self, path)
+
+    def assert_clean(self, fail_on: str = "high") -> None:
+        """Raise `AssertionError` with the claims when a finding reaches `fail_on`, or when a check could not run."""
+        bad = [finding.claim for finding in self.findings if finding.severity >= Severity.parse(fail_on)]
+        broken = [f"{check.method} {check.status}: {check.reason}" for check in self.checks if check.status == "failed"]
+        if bad or broken:
+            raise AssertionError("; ".join(bad + broken))
+
+    def _repr_html_(self) -> str:
+        return to_notebook(self)
+
+
+def audit(
+    source: Any,
+    *,
+    labels: Any = None,
+    sources: Any = None,
+    label: str | None = None,
+    source_column: str | None = None,
+    content: str | None = None,
+    modality: str | None = None,
+    model: Any = None,
+    recipe: str | None = None,
+    probabilities: npt.NDArray[Any] | None = None,
+    reference: Any = None,
+    fdr: float = 0.05,
+    power: str = "cheap",
+    seed: int = 0,
+    jobs: int = 1,
+    methods: Sequence[str] = (),
+    progress: Progress | None = None,
+    command: str = "mithridate.audit(...)",
+) -> AuditReport:
+    """Find poison, label errors, duplicates, outliers and bad sources in training data.
+
+    Parameters
+    ----------
+    source : a path (see `mithridate audit --help`), or rows in memory: numpy, pandas, polars, Arrow, list of str,
+        torch `Dataset`.
+    labels, sources : one entry a row, for rows in memory; with a path, name the columns: `label`, `source_column`.
+    model : a model, or its file: its answers on the training rows tell a backdoor from a label error.
+    recipe : a built-in name (`mlp`, `cnn`, `logistic`, `gbdt`, `text-linear`) or `package.module:function`.
+    probabilities : (n, c) out-of-sample class probabilities, columns in the order of the sorted labels.
+    reference : trusted rows, like `source`, for calibration.
+    fdr : share of false flags allowed among the flags, in (0, 1).
+    power : `off`, `cheap` or `all`: how much known poison to plant in a copy to measure what would be found.
+    methods : ids or slugs to run; empty runs all.
+
+    Returns
+    -------
+    AuditReport : `.findings`, `.rows()`, `.verdict`, `.save("report.html")`.
+
+    Raises
+    ------
+    InputError : the source can't be read, or an option is out of range.
+    """
+    settings = _settings(fdr=fdr, power=power, seed=seed, jobs=jobs)
+    data = _dataset(source, labels, sources, _columns(label, source_column, content, modality))
+    target = Target("dataset", data.name, data.digest, len(data), _facts(data))
+    rows = data.canonical()
+    del data
+    inputs = _inputs(rows, model=model, recipe=recipe, probabilities=probabilities, reference=reference, label=label)
+    job = Job(
+        "poison", target, inputs, settings, modality=rows.modality, wanted=frozenset(methods), command=command,
+        progress=progress or Silent(),
+    )  # fmt: skip
+    report, table = run(job)
+    parts = {item.name: getattr(report, item.name) for item in fields(Report)}
+    return AuditReport(**parts, table=table)
+
+
+def _settings(*, fdr: float, power: str, seed: int, jobs: int) -> AuditSettings:
+    if not 0 < fdr < 1:
+        raise InputError(f"fdr must be in (0, 1), got {fdr}; 0.05 means that 5 % of the flags may be false")
+    if power not in {"off", "cheap", "all"}:
+        raise InputError(f"power must be off, cheap or all, got {power!r}")
+    if seed < 0 or jobs < 1:
+        raise InputError(f"seed must be >= 0 and jobs >= 1, got seed {seed} and jobs {jobs}")
+    return AuditSettings(fdr=fdr, power=power, seed=seed, jobs=jobs)
+
+
+def _columns(label: str | None, source: str | None, content: str | None, modality: str | None) -> Columns:
+    return {"label": label, "source_column": source, "content": content, "modality": modality}
+
+
+def _dataset(source: Any, labels: Any, sources: Any, columns: Columns) -> Dataset:
+    if isinstance(source, Dataset):
+        return source
+    if isinstance(source, (str, Path)):
+        if labels is not None or sources is not None:
+            raise InputError("labels and sources are for rows in memory; for a file name its columns: label='...'")
+        return read(source, **columns)
+    return from_memory(source, labels=labels, sources=sources, modality=columns["modality"])
+
+
+def _facts(data: Dataset) -> dict[str, Any]:
+    facts: dict[str, Any] = {"modality": data.modality, "classes": data.n_classes}
+    if data.source_codes is not None:
+        facts["sources"] = len(data.source_names)
+    shape = getattr(data.content, "shape", None)
+    return {**facts, "shape": [int(size) for size in shape]} if shape is not None else facts
+
+
+def _inputs(
+    rows: Dataset,
+    *,
+    model: Any,
+    recipe: str | None,
+    probabilities: Any,
+    reference: Any,
+    label: str | None,
+) -> dict[str, Any]:
+    inputs: dict[str, Any] = {"dataset": rows}
+    if recipe is not None:
+        from mithridate.models.recipes import recipe as find_recipe
+
+        inputs["recipe"] = find_recipe(recipe)
+    if probabilities is not None:
+        given = np.asarray(probabilities, dtype=np.float32)
+        if given.shape != (len(rows), rows.n_classes):
+            raise InputError(f"probabilities must be {(len(rows), rows.n_classes)} (rows, classes), got {given.shape}")
+        inputs["probabilities"] = given[rows.ids]
+    if model is not None:
+        from mithridate.models.loading import load_model
+
+        inputs["predict"] = load_model(model, rows, recipe)
+        inputs["predictions"] = inputs["predict"](rows.x)
+    if reference is not None:
+        clean = _dataset(reference, None, None, _columns(label or rows.label_name, None, None, rows.modality))
+        inputs["reference"] = align(clean, rows)
+    return inputs
+
+
+def align(clean: Dataset, rows: Dataset) -> Dataset:
+    """The trusted rows with class codes as in `rows`; `InputError` when the two don't fit together."""
+    if clean.modality != rows.modality:
+        raise InputError(
+            f"the reference is {clean.modality} data, the target {rows.modality}; pass rows of the same kind"
+        )
+    there = getattr(clean.content, "shape", (0,))[1:] if rows.modality != "table" else ()
+    here = getattr(rows.content, "shape", (0,))[1:] if rows.modality != "table" else ()
+    if there != here:
+        raise InputError(f"the reference rows have shape {there}, the target's {here}; pass rows of the same shape")
+    place = {name: code for code, name in enumerate(rows.classes)}
+    lookup = np.array([place.get(name, -1) for name in clean.classes] or [-1], dtype=np.int32)
+    return replace(clean, codes=np.where(clean.y < 0, -1, lookup[clean.y]).astype(np.int32), classes=rows.classes)
+
+
+def save_report(report: Report, path: str | Path) -> None:
+    """Write a report, format by suffix; subjects of more than 10,000 rows go to a Parquet file beside it."""
+    slim = replace(report, findings=tuple(_slim(finding, Path(path)) for finding in report.findings))
+    write_report(slim, path)
+
+
+def _slim(finding: Any, path: Path) -> Any:
+    subject: Subject = finding.subject
+    if len(subject.rows) <= MOST_ROWS:
+        return finding
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    beside = path.with_name(f"{path.stem}.{finding.fingerprint}.rows.parquet")
+    with atomic(beside) as temporary:
+        pq.write_table(pa.table({"row": np.asarray(subject.rows, dtype=np.int64)}), temporary)
+    extra = {**subject.extra, "rows_file": beside.name, "n_rows": len(subject.rows)}
+    return replace(finding, subject=replace(subject, rows=(), extra=extra))
+
+
+def save_scores(report: AuditReport, path: str | Path) -> None:
+    """Write the row table as Parquet (`--scores`)."""
+    import pyarrow.parquet as pq
+
+    rows = report.rows()
+    with atomic(path) as temporary:
+        pq.write_table(rows, temporary)
+
+
+def save_clean(report: AuditReport, source: str | Path, path: str | Path) -> int:
+    """Write the rows that weren't flagged, in order, in the source's own format; the number of rows kept."""
+    if report.table is None:
+        raise InputError("this report holds no rows; run the audit again")
+    kept = report.table.row[~report.table.flagged]
+    write(source, kept, path)
+    return len(kept)
