@@ -250,7 +250,7 @@ def test_images_without_class_folders_have_no_labels(tmp_path: Path) -> None:
 
 
 def hugging_table(images: Images, *, notes: bool) -> pa.Table:
-    import io  # noqa: PLC0415 - a helper of two tests
+    import io
 
     files = []
     for image in images:

@@ -120,7 +120,7 @@ class _Run:
             index, Failed(f"the worker died ({_words(code)}), {ATTEMPTS} times; more memory or fewer jobs may help")
         )
 
-    def _done(self, index: int, result: Any) -> None:  # noqa: ANN401 - whatever the function returned
+    def _done(self, index: int, result: Any) -> None:
         self.results[index] = result
         self.progress.step(self.what, len(self.results) / len(self.tasks))
 

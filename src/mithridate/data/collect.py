@@ -73,7 +73,7 @@ class _Holder:
         self.n_rows += batch.num_rows
         self.options.budget.check(self.held, f"{self.options.name} (stopped after {self.n_rows:,} rows)")
 
-    def _part(self, batch: pa.RecordBatch) -> Any:  # noqa: ANN401 - a batch, a list or an array
+    def _part(self, batch: pa.RecordBatch) -> Any:
         names, modality = self.plan.content, self.plan.modality
         if modality == "table":
             return batch.select([name for name in names if name in batch.schema.names])
@@ -107,7 +107,7 @@ class _Holder:
             content_name="" if self.plan.modality == "table" else self.plan.content[0],
         )
 
-    def _encoded(self, name: str | None, encode: Any) -> Encoded | None:  # noqa: ANN401 - one of two functions
+    def _encoded(self, name: str | None, encode: Any) -> Encoded | None:
         if name is None:
             return None
         chunks = self.columns.pop(name)
@@ -146,11 +146,11 @@ def _with_names(labels: Encoded) -> Encoded:
     return Encoded((labels.codes - (labels.codes >= 0)).astype(np.int32), labels.values[1:])
 
 
-def _name_of(value: Any, names: tuple[str, ...]) -> str:  # noqa: ANN401 - any label
+def _name_of(value: Any, names: tuple[str, ...]) -> str:
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else str(value)
 
 
-def _size(part: Any) -> int:  # noqa: ANN401 - as `_part` gives it
+def _size(part: Any) -> int:
     if isinstance(part, list):
         return sum(map(len, part)) + _STRING * len(part)
     return int(part.nbytes)

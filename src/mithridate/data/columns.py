@@ -75,7 +75,7 @@ def class_names(schema: pa.Schema, label: str | None) -> tuple[str, ...]:
         return ()
 
 
-def names_of(features: Any, label: str) -> tuple[str, ...]:  # noqa: ANN401 - parsed JSON of any shape
+def names_of(features: Any, label: str) -> tuple[str, ...]:
     """The class names of one feature; () when it isn't a ClassLabel."""
     feature = features.get(label) if isinstance(features, dict) else None
     names = feature.get("names") if isinstance(feature, dict) else None

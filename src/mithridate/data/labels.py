@@ -47,7 +47,7 @@ def encode_sources(values: pa.Array | pa.ChunkedArray, name: str) -> Encoded:
     return _encode(pc.fill_null(pc.if_else(pc.equal(plain, ""), None, plain), MISSING_SOURCE))
 
 
-def to_arrow(values: Any, name: str) -> pa.Array:  # noqa: ANN401 - arrays, series, lists
+def to_arrow(values: Any, name: str) -> pa.Array:
     """One-dimensional labels or sources of any container as an Arrow array.
 
     Raises

@@ -20,10 +20,10 @@ from mithridate.data.options import NO_LABEL, Options, checked_modality
 
 
 def from_memory(
-    x: Any,  # noqa: ANN401 - whatever holds rows
+    x: Any,
     *,
-    labels: Any = None,  # noqa: ANN401 - whatever holds labels, or a column's name
-    sources: Any = None,  # noqa: ANN401 - whatever holds sources, or a column's name
+    labels: Any = None,
+    sources: Any = None,
     content: str | None = None,
     modality: str | None = None,
     name: str = "memory",
@@ -60,7 +60,7 @@ def from_memory(
     return from_parts(shaped, name, labels=_plain(labels), sources=_plain(sources))
 
 
-def _bunch(x: Any, labels: Any) -> tuple[Any, Any]:  # noqa: ANN401
+def _bunch(x: Any, labels: Any) -> tuple[Any, Any]:
     images = x.get("images")
     content = images if isinstance(images, np.ndarray) and images.ndim >= 3 else x["data"]  # noqa: PLR2004 - (n, h, w)
     if content is images and images.size and 1 < images.max() <= 16:  # noqa: PLR2004 - digits come in 0..16
@@ -68,7 +68,7 @@ def _bunch(x: Any, labels: Any) -> tuple[Any, Any]:  # noqa: ANN401
     return content, x["target"] if labels is None else labels
 
 
-def _torch() -> Any:  # noqa: ANN401 - only when the user has imported it
+def _torch() -> Any:
     return sys.modules.get("torch")
 
 
@@ -95,7 +95,7 @@ class _Pairs(NamedTuple):
     tensors: bool
 
 
-def _pairs(x: Any, labels: Any) -> _Pairs:  # noqa: ANN401
+def _pairs(x: Any, labels: Any) -> _Pairs:
     tensors = getattr(x, "tensors", None)
     if isinstance(tensors, tuple) and tensors:
         own = tensors[1] if len(tensors) > 1 else None
@@ -115,11 +115,11 @@ def _pairs(x: Any, labels: Any) -> _Pairs:  # noqa: ANN401
     return _Pairs(content, own if labels is None else labels, tensors=of_tensors)
 
 
-def _scalar(value: Any) -> Any:  # noqa: ANN401
+def _scalar(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _plain(values: Any) -> Any:  # noqa: ANN401
+def _plain(values: Any) -> Any:
     """Tensors, series and the like as numpy; the rest as it is."""
     torch = _torch()
     if torch is not None and isinstance(values, torch.Tensor):
@@ -134,7 +134,7 @@ def _module(x: object) -> str:
     return type(x).__module__.split(".", 1)[0]
 
 
-def _as_table(x: Any, name: str) -> pa.Table | None:  # noqa: ANN401
+def _as_table(x: Any, name: str) -> pa.Table | None:
     if isinstance(x, pa.Table):
         return x
     if isinstance(x, pa.RecordBatch):
@@ -148,7 +148,7 @@ def _as_table(x: Any, name: str) -> pa.Table | None:  # noqa: ANN401
     return None
 
 
-def _from_pandas(frame: Any, name: str) -> pa.Table:  # noqa: ANN401
+def _from_pandas(frame: Any, name: str) -> pa.Table:
     repeated = frame.columns[frame.columns.duplicated()].tolist()
     if repeated:
         raise InputError(f"{name} has more than one column named {repeated[0]!r}; rename them apart")
@@ -161,11 +161,11 @@ def _from_pandas(frame: Any, name: str) -> pa.Table:  # noqa: ANN401
         raise InputError(f"{what} mixes types of values; make it one type") from error
 
 
-def _kinds(column: Any) -> int:  # noqa: ANN401
+def _kinds(column: Any) -> int:
     return len({type(item) for item in column if item is not None}) if column.dtype == object else 1
 
 
-def _from_table(table: pa.Table, labels: Any, sources: Any, options: Options) -> Dataset:  # noqa: ANN401
+def _from_table(table: pa.Table, labels: Any, sources: Any, options: Options) -> Dataset:
     given_labels = labels is not None and not isinstance(labels, str)
     given_sources = sources is not None and not isinstance(sources, str)
     options = Options(
@@ -192,7 +192,7 @@ def _from_table(table: pa.Table, labels: Any, sources: Any, options: Options) ->
 
 
 def _joined(dataset: Dataset, extra: Dataset, *, labels: bool, sources: bool) -> Dataset:
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
     changed: dict[str, Any] = {}
     if labels:
@@ -202,7 +202,7 @@ def _joined(dataset: Dataset, extra: Dataset, *, labels: bool, sources: bool) ->
     return replace(dataset, **changed)
 
 
-def _as_array(x: Any, name: str) -> npt.NDArray[Any]:  # noqa: ANN401
+def _as_array(x: Any, name: str) -> npt.NDArray[Any]:
     x = _plain(x)
     if isinstance(x, pa.Array | pa.ChunkedArray):
         x = x.to_pylist()

@@ -13,7 +13,7 @@ from mithridate.core.errors import InputError, InternalError
 from mithridate.data.dataset import Content, Dataset
 from mithridate.models.adapters import Estimator
 from mithridate.models.inputs import as_given, raw
-from mithridate.models.recipes import Fitted
+from mithridate.models.protocol import Fitted
 
 Predict: TypeAlias = Callable[[Any], npt.NDArray[np.float32]]
 

@@ -14,8 +14,9 @@ import numpy.typing as npt
 from mithridate.core.errors import Error, InputError, MissingExtra
 from mithridate.data.dataset import Dataset
 from mithridate.models.adapters import as_fitted, is_module
-from mithridate.models.importing import is_path, load_function, takes_nothing
-from mithridate.models.recipes import BUILTIN, Fitted
+from mithridate.models.importing import is_path, load_function, one_line, takes_nothing
+from mithridate.models.protocol import Fitted
+from mithridate.models.recipes import BUILTIN
 from mithridate.models.skops_file import load_skops
 
 Predict: TypeAlias = Callable[[Any], npt.NDArray[np.float32]]
@@ -75,7 +76,7 @@ def fitted_model(path_or_spec: str, dataset: Dataset, recipe: str | None = None)
     raise InputError(f"{path_or_spec!r} is no model; give {NOW}")
 
 
-def _call(spec: str) -> Any:  # noqa: ANN401 - whatever the user's function returns
+def _call(spec: str) -> Any:
     function = load_function(spec)
     if not takes_nothing(function):
         raise InputError(f"{spec} must take no arguments to give a model; one that trains is a recipe: use --recipe")
@@ -84,25 +85,26 @@ def _call(spec: str) -> Any:  # noqa: ANN401 - whatever the user's function retu
     except Error:
         raise
     except Exception as error:  # the user's own code runs here, and anything can come out of it
-        raise InputError(f"{spec} failed: {type(error).__name__}: {error}") from error
+        raise InputError(f"{spec} failed: {one_line(error)}") from error
 
 
-def _with_state(path: Path, dataset: Dataset, recipe: str | None) -> Any:  # noqa: ANN401 - a torch module
+def _with_state(path: Path, dataset: Dataset, recipe: str | None) -> Any:
     module = _untrained(path, dataset, recipe)
     state = _safetensors(path) if path.suffix.lower() == ".safetensors" else _weights(path)
     try:
         module.load_state_dict(state)
     except (RuntimeError, TypeError, AttributeError) as error:
-        words = " ".join(str(error).split())[:300]
-        raise InputError(f"the state dict in {path.name} doesn't fit the module of {recipe}: {words}") from error
+        raise InputError(
+            f"the state dict in {path.name} doesn't fit the module of {recipe}: {one_line(error)}"
+        ) from error
     return module
 
 
-def _untrained(path: Path, dataset: Dataset, recipe: str | None) -> Any:  # noqa: ANN401 - a torch module
+def _untrained(path: Path, dataset: Dataset, recipe: str | None) -> Any:
     if recipe is None:
         raise InputError(f"{path.name} holds weights alone; say with --recipe which function returns the module")
     if recipe == "cnn":
-        from mithridate.models.builtin.cnn import build  # noqa: PLC0415 - torch loads when it is needed
+        from mithridate.models.builtin.cnn import build
 
         shape = np.shape(dataset.content)
         if dataset.modality != "image":
@@ -116,29 +118,28 @@ def _untrained(path: Path, dataset: Dataset, recipe: str | None) -> Any:  # noqa
     return module
 
 
-def _weights(path: Path) -> Any:  # noqa: ANN401 - a state dict
-    from mithridate.models.engine import load_torch  # noqa: PLC0415 - torch loads when it is needed
+def _weights(path: Path) -> Any:
+    from mithridate.models.engine import load_torch
 
     torch = load_torch()
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a hostile file can make the parser fail in any way
-        words = " ".join(str(error).split())[:120]
         raise InputError(
-            f"{path.name} isn't a plain state dict ({type(error).__name__}: {words}); save module.state_dict(), "
+            f"{path.name} isn't a plain state dict ({one_line(error, 150)}); save module.state_dict(), "
             "not the module, or use .safetensors"
         ) from error
     inner = state.get("state_dict") if isinstance(state, dict) else None
     return inner if isinstance(inner, dict) else state
 
 
-def _safetensors(path: Path) -> Any:  # noqa: ANN401 - a state dict
+def _safetensors(path: Path) -> Any:
     try:
-        from safetensors.torch import load_file  # noqa: PLC0415 - an extra
+        from safetensors.torch import load_file
     except ImportError as error:
         package, what_for = "safetensors", f"loading {path.name}"
         raise MissingExtra(package, "torch", what_for) from error
     try:
         return load_file(path, device="cpu")
     except Exception as error:  # a hostile file can make the parser fail in any way
-        raise InputError(f"{path.name} isn't a safetensors file: {type(error).__name__}: {error}") from error
+        raise InputError(f"{path.name} isn't a safetensors file: {one_line(error)}") from error

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mithridate.core.errors import InputError, MissingExtra
+from mithridate.models.importing import one_line
 
 TRUSTED = (
     "sklearn.calibration._CalibratedClassifier",
@@ -21,7 +22,7 @@ TRUSTED = (
 MAX_OBJECTS = 1_000_000  # looked at in a loaded model
 
 
-def load_skops(path: Path) -> Any:  # noqa: ANN401 - an estimator
+def load_skops(path: Path) -> Any:
     """The estimator in the file.
 
     Raises
@@ -35,7 +36,7 @@ def load_skops(path: Path) -> Any:  # noqa: ANN401 - an estimator
     memory at the indices in the file, so these are checked before the first prediction.
     """
     try:
-        import skops.io as skops  # noqa: PLC0415 - an extra
+        import skops.io as skops
     except ImportError as error:
         package, what_for = "skops", f"loading {path.name}"
         raise MissingExtra(package, "models", what_for) from error
@@ -43,7 +44,7 @@ def load_skops(path: Path) -> Any:  # noqa: ANN401 - an estimator
         unknown = sorted(set(skops.get_untrusted_types(file=path)) - set(TRUSTED))
         model = None if unknown else skops.load(path, trusted=list(TRUSTED))
     except Exception as error:  # a hostile file can make the parser fail in any way
-        raise InputError(f"{path.name} can't be loaded as skops: {type(error).__name__}: {error}") from error
+        raise InputError(f"{path.name} can't be loaded as skops: {one_line(error)}") from error
     if unknown:
         raise InputError(
             f"{path.name} holds types that aren't trusted: {', '.join(unknown[:5])}; "
@@ -54,7 +55,7 @@ def load_skops(path: Path) -> Any:  # noqa: ANN401 - an estimator
     return model
 
 
-def _parts(model: Any, name: str) -> Iterator[tuple[Any, int]]:  # noqa: ANN401 - an estimator
+def _parts(model: Any, name: str) -> Iterator[tuple[Any, int]]:
     """Every object in the model, once, and how many features the estimator around it takes (0: unknown)."""
     seen: set[int] = set()
     stack = [(model, 0)]
@@ -70,7 +71,7 @@ def _parts(model: Any, name: str) -> Iterator[tuple[Any, int]]:  # noqa: ANN401 
         stack.extend((inner, n_features) for inner in _inside(part))
 
 
-def _inside(part: Any) -> Iterable[Any]:  # noqa: ANN401 - anything in a model
+def _inside(part: Any) -> Iterable[Any]:
     if isinstance(part, np.ndarray):
         return part.ravel().tolist() if part.dtype == object else ()
     if isinstance(part, (list, tuple, set)):
@@ -79,7 +80,7 @@ def _inside(part: Any) -> Iterable[Any]:  # noqa: ANN401 - anything in a model
     return inner.values()
 
 
-def _check_tree(part: Any, name: str, n_features: int) -> None:  # noqa: ANN401 - anything in a model
+def _check_tree(part: Any, name: str, n_features: int) -> None:
     kind = type(part).__name__
     if kind == "Tree":
         inner = part.children_left != -1

@@ -99,7 +99,7 @@ def _shards(folder: Path, suffix: str) -> list[Path]:
     )
 
 
-def stream_of(files: Sequence[Path], features: Any = None) -> Iterator[pa.RecordBatch]:  # noqa: ANN401 - parsed JSON
+def stream_of(files: Sequence[Path], features: Any = None) -> Iterator[pa.RecordBatch]:
     """The record batches of Arrow shards; `features` go into the schema as Hugging Face writes them."""
     notes = (
         {b"huggingface": json.dumps({"info": {"features": features}}).encode()} if isinstance(features, dict) else None

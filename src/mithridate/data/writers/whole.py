@@ -96,13 +96,13 @@ def _table(dataset: Dataset) -> pa.Table:
 
 
 def _parquet(dataset: Dataset, target: Path) -> None:
-    import pyarrow.parquet as pq  # noqa: PLC0415 - loaded when used
+    import pyarrow.parquet as pq
 
     pq.write_table(_table(dataset), target, compression="zstd")
 
 
 def _csv(dataset: Dataset, target: Path) -> None:
-    from pyarrow import csv  # noqa: PLC0415 - loaded when used
+    from pyarrow import csv
 
     if dataset.modality == "embedding":
         raise InputError(f"{dataset.name} holds vectors; write them as .npz or .parquet")
@@ -116,7 +116,7 @@ def _csv(dataset: Dataset, target: Path) -> None:
 
 
 def _jsonl(dataset: Dataset, target: Path) -> None:
-    import json  # noqa: PLC0415 - loaded when used
+    import json
 
     with target.open("w", encoding="utf-8") as stream:
         for batch in _table(dataset).to_batches(max_chunksize=4096):

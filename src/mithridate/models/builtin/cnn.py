@@ -12,7 +12,7 @@ from mithridate.data.dataset import Dataset
 from mithridate.models.adapters import Constant, TorchModel
 from mithridate.models.engine import fit_module, load_torch
 from mithridate.models.inputs import nchw
-from mithridate.models.recipes import Fitted
+from mithridate.models.protocol import Fitted
 
 WIDTHS = (16, 32)
 HIDDEN = 64
@@ -39,7 +39,7 @@ def cnn(dataset: Dataset, seed: int) -> Fitted:
     return TorchModel(module, nchw, dataset.n_classes)
 
 
-def build(*, channels: int, n_classes: int) -> Any:  # noqa: ANN401 - a torch module; torch is loaded lazily
+def build(*, channels: int, n_classes: int) -> Any:
     """The untrained network for (n, channels, h, w) images in [0, 1], h and w at least 1."""
     nn = load_torch().nn
     return nn.Sequential(

@@ -6,7 +6,7 @@ import numpy as np
 
 from mithridate.data.dataset import Dataset
 from mithridate.models.inputs import Prepare, TableEncoder, flat, numeric_inputs, raw
-from mithridate.models.recipes import Fitted
+from mithridate.models.protocol import Fitted
 from mithridate.models.training import fit_estimator
 
 TREES = 300  # over all classes
@@ -21,7 +21,7 @@ def gbdt(dataset: Dataset, seed: int) -> Fitted:
     ----------
     Ke et al. (2017), LightGBM, NeurIPS.
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - scikit-learn loads when a model trains
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
     trees_a_round = dataset.n_classes if dataset.n_classes > 2 else 1  # noqa: PLR2004 - two classes share a tree
     categorical: list[bool] | None = None

@@ -57,7 +57,7 @@ class Verdict(NamedTuple):
         return cured and (plain or sure)
 
 
-def judge(stage: Stage, mined: Mined, target: Any, predict: Predict | None, rng: np.random.Generator) -> Verdict:  # noqa: ANN401 - labels are whatever the user stored
+def judge(stage: Stage, mined: Mined, target: Any, predict: Predict | None, rng: np.random.Generator) -> Verdict:
     """Fit the probes, try each shape the trigger could have, and return the better one's verdict."""
     probe, tested = _probes(stage, mined, rng)
     honest = _honest(stage, mined.code, rng)
@@ -114,7 +114,7 @@ def _alike(stage: Stage, core: Rows, rng: np.random.Generator) -> Rows:
 def _shapes(
     stage: Stage,
     mined: Mined,
-    target: Any,  # noqa: ANN401 - labels are whatever the user stored
+    target: Any,
     *,
     tested: Rows,
     honest: Rows,

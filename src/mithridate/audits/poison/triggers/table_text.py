@@ -107,7 +107,7 @@ def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
     return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
 
 
-def user_flip(context: Context, content: Any, target: int) -> float | None:  # noqa: ANN401 - a table or texts
+def user_flip(context: Context, content: Any, target: int) -> float | None:
     """The share of these rows that the user's model gives the target label; None without a model."""
     if context.predict is None or len(content) == 0:
         return None
