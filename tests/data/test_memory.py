@@ -130,7 +130,7 @@ def test_read_takes_what_is_in_memory_and_data_sets_pass() -> None:
 
 
 def test_importing_the_room_loads_nothing_heavy() -> None:
-    import subprocess  # noqa: PLC0415 - one test starts an interpreter
+    import subprocess
 
     code = "import sys, mithridate.data; print([m for m in ('numpy', 'pyarrow', 'torch') if m in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
