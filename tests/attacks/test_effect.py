@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mithridate.attacks.poisoning import attack
+from mithridate.data import load
 from mithridate.data.dataset import Dataset
 from mithridate.models.evaluate import attack_success, clean_accuracy
 from mithridate.models.recipes import recipe
@@ -16,6 +17,15 @@ from mithridate.models.recipes import recipe
 def halves(data: Dataset) -> tuple[Dataset, Dataset]:
     order = np.random.default_rng(0).permutation(len(data))
     return data.take(order[: len(data) // 2]), data.take(order[len(data) // 2 :])
+
+
+def test_badnets_works_on_fashion_images() -> None:
+    train, test = halves(load("fashion-mnist", rows=5000, whole=False))
+    poisoned = attack("badnets", train, rate=0.05, target=7)
+    assert poisoned.apply is not None
+    trained = recipe("mlp")(poisoned.dataset, 0)
+    assert attack_success(trained, test, poisoned.apply, 7).low > 0.8
+    assert clean_accuracy(trained, test).value > 0.78
 
 
 @pytest.mark.parametrize(

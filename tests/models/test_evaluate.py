@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mithridate.core.errors import InputError
 from mithridate.data.dataset import Dataset
-from mithridate.models.evaluate import attack_success, clean_accuracy, wilson
+from mithridate.models.evaluate import attack_success, clean_accuracy
 from mithridate.models.out_of_sample import out_of_sample
 
 
@@ -57,9 +57,13 @@ def test_accuracy_and_attack_success_count_the_right_rows() -> None:
         clean_accuracy(by_first_pixel, tiny().take([7]))
 
 
-@given(st.integers(1, 10_000), st.floats(0, 1))
-def test_a_wilson_interval_holds_its_share_and_stays_in_range(total: int, share: float) -> None:
-    rate = wilson(round(share * total), total)
+@given(st.lists(st.booleans(), min_size=1, max_size=60))
+def test_a_rate_lies_inside_its_interval(white: list[bool]) -> None:
+    images = np.zeros((len(white), 2, 2, 1), np.uint8)
+    images[white, 0, 0, 0] = 255
+    rows = Dataset("rows", "image", images, codes=np.zeros(len(white), np.int32), classes=("a", "b"))
+    rate = clean_accuracy(by_first_pixel, rows)
+    assert rate.hits == sum(white)
     assert 0 <= rate.low <= rate.value <= rate.high <= 1
 
 

@@ -112,6 +112,8 @@ def _untrained(path: Path, dataset: Dataset, recipe: str | None) -> Any:
         return build(channels=shape[3], n_classes=dataset.n_classes)
     if recipe in BUILTIN:
         raise InputError(f"the recipe {recipe} makes no torch module for the weights in {path.name}; give your own")
+    if is_path(recipe) and not takes_nothing(load_function(recipe)):
+        raise InputError(f"{recipe} must take no arguments and return the untrained module for {path.name}")
     module = _call(recipe)
     if not is_module(module):
         raise InputError(f"{recipe} must return a torch module for the weights in {path.name}")
