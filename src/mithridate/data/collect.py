@@ -161,7 +161,9 @@ def _texts(column: pa.Array, where: str) -> list[str]:
     kind = column.type
     if pa.types.is_nested(kind) or pa.types.is_binary(kind):
         raise InputError(f"{where} changes its type to {kind}; make it text in every row")
-    return pc.fill_null(pc.cast(column, pa.large_string()), "").to_pylist()  # type: ignore[no-any-return]
+    if not pa.types.is_string(kind):
+        column = pc.cast(column, pa.large_string())
+    return (pc.fill_null(column, "") if column.null_count else column).to_pylist()  # type: ignore[no-any-return]
 
 
 def _pictures(column: pa.Array, where: str) -> Iterator[bytes]:
