@@ -26,6 +26,7 @@ PACKAGES = (
     "mithridate", "numpy", "scipy", "scikit-learn", "pyarrow", "faiss-cpu", "torch",
     "cleanlab", "pyod", "adversarial-robustness-toolbox",
 )  # fmt: skip
+WHEELS = ROOT / "build" / "bench" / "data"
 NOT_JUDGING = ("reports", "cli")  # rooms of the product that can't change what an audit finds
 
 Result: TypeAlias = dict[str, Any]
@@ -42,7 +43,8 @@ class Options:
     seeds : how many seeds a case gets. runs : draws of `clean` and `sources`, repeats of `speed`.
     scale : share of the rows and of the training epochs, 1 for real figures, less to try the scripts.
     only, parts : shell patterns of cases, names of parts; empty takes all.
-    data : folder with wheels that carry more data sets; cases whose set is missing are reported as skipped.
+    data : folder with wheels that carry more data sets (build/bench/data if it is there); cases whose set is missing
+        are reported as skipped.
     """
 
     seeds: int = 5
@@ -50,7 +52,7 @@ class Options:
     scale: float = 1.0
     only: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
-    data: Path | None = None
+    data: Path | None = None if not WHEELS.exists() else WHEELS
     results: Path = ROOT / "benchmarks" / "results"
     cache: Path = ROOT / "build" / "bench"
 

@@ -111,30 +111,34 @@ def content(task: Task) -> dict[str, Verdict]:
             f"pyod {kind} on content": timed(partial(outliers, kind, embedded, task), ready)
             for kind in ("IForest", "ECOD")
         },
-        **cleanlab(out_of_fold, task, name, fitted),
+        **cleanlab(out_of_fold, fitted, task, name),
     }
 
 
 def network(task: Task, kind: str) -> dict[str, Verdict]:
-    """Peers on a network (`mlp` or `cnn`): cleanlab on its probabilities, ART and pyod on its penultimate layer."""
+    """Peers on a network: ART and pyod on its features, cleanlab on its probabilities (of `mlp`; `cnn` did worse)."""
     matrix = flat(task.dataset)
     shape = task.dataset.content.shape[1:] if task.dataset.modality == "image" else None
     make = partial(train, kind=kind, shape=shape, n_classes=task.dataset.n_classes, seed=task.seed, scale=task.scale)
-    clock = time.perf_counter()
-    out_of_fold = folds(matrix, task, lambda rows: partial(probabilities, make(matrix[rows], task.labels[rows])))
-    two = time.perf_counter() - clock
     clock = time.perf_counter()
     model = make(matrix, task.labels)
     features = penultimate(model, matrix)
     one = time.perf_counter() - clock
     return {
-        **cleanlab(out_of_fold, task, kind, two),
+        **(cleanlab(*halves(matrix, task, make), task, kind) if kind == "mlp" else {}),
         **{f"ART activation {how} {kind}": timed(partial(activation, model, matrix, task, how), one)
            for how in ("smaller", "silhouette-scores")},
         f"ART spectral {kind}": timed(partial(spectral, model, matrix, features, task), one),
         **{f"pyod {name} on {kind}": timed(partial(outliers, name, features, task), one)
            for name in ("IForest", "ECOD")},
     }  # fmt: skip
+
+
+def halves(matrix: Matrix, task: Task, make: Callable[..., Network]) -> tuple[Matrix, float]:
+    """Out-of-fold probabilities of a network, and the seconds they took."""
+    clock = time.perf_counter()
+    out = folds(matrix, task, lambda rows: partial(probabilities, make(matrix[rows], task.labels[rows])))
+    return out, time.perf_counter() - clock
 
 
 def timed(work: Callable[[], tuple[Floats, Bools | None]], fit_seconds: float) -> Verdict:
@@ -186,7 +190,7 @@ def neighbours(embedded: Matrix, task: Task) -> tuple[Floats, None]:
     return other.sum(axis=1) / NEIGHBOURS, None
 
 
-def cleanlab(out_of_fold: Matrix, task: Task, model: str, fit_seconds: float) -> dict[str, Verdict]:
+def cleanlab(out_of_fold: Matrix, fit_seconds: float, task: Task, model: str) -> dict[str, Verdict]:
     """Normalised margin, and self-confidence (what Datalab ranks label issues by); flags of `find_label_issues`."""
     safe = np.clip(out_of_fold, 1e-9, None)
     safe = safe / safe.sum(axis=1, keepdims=True)

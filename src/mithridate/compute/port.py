@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from mithridate.core.errors import Error
+from mithridate.core.errors import Error, InputError, Skip
 from mithridate.core.progress import Progress
 
 Task = TypeVar("Task")
@@ -42,6 +42,17 @@ class Executor(Protocol):
 def failed(error: Exception) -> Failed:
     """The failure that an exception is: its own message when it is ours, else with its type."""
     return Failed(str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}", error)
+
+
+def portable(failure: Failed) -> Failed:
+    """The failure as it can be sent to another process: the kind of our own exceptions, the words of all.
+
+    An exception is rebuilt from its message alone; one that takes other arguments would fail on arrival.
+    """
+    for kind in (InputError, Skip, Error):
+        if isinstance(failure.error, kind):
+            return Failed(failure.reason, kind(failure.reason))
+    return Failed(failure.reason)
 
 
 def first_failure(results: Sequence[Any]) -> None:

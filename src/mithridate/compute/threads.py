@@ -25,7 +25,7 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Hold the BLAS and OpenMP libraries loaded by now to one thread, and let them go again after."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415 - it comes with scikit-learn, loaded when needed
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(limits=1):
         yield

@@ -19,7 +19,7 @@ _WHERE = {"Dataset": "dataset", "from_memory": "memory", "load": "builtin", "nam
 __all__ = ["Dataset", "from_memory", "load", "names"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - functions and a class
+def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

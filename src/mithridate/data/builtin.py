@@ -117,15 +117,15 @@ def _adult_whole() -> Dataset | None:
     for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
         file = Path(folder) / "datasets" / "data" / "adult.parquet.brotli"
         if file.is_file():
-            from mithridate.data.options import Options  # noqa: PLC0415 - only with that package
-            from mithridate.data.readers.parquet import read_parquet  # noqa: PLC0415
+            from mithridate.data.options import Options
+            from mithridate.data.readers.parquet import read_parquet
 
             return read_parquet([file], Options("adult", label="income"))
     return None
 
 
 def _digits() -> Dataset:
-    from sklearn.datasets import load_digits  # noqa: PLC0415 - only when asked for
+    from sklearn.datasets import load_digits
 
     bunch = load_digits()
     content = (bunch.images / 16).astype(np.float32)[..., None]  # stored as 0..16

@@ -30,7 +30,7 @@ def collect(batches: Iterable[pa.RecordBatch], options: Options, *, plan: Plan |
     ------
     InputError : no rows, columns that change their type on the way, more bytes than the budget allows.
     """
-    stream = (batch for batch in batches if batch.num_rows)
+    stream = (_sound(batch, options.name) for batch in batches if batch.num_rows)
     first = next(stream, None)
     if first is None:
         raise InputError(f"{options.name} has no rows; there is nothing to audit")
@@ -40,6 +40,16 @@ def collect(batches: Iterable[pa.RecordBatch], options: Options, *, plan: Plan |
     for batch in stream:
         holder.add(batch)
     return holder.finish()
+
+
+def _sound(batch: pa.RecordBatch, name: str) -> pa.RecordBatch:
+    """The batch, once its offsets and strings have been checked: files may lie about both."""
+    try:
+        batch.validate(full=True)
+    except pa.ArrowException as error:
+        fact = "holds text that isn't UTF-8" if "UTF8" in str(error) else "is damaged inside"
+        raise InputError(f"{name} {fact}; write it again") from error
+    return batch
 
 
 class _Holder:
@@ -63,7 +73,7 @@ class _Holder:
         self.n_rows += batch.num_rows
         self.options.budget.check(self.held, f"{self.options.name} (stopped after {self.n_rows:,} rows)")
 
-    def _part(self, batch: pa.RecordBatch) -> Any:  # noqa: ANN401 - a batch, a list or an array
+    def _part(self, batch: pa.RecordBatch) -> Any:
         names, modality = self.plan.content, self.plan.modality
         if modality == "table":
             return batch.select([name for name in names if name in batch.schema.names])
@@ -94,9 +104,10 @@ class _Holder:
             source_names=() if sources is None else sources.values,
             label_name=self.plan.label or "y",
             source_name=self.plan.source or "source",
+            content_name="" if self.plan.modality == "table" else self.plan.content[0],
         )
 
-    def _encoded(self, name: str | None, encode: Any) -> Encoded | None:  # noqa: ANN401 - one of two functions
+    def _encoded(self, name: str | None, encode: Any) -> Encoded | None:
         if name is None:
             return None
         chunks = self.columns.pop(name)
@@ -135,11 +146,11 @@ def _with_names(labels: Encoded) -> Encoded:
     return Encoded((labels.codes - (labels.codes >= 0)).astype(np.int32), labels.values[1:])
 
 
-def _name_of(value: Any, names: tuple[str, ...]) -> str:  # noqa: ANN401 - any label
+def _name_of(value: Any, names: tuple[str, ...]) -> str:
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else str(value)
 
 
-def _size(part: Any) -> int:  # noqa: ANN401 - as `_part` gives it
+def _size(part: Any) -> int:
     if isinstance(part, list):
         return sum(map(len, part)) + _STRING * len(part)
     return int(part.nbytes)
@@ -150,7 +161,9 @@ def _texts(column: pa.Array, where: str) -> list[str]:
     kind = column.type
     if pa.types.is_nested(kind) or pa.types.is_binary(kind):
         raise InputError(f"{where} changes its type to {kind}; make it text in every row")
-    return pc.fill_null(pc.cast(column, pa.large_string()), "").to_pylist()  # type: ignore[no-any-return]
+    if not pa.types.is_string(kind):
+        column = pc.cast(column, pa.large_string())
+    return (pc.fill_null(column, "") if column.null_count else column).to_pylist()  # type: ignore[no-any-return]
 
 
 def _pictures(column: pa.Array, where: str) -> Iterator[bytes]:

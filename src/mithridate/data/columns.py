@@ -75,7 +75,7 @@ def class_names(schema: pa.Schema, label: str | None) -> tuple[str, ...]:
         return ()
 
 
-def names_of(features: Any, label: str) -> tuple[str, ...]:  # noqa: ANN401 - parsed JSON of any shape
+def names_of(features: Any, label: str) -> tuple[str, ...]:
     """The class names of one feature; () when it isn't a ClassLabel."""
     feature = features.get(label) if isinstance(features, dict) else None
     names = feature.get("names") if isinstance(feature, dict) else None
@@ -197,7 +197,7 @@ def _vector_column(batch: pa.RecordBatch, options: Options) -> str | None:
 def _text_column(batch: pa.RecordBatch, options: Options) -> str | None:
     columns = [name for name in batch.schema.names if is_text(batch.column(name).type)]
     lengths = {name: _mean_length(batch.column(name)) for name in columns}
-    named = next((name for usual in TEXT_NAMES for name in columns if name.lower() == usual), None)
+    named: str | None = next((name for usual in TEXT_NAMES for name in columns if name.lower() == usual), None)
     longest: str | None = max(columns, key=lambda name: lengths[name], default=None)
     if options.modality == "text":
         return named or longest

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mithridate.core.errors import InputError
-from mithridate.data.arrays import Shaped, shape_array
+from mithridate.data.arrays import Shaped, shape_array, text_array
 from mithridate.data.assemble import from_parts
 from mithridate.data.collect import collect
 from mithridate.data.columns import make_plan
@@ -20,10 +20,10 @@ from mithridate.data.options import NO_LABEL, Options, checked_modality
 
 
 def from_memory(
-    x: Any,  # noqa: ANN401 - whatever holds rows
+    x: Any,
     *,
-    labels: Any = None,  # noqa: ANN401 - whatever holds labels, or a column's name
-    sources: Any = None,  # noqa: ANN401 - whatever holds sources, or a column's name
+    labels: Any = None,
+    sources: Any = None,
     content: str | None = None,
     modality: str | None = None,
     name: str = "memory",
@@ -46,19 +46,21 @@ def from_memory(
         return x
     if hasattr(x, "data") and hasattr(x, "target") and isinstance(x, Mapping):
         x, labels = _bunch(x, labels)
+    tensors = _is_tensor(x)
     if _is_torch_dataset(x):
-        x, labels = _pairs(x, labels)
+        x, labels, tensors = _pairs(x, labels)
     table = _as_table(x, name)
     if table is not None:
         return _from_table(table, labels, sources, Options(name, content=content, modality=asked))
     for given in (labels, sources):
         if isinstance(given, str):
             raise InputError(f"{given!r} names a column and {name} has none; pass the values, one a row")
-    shaped = shape_array(_as_array(x, name), name, asked)
+    array = _as_array(x, name)
+    shaped = shape_array(_channels_last(array) if tensors else array, name, asked)
     return from_parts(shaped, name, labels=_plain(labels), sources=_plain(sources))
 
 
-def _bunch(x: Any, labels: Any) -> tuple[Any, Any]:  # noqa: ANN401
+def _bunch(x: Any, labels: Any) -> tuple[Any, Any]:
     images = x.get("images")
     content = images if isinstance(images, np.ndarray) and images.ndim >= 3 else x["data"]  # noqa: PLR2004 - (n, h, w)
     if content is images and images.size and 1 < images.max() <= 16:  # noqa: PLR2004 - digits come in 0..16
@@ -66,7 +68,7 @@ def _bunch(x: Any, labels: Any) -> tuple[Any, Any]:  # noqa: ANN401
     return content, x["target"] if labels is None else labels
 
 
-def _torch() -> Any:  # noqa: ANN401 - only when the user has imported it
+def _torch() -> Any:
     return sys.modules.get("torch")
 
 
@@ -76,16 +78,28 @@ def _is_torch_dataset(x: object) -> bool:
     return torch is not None and data is not None and isinstance(x, data.Dataset)
 
 
+def _is_tensor(x: object) -> bool:
+    torch = _torch()
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
+def _channels_last(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Torch keeps images (n, c, h, w), also where h or w might be taken for channels."""
+    turned = array.ndim == 4 and array.shape[1] in {1, 3, 4}  # noqa: PLR2004 - n, c, h, w
+    return array.transpose(0, 2, 3, 1) if turned else array
+
+
 class _Pairs(NamedTuple):
     content: npt.NDArray[Any]
     labels: Any
+    tensors: bool
 
 
-def _pairs(x: Any, labels: Any) -> _Pairs:  # noqa: ANN401
+def _pairs(x: Any, labels: Any) -> _Pairs:
     tensors = getattr(x, "tensors", None)
     if isinstance(tensors, tuple) and tensors:
         own = tensors[1] if len(tensors) > 1 else None
-        return _Pairs(_plain(tensors[0]), labels if labels is not None else _plain(own))
+        return _Pairs(_plain(tensors[0]), labels if labels is not None else _plain(own), tensors=True)
     if not hasattr(x, "__len__"):
         msg = "a torch IterableDataset has no length; pass a map-style Dataset, or arrays"
         raise InputError(msg)
@@ -97,14 +111,15 @@ def _pairs(x: Any, labels: Any) -> _Pairs:  # noqa: ANN401
         msg = "the Dataset's items differ in shape, or there are none; resize them to one size"
         raise InputError(msg) from error
     own = [_scalar(row[1]) for row in rows] if paired and len(rows[0]) > 1 else None
-    return _Pairs(content, own if labels is None else labels)
+    of_tensors = bool(rows) and _is_tensor(rows[0][0] if paired else rows[0])
+    return _Pairs(content, own if labels is None else labels, tensors=of_tensors)
 
 
-def _scalar(value: Any) -> Any:  # noqa: ANN401
+def _scalar(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _plain(values: Any) -> Any:  # noqa: ANN401
+def _plain(values: Any) -> Any:
     """Tensors, series and the like as numpy; the rest as it is."""
     torch = _torch()
     if torch is not None and isinstance(values, torch.Tensor):
@@ -119,14 +134,13 @@ def _module(x: object) -> str:
     return type(x).__module__.split(".", 1)[0]
 
 
-def _as_table(x: Any, name: str) -> pa.Table | None:  # noqa: ANN401
+def _as_table(x: Any, name: str) -> pa.Table | None:
     if isinstance(x, pa.Table):
         return x
     if isinstance(x, pa.RecordBatch):
         return pa.Table.from_batches([x])
-    if _module(x) == "polars" and hasattr(x, "columns"):
-        frame = x.collect() if hasattr(x, "collect") else x
-        return frame.to_arrow()
+    if _module(x) == "polars" and (hasattr(x, "collect") or hasattr(x, "columns")):
+        return (x.collect() if hasattr(x, "collect") else x).to_arrow()
     if _module(x) == "pandas" and hasattr(x, "columns"):
         return _from_pandas(x, name)
     if isinstance(x, np.ndarray) and x.dtype.names:
@@ -134,7 +148,7 @@ def _as_table(x: Any, name: str) -> pa.Table | None:  # noqa: ANN401
     return None
 
 
-def _from_pandas(frame: Any, name: str) -> pa.Table:  # noqa: ANN401
+def _from_pandas(frame: Any, name: str) -> pa.Table:
     repeated = frame.columns[frame.columns.duplicated()].tolist()
     if repeated:
         raise InputError(f"{name} has more than one column named {repeated[0]!r}; rename them apart")
@@ -147,11 +161,11 @@ def _from_pandas(frame: Any, name: str) -> pa.Table:  # noqa: ANN401
         raise InputError(f"{what} mixes types of values; make it one type") from error
 
 
-def _kinds(column: Any) -> int:  # noqa: ANN401
+def _kinds(column: Any) -> int:
     return len({type(item) for item in column if item is not None}) if column.dtype == object else 1
 
 
-def _from_table(table: pa.Table, labels: Any, sources: Any, options: Options) -> Dataset:  # noqa: ANN401
+def _from_table(table: pa.Table, labels: Any, sources: Any, options: Options) -> Dataset:
     given_labels = labels is not None and not isinstance(labels, str)
     given_sources = sources is not None and not isinstance(sources, str)
     options = Options(
@@ -178,7 +192,7 @@ def _from_table(table: pa.Table, labels: Any, sources: Any, options: Options) ->
 
 
 def _joined(dataset: Dataset, extra: Dataset, *, labels: bool, sources: bool) -> Dataset:
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
     changed: dict[str, Any] = {}
     if labels:
@@ -188,19 +202,16 @@ def _joined(dataset: Dataset, extra: Dataset, *, labels: bool, sources: bool) ->
     return replace(dataset, **changed)
 
 
-def _as_array(x: Any, name: str) -> npt.NDArray[Any]:  # noqa: ANN401
+def _as_array(x: Any, name: str) -> npt.NDArray[Any]:
     x = _plain(x)
     if isinstance(x, pa.Array | pa.ChunkedArray):
         x = x.to_pylist()
-    if (
-        isinstance(x, Sequence)
-        and not isinstance(x, str | bytes)
-        and len(x)
-        and all(isinstance(item, str) for item in x)
-    ):
-        out = np.empty(len(x), dtype=object)
-        out[:] = x
-        return out
+    if isinstance(x, Sequence) and not isinstance(x, str | bytes):
+        strings = sum(isinstance(item, str) for item in x)
+        if 0 < strings < len(x):
+            raise InputError(f"{name} mixes types: {strings:,} of {len(x):,} rows are strings; make all rows one type")
+        if strings:
+            return text_array(x)
     try:
         array = np.asarray(x)
     except (ValueError, TypeError) as error:

@@ -94,7 +94,7 @@ def same_channels(parts: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
     return out
 
 
-def _head(picture: Any, where: str) -> Head:  # noqa: ANN401 - Pillow is imported lazily
+def _head(picture: Any, where: str) -> Head:
     width, height = picture.size
     if width * height > MAX_PIXELS:
         raise InputError(f"{where} has {width}x{height} pixels, more than {MAX_PIXELS:,}; remove it or scale it down")
@@ -107,7 +107,7 @@ def _head(picture: Any, where: str) -> Head:  # noqa: ANN401 - Pillow is importe
     return Head(width, height, "L" if picture.mode in _GREY else "RGB")
 
 
-def _opened(file: Path | io.BytesIO, where: str) -> Any:  # noqa: ANN401 - Pillow is imported lazily
+def _opened(file: Path | io.BytesIO, where: str) -> Any:
     pillow = _pillow()
     if isinstance(file, io.BytesIO):
         file.seek(0)
@@ -131,7 +131,7 @@ def _short(error: Exception) -> str:
 
 def _pillow() -> ModuleType:
     try:
-        from PIL import Image  # noqa: PLC0415 - an extra
+        from PIL import Image
     except ImportError as error:
         package = "Pillow"
         raise MissingExtra(package, "vision", "reading image files") from error

@@ -16,7 +16,7 @@ FORMS = (".npz", ".parquet", ".csv", ".tsv", ".jsonl")
 
 
 def read(
-    source: Any,  # noqa: ANN401 - a path, or rows in memory
+    source: Any,
     *,
     label: str | None = None,
     source_column: str | None = None,
@@ -42,7 +42,7 @@ def read(
     MissingExtra : image files without Pillow.
     """
     if not isinstance(source, str | os.PathLike):
-        from mithridate.data.memory import from_memory  # noqa: PLC0415 - files need none of it
+        from mithridate.data.memory import from_memory
 
         return from_memory(
             source, labels=label, sources=source_column, content=content, modality=modality, name=name or "memory"
@@ -66,6 +66,8 @@ def read(
         raise InputError(
             f"{options.name} can't be read ({error.strerror or 'input/output error'}); check the path"
         ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{options.name} holds a name or text that isn't UTF-8; write it again as UTF-8") from error
     except MemoryError as error:
         raise InputError(f"{options.name} doesn't fit into memory; pass fewer rows or columns") from error
 
@@ -86,11 +88,11 @@ def _dispatch(path: Path, options: Options) -> Dataset:
 
 
 def _folder(path: Path, options: Options) -> Dataset:
-    from mithridate.data.readers.huggingface import is_huggingface, read_huggingface  # noqa: PLC0415 - loaded when met
+    from mithridate.data.readers.huggingface import is_huggingface, read_huggingface
 
     if is_huggingface(path):
         return read_huggingface(path, options)
-    from mithridate.data.readers.images import read_images  # noqa: PLC0415 - loaded when met
+    from mithridate.data.readers.images import read_images
 
     return read_images(path, options)
 
@@ -100,19 +102,19 @@ def _file(path: Path, options: Options) -> Dataset:
     if not path.stat().st_size:
         raise InputError(f"{options.name} is empty (0 bytes); there is nothing to audit")
     if suffix == ".npz":
-        from mithridate.data.readers.npz import read_npz  # noqa: PLC0415 - loaded when met
+        from mithridate.data.readers.npz import read_npz
 
         return read_npz(path, options)
     if suffix in {".parquet", ".pq"}:
-        from mithridate.data.readers.parquet import read_parquet  # noqa: PLC0415 - loaded when met
+        from mithridate.data.readers.parquet import read_parquet
 
         return read_parquet([path], options)
     if suffix in {".csv", ".tsv"}:
-        from mithridate.data.readers.delimited import read_csv  # noqa: PLC0415 - loaded when met
+        from mithridate.data.readers.delimited import read_csv
 
         return read_csv(path, options)
     if suffix in {".jsonl", ".ndjson"}:
-        from mithridate.data.readers.json_lines import read_jsonl  # noqa: PLC0415 - loaded when met
+        from mithridate.data.readers.json_lines import read_jsonl
 
         return read_jsonl(path, options)
     raise InputError(f"{options.name} has a form that isn't read; pass one of {', '.join(FORMS)}, or a folder")

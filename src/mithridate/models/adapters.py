@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mithridate.core.errors import InputError
 from mithridate.data.dataset import Dataset
 from mithridate.models.inputs import Floats, Prepare, as_given, flat, nchw
-from mithridate.models.recipes import Fitted
+from mithridate.models.protocol import Fitted
 
 Ints = npt.NDArray[np.int64]
 
@@ -29,7 +29,7 @@ class Estimator:
     columns: Ints
     n_classes: int
 
-    def predict_proba(self, x: Any) -> Floats:  # noqa: ANN401 - array, frame or list of str
+    def predict_proba(self, x: Any) -> Floats:
         """(n, c) class probabilities."""
         outputs = _outputs(self.model, self.prepare(x), self.columns)
         if outputs.ndim != 2 or outputs.shape[1] != len(self.columns):  # noqa: PLR2004 - rows and classes
@@ -48,7 +48,7 @@ class Constant:
     code: int
     n_classes: int
 
-    def predict_proba(self, x: Any) -> Floats:  # noqa: ANN401 - array, frame or list of str
+    def predict_proba(self, x: Any) -> Floats:
         """(n, c) with probability 1 for the one class."""
         out = np.zeros((len(x), self.n_classes), np.float32)
         out[:, self.code] = 1.0
@@ -63,14 +63,14 @@ class TorchModel:
     prepare: Prepare
     n_classes: int
 
-    def predict_proba(self, x: Any) -> Floats:  # noqa: ANN401 - images or embeddings
+    def predict_proba(self, x: Any) -> Floats:
         """(n, c) class probabilities: the softmax of the outputs, or the outputs when they are probabilities."""
-        from mithridate.models.engine import outputs  # noqa: PLC0415 - torch loads when a module runs
+        from mithridate.models.engine import outputs
 
         return _finite(as_probabilities(outputs(self.module, self.prepare(x)), self.n_classes))
 
 
-def as_fitted(model: Any, dataset: Dataset, *, by_code: bool) -> Fitted:  # noqa: ANN401 - whatever the user made
+def as_fitted(model: Any, dataset: Dataset, *, by_code: bool) -> Fitted:
     """The user's trained model behind the common face.
 
     Parameters
@@ -93,13 +93,13 @@ def as_fitted(model: Any, dataset: Dataset, *, by_code: bool) -> Fitted:  # noqa
     return Estimator(model, prepare, columns_of(model, dataset, by_code=by_code), dataset.n_classes)
 
 
-def is_module(model: Any) -> bool:  # noqa: ANN401 - anything
+def is_module(model: Any) -> bool:
     """Whether it is a torch module; torch isn't loaded to find out."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(model, torch.nn.Module)
 
 
-def columns_of(model: Any, dataset: Dataset, *, by_code: bool) -> Ints:  # noqa: ANN401 - anything with predict_proba
+def columns_of(model: Any, dataset: Dataset, *, by_code: bool) -> Ints:
     """(k,) class code of each output of a model, by its `classes_` if it has them."""
     classes = getattr(model, "classes_", None)
     if classes is None or len(classes) == dataset.n_classes:
@@ -142,7 +142,7 @@ def softmax(scores: npt.NDArray[Any]) -> Floats:
     return cast("Floats", (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32))
 
 
-def _outputs(model: Any, x: Any, columns: Ints) -> Floats:  # noqa: ANN401 - anything that predicts
+def _outputs(model: Any, x: Any, columns: Ints) -> Floats:
     if hasattr(model, "predict_proba"):
         return np.asarray(model.predict_proba(x), dtype=np.float32)
     if hasattr(model, "decision_function"):

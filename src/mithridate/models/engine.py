@@ -25,7 +25,7 @@ FITTED = 0.998  # training accuracy over an epoch at which a module has learnt i
 def load_torch() -> ModuleType:
     """The torch module; `MissingExtra` when it isn't installed."""
     try:
-        import torch  # noqa: PLC0415 - heavy, and an extra
+        import torch
     except ImportError as error:
         what_for = "a torch module"
         raise MissingExtra(*EXTRA, what_for) from error
@@ -60,7 +60,7 @@ def fit_module(
     seed: int,
     epochs: int | None = None,
     learning_rate: float = LEARNING_RATE,
-) -> Any:  # noqa: ANN401 - a torch module; torch is loaded lazily
+) -> Any:
     """The module that `make` returns, trained by Adam on cross-entropy, in evaluation mode.
 
     Parameters
@@ -94,7 +94,7 @@ def fit_module(
         return module.eval()
 
 
-def _one_epoch(module: Any, optimiser: Any, rows: Any, labels: Any, n_classes: int) -> float:  # noqa: ANN401 - torch is loaded lazily
+def _one_epoch(module: Any, optimiser: Any, rows: Any, labels: Any, n_classes: int) -> float:
     """Share of rows predicted right, each before its own step."""
     torch = load_torch()
     right = 0
@@ -110,7 +110,7 @@ def _one_epoch(module: Any, optimiser: Any, rows: Any, labels: Any, n_classes: i
     return right / max(len(rows), 1)
 
 
-def _run_batch(module: Any, rows: Any, n_classes: int) -> Any:  # noqa: ANN401 - torch is loaded lazily
+def _run_batch(module: Any, rows: Any, n_classes: int) -> Any:
     """(b, c) scores; a single output means the second of two classes."""
     torch = load_torch()
     scores = module(rows)
@@ -125,7 +125,7 @@ def _run_batch(module: Any, rows: Any, n_classes: int) -> Any:  # noqa: ANN401 -
     return scores
 
 
-def outputs(module: Any, x: Floats) -> Floats:  # noqa: ANN401 - torch is loaded lazily
+def outputs(module: Any, x: Floats) -> Floats:
     """What the module gives for (n, ...) float32 rows, in batches, without gradients, one thread."""
     torch = load_torch()
     rows = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))

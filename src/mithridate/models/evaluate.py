@@ -9,15 +9,14 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mithridate.core.errors import InputError, InternalError
+from mithridate.core.errors import InputError
 from mithridate.data.dataset import Content, Dataset
 from mithridate.models.adapters import Estimator
 from mithridate.models.inputs import as_given, raw
-from mithridate.models.recipes import Fitted
+from mithridate.models.protocol import Fitted
+from mithridate.numeric.rates import wilson
 
 Predict: TypeAlias = Callable[[Any], npt.NDArray[np.float32]]
-
-Z = 1.959964  # two-sided 95 % of a normal
 
 
 class Rate(NamedTuple):
@@ -41,7 +40,7 @@ def clean_accuracy(model: Fitted | Predict, dataset: Dataset) -> Rate:
     if not len(labelled):
         raise InputError(f"{dataset.name} has no labelled row to measure accuracy on")
     right = probabilities(model, labelled).argmax(axis=1) == labelled.y
-    return wilson(int(right.sum()), len(labelled))
+    return _rate(int(right.sum()), len(labelled))
 
 
 def attack_success(
@@ -57,13 +56,17 @@ def attack_success(
     Raises
     ------
     InputError : every row is of the target class, or no row is labelled.
+
+    Notes
+    -----
+    Rows that a model calls the target without the trigger count too; the same rate on a clean model is the baseline.
     """
     others = dataset.take(np.flatnonzero((dataset.y >= 0) & (dataset.y != target_code)))
     if not len(others):
         raise InputError(f"{dataset.name} has no row of another class than the target to try the trigger on")
     carrying = replace(others, content=apply(others.content))
     moved = probabilities(model, carrying).argmax(axis=1) == target_code
-    return wilson(int(moved.sum()), len(others))
+    return _rate(int(moved.sum()), len(others))
 
 
 def probabilities(model: Fitted | Predict, dataset: Dataset) -> npt.NDArray[np.float32]:
@@ -74,21 +77,7 @@ def probabilities(model: Fitted | Predict, dataset: Dataset) -> npt.NDArray[np.f
     return predict(dataset.x)
 
 
-def wilson(count: int, total: int) -> Rate:
-    """The share count / total with its 95 % interval.
-
-    References
-    ----------
-    Wilson (1927), probable inference, the law of succession, and statistical inference, JASA 22.
-
-    Examples
-    --------
-    >>> [round(part, 3) for part in wilson(8, 10)[:3]]
-    [0.8, 0.49, 0.943]
-    """
-    if not 0 <= count <= total or total < 1:
-        raise InternalError(f"count must be in [0, total], got {count} of {total}")
-    share, spread = count / total, Z * Z / total
-    centre = (share + spread / 2) / (1 + spread)
-    half = Z / (1 + spread) * float(np.sqrt(share * (1 - share) / total + spread / (4 * total)))
-    return Rate(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)), count, total)
+def _rate(hits: int, rows: int) -> Rate:
+    low, high = wilson(hits, rows)
+    share = hits / rows
+    return Rate(share, min(low, share), max(high, share), hits, rows)

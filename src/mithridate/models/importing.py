@@ -36,7 +36,7 @@ def load_function(path: str) -> Callable[..., Any]:
         raise
     except Exception as error:  # the user's own code runs here, and anything can come out of it
         raise InputError(
-            f"module {name!r} can't be loaded: {type(error).__name__}: {error}; it is looked for in the folder in "
+            f"module {name!r} can't be loaded: {one_line(error)}; it is looked for in the folder in "
             "which the command runs and among the installed packages"
         ) from error
     function = getattr(module, attribute, None)
@@ -44,6 +44,18 @@ def load_function(path: str) -> Callable[..., Any]:
         raise InputError(f"module {name!r} has no function {attribute!r}; name one that it defines")
     found: Callable[..., Any] = function
     return found
+
+
+def one_line(error: Exception, most: int = 300) -> str:
+    """An exception's type and message on one line, cut at `most` letters.
+
+    Examples
+    --------
+    >>> one_line(ValueError("bad   shape"))
+    'ValueError: bad shape'
+    """
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    return words if len(words) <= most else words[: most - 3] + "..."
 
 
 def takes_nothing(function: Callable[..., Any]) -> bool:

@@ -23,18 +23,18 @@ FEW = 32  # a column of numbers with at most so many distinct values also gets o
 ORDINAL = 250  # most frequent values of a column of words that trees tell apart
 
 
-def as_given(x: Any) -> Any:  # noqa: ANN401 - array, frame or list
+def as_given(x: Any) -> Any:
     """Content as it came."""
     return x
 
 
-def flat(x: Any) -> Floats:  # noqa: ANN401 - images or embeddings
+def flat(x: Any) -> Floats:
     """(n, d) float32."""
     rows = np.asarray(x, dtype=np.float32)
     return rows.reshape(len(rows), -1)
 
 
-def nchw(x: Any) -> Floats:  # noqa: ANN401 - images or embeddings
+def nchw(x: Any) -> Floats:
     """(n, c, h, w) float32 of (n, h, w, c) images; anything else stays as it is."""
     rows = np.asarray(x, dtype=np.float32)
     return np.ascontiguousarray(rows.transpose(0, 3, 1, 2)) if rows.ndim == 4 else rows  # noqa: PLR2004 - n, h, w, c
@@ -50,7 +50,7 @@ def numeric_inputs(dataset: Dataset, seed: int = 0, *, sparse: bool = False) -> 
     return Standard.fit(flat(dataset.x))
 
 
-def raw(dataset: Dataset) -> Any:  # noqa: ANN401 - array, table or list
+def raw(dataset: Dataset) -> Any:
     """Content for a built-in model: as `Dataset.x`, but a table stays in Arrow, so that pandas isn't needed."""
     return dataset.content if dataset.modality == "table" else dataset.x
 
@@ -69,7 +69,7 @@ class Standard:
         floor = 0.1 * float(np.sqrt(np.mean(deviation**2))) or 1.0  # a pixel that hardly varies must not be blown up
         return cls(rows.mean(axis=0), np.maximum(deviation, np.float32(floor)))
 
-    def __call__(self, x: Any) -> Floats:  # noqa: ANN401 - images or embeddings
+    def __call__(self, x: Any) -> Floats:
         """(n, d) float32, clipped to 20 spreads."""
         scaled: Floats = np.clip((flat(x) - self.mean) / self.scale, -20, 20).astype(np.float32)
         return scaled
@@ -103,7 +103,7 @@ class TableEncoder:
         """Which of the ordinal columns are words."""
         return [not column.numeric for column in self.columns]
 
-    def __call__(self, x: Any) -> Floats:  # noqa: ANN401 - an Arrow table or a pandas frame
+    def __call__(self, x: Any) -> Floats:
         """(n, d) float32; a missing number is the mean (NaN for trees), an unknown word none of the known."""
         table = _table(x)
         missing = [column.name for column in self.columns if column.name not in table.column_names]
@@ -139,7 +139,7 @@ def _fit_column(table: pa.Table, name: str, *, ordinal: bool) -> Column:
     return Column(name, numeric=True, mean=mean, scale=scale or 1.0, values=values)
 
 
-def _table(x: Any) -> pa.Table:  # noqa: ANN401 - an Arrow table or a pandas frame
+def _table(x: Any) -> pa.Table:
     return x if isinstance(x, pa.Table) else pa.Table.from_pandas(x, preserve_index=False)
 
 
@@ -199,7 +199,7 @@ def weighted_words(texts: list[str]) -> Prepare:
     ------
     InputError : every text is empty.
     """
-    from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415 - scikit-learn loads when a model trains
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
     for analyzer in ("word", "char"):
         vectorizer = TfidfVectorizer(
@@ -220,7 +220,7 @@ def weighted_words(texts: list[str]) -> Prepare:
 
 
 def _dense(words: Prepare, texts: list[str], seed: int) -> Prepare:
-    from sklearn.decomposition import TruncatedSVD  # noqa: PLC0415 - the same
+    from sklearn.decomposition import TruncatedSVD
 
     weights = words(texts)
     rank = max(1, min(256, min(weights.shape) - 1))
@@ -233,5 +233,5 @@ class _Chain:
     first: Prepare
     second: Prepare
 
-    def __call__(self, x: Any) -> Floats:  # noqa: ANN401 - texts
+    def __call__(self, x: Any) -> Floats:
         return np.asarray(self.second(self.first(x)), dtype=np.float32)

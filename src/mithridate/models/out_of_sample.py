@@ -14,7 +14,7 @@ from mithridate.core.errors import InputError
 from mithridate.core.progress import Progress, Silent
 from mithridate.data.dataset import Dataset
 from mithridate.models.evaluate import probabilities
-from mithridate.models.recipes import Recipe
+from mithridate.models.protocol import Recipe
 
 MAX_FOLDS = 100
 

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from types import MappingProxyType
-from typing import Any, Protocol, cast
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
 from mithridate.core.errors import Error, InputError, MissingExtra
 from mithridate.data.dataset import Dataset
-from mithridate.models.importing import is_path, load_function, takes_nothing
+from mithridate.models.importing import is_path, load_function, one_line, takes_nothing
+from mithridate.models.protocol import Fitted, Recipe
+from mithridate.models.quiet import quiet
+
+__all__ = ["BUILTIN", "DEFAULTS", "BuiltIn", "Fitted", "Recipe", "UserRecipe", "recipe", "training_rows"]
 
 BUILTIN: Mapping[str, str] = MappingProxyType(
     {
@@ -29,20 +32,6 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
     {"image": "mlp", "table": "gbdt", "text": "text-linear", "embedding": "mlp"}
 )
 TORCH = frozenset({"cnn"})
-
-
-class Fitted(Protocol):
-    """A trained model; content as `Dataset.x` gives it."""
-
-    def predict_proba(self, x: Any) -> npt.NDArray[np.float32]:
-        """(n, c) class probabilities, columns in the order of the sorted labels."""
-
-
-class Recipe(Protocol):
-    """`recipe(dataset, seed)` returns a model fitted to the end on those rows."""
-
-    def __call__(self, dataset: Dataset, seed: int) -> Fitted:
-        """Train and return the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +55,19 @@ class UserRecipe:
 
     def __call__(self, dataset: Dataset, seed: int) -> Fitted:
         """Call `function(dataset, seed)`, or train what `function()` returns."""
-        from mithridate.models.adapters import as_fitted  # noqa: PLC0415 - loads nothing until a recipe runs
-        from mithridate.models.training import train_untrained  # noqa: PLC0415 - the same
+        from mithridate.models.adapters import as_fitted
+        from mithridate.models.training import train_untrained
 
         function, rows = load_function(self.path), training_rows(dataset)
         try:
-            if takes_nothing(function):
-                return train_untrained(function, rows.canonical(), seed)
-            return as_fitted(function(rows, seed), dataset, by_code=True)
+            with quiet():
+                if takes_nothing(function):
+                    return train_untrained(function, rows.canonical(), seed)
+                return as_fitted(function(rows, seed), dataset, by_code=True)
         except Error:
             raise
         except Exception as error:  # the user's own code runs here, and anything can come out of it
-            raise InputError(f"recipe {self.path} failed: {type(error).__name__}: {error}") from error
+            raise InputError(f"recipe {self.path} failed: {one_line(error)}") from error
 
 
 def recipe(name_or_path: str) -> Recipe:

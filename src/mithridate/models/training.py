@@ -12,8 +12,8 @@ from mithridate.core.errors import InputError
 from mithridate.data.dataset import Dataset
 from mithridate.models.adapters import Constant, Estimator, TorchModel, columns_of, is_module
 from mithridate.models.inputs import Prepare, as_given, flat, nchw, numeric_inputs, raw
+from mithridate.models.protocol import Fitted
 from mithridate.models.quiet import quiet
-from mithridate.models.recipes import Fitted
 
 
 def train_untrained(make: Callable[[], Any], dataset: Dataset, seed: int) -> Fitted:
@@ -34,7 +34,7 @@ def train_untrained(make: Callable[[], Any], dataset: Dataset, seed: int) -> Fit
     return fit_estimator(model, dataset, seed)
 
 
-def fit_estimator(model: Any, dataset: Dataset, seed: int, prepare: Prepare | None = None) -> Fitted:  # noqa: ANN401 - scikit-learn's protocol
+def fit_estimator(model: Any, dataset: Dataset, seed: int, prepare: Prepare | None = None) -> Fitted:
     """The estimator fitted on every row, one thread; a data set of one class gives a constant.
 
     Notes
@@ -63,20 +63,20 @@ def fit_estimator(model: Any, dataset: Dataset, seed: int, prepare: Prepare | No
 
 
 def _train_module(make: Callable[[], Any], dataset: Dataset, seed: int) -> Fitted:
-    from mithridate.models.engine import fit_module  # noqa: PLC0415 - torch loads when a module trains
+    from mithridate.models.engine import fit_module
 
     prepare: Prepare = nchw if dataset.modality in {"image", "embedding"} else numeric_inputs(dataset, seed)
     module = fit_module(make, prepare(dataset.x), dataset.y, n_classes=dataset.n_classes, seed=seed)
     return TorchModel(module, prepare, dataset.n_classes)
 
 
-def _seeded(make: Callable[[], Any], seed: int) -> Any:  # noqa: ANN401 - whatever it returns
+def _seeded(make: Callable[[], Any], seed: int) -> Any:
     """What `make` returns; its torch weights are drawn from the seed, and torch's own generator is put back."""
-    import sys  # noqa: PLC0415 - asked only whether torch is there
+    import sys
 
     if "torch" not in sys.modules:
         return make()
-    from mithridate.models.engine import seeded  # noqa: PLC0415 - torch is there already
+    from mithridate.models.engine import seeded
 
     with seeded(seed):
         return make()

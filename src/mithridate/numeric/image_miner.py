@@ -24,7 +24,7 @@ Rows: TypeAlias = npt.NDArray[np.int64]
 Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 
 SURPRISED_SHARE = 0.15  # rows counted as surprising, at most about this share ...
-MARGIN = (0.12, 0.5)  # ... as long as the margin that makes one lies between these
+DOUBT = (0.75, 0.999)  # ... as long as the doubt that makes one lies between these
 LEAST = 8  # surprising rows below which a class is left alone
 REFERENCE_ROWS = 24_000  # unsurprising rows counted, all classes together
 CASE_ROWS = 3_000  # surprising rows of one class counted
@@ -65,9 +65,9 @@ class Stage(NamedTuple):
 
 
 def surprising_rows(surprise: Surprise) -> npt.NDArray[np.bool_]:
-    """(n,) which rows' labels fit badly: the worst rows, by a margin that is neither trifling nor out of reach."""
-    cut = float(np.clip(np.quantile(surprise.margin, 1 - SURPRISED_SHARE), *MARGIN))
-    return np.asarray(surprise.margin > cut, np.bool_)
+    """(n,) which rows' labels fit badly: the worst rows, by a doubt that is neither trifling nor out of reach."""
+    cut = float(np.clip(np.quantile(surprise.doubt, 1 - SURPRISED_SHARE), *DOUBT))
+    return np.asarray(surprise.doubt > cut, np.bool_)
 
 
 def prepare(images: Images, labels: Ints, folds: Ints, surprise: Surprise, rng: np.random.Generator) -> Stage:

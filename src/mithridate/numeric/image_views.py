@@ -25,11 +25,11 @@ TEMPERATURES = (0.06, 0.09, 0.13, 0.18, 0.25, 0.35, 0.5, 0.7, 1.0)
 
 
 class Surprise(NamedTuple):
-    """`margin` (n,) in [-1, 1]: best other class minus own label, in the view that likes the label least; `look` (n,)
-    that class; `accuracy` (views,): share of labels each view got right out of fold.
+    """`doubt` (n,) in [0, 1]: one minus the chance of the label in the view that likes it least; `look` (n,) the class
+    that view likes best of the others; `accuracy` (views,): share of labels each view got right out of fold.
     """  # noqa: D205 - a field list reads better in one piece
 
-    margin: Floats
+    doubt: Floats
     look: npt.NDArray[np.int32]
     accuracy: Floats
 
@@ -135,9 +135,9 @@ def _temperature(scores: Floats, labels: Ints) -> float:
 def _out_of_fold(
     inputs: Floats, labels: Ints, folds: Ints, *, train: Sequence[Ints], n_classes: int, rng: np.random.Generator
 ) -> tuple[Floats, npt.NDArray[np.int32], float]:
-    """One view: (margin, look, accuracy), each row judged by a model fitted on the other fold's rows."""
+    """One view: (doubt, look, accuracy), each row judged by a model fitted on the other fold's rows."""
     n = len(inputs)
-    margin, look, right = np.full(n, -1, np.float32), np.zeros(n, np.int32), 0.0
+    doubt, look, right = np.zeros(n, np.float32), np.zeros(n, np.int32), 0.0
     for fold, rows in enumerate(train):
         mapping = _random_map(inputs[rows[:2000]], rng)
         weights = ridge(mapping(inputs[rows]), one_hot(labels[rows], n_classes))
@@ -152,9 +152,9 @@ def _out_of_fold(
             mine = chances[own]
             chances[own] = -1
             look[block] = chances.argmax(axis=1)
-            margin[block] = chances[np.arange(len(block)), look[block]] - mine
-            right += float((margin[block] < 0).sum())
-    return margin, look, right / max(1, int((labels >= 0).sum()))
+            right += float((chances[np.arange(len(block)), look[block]] < mine).sum())
+            doubt[block] = 1 - mine
+    return doubt, look, right / max(1, int((labels >= 0).sum()))
 
 
 def label_surprise(
@@ -185,10 +185,10 @@ def label_surprise(
     for fold in (0, 1):
         rows = np.flatnonzero((folds != fold) & known)
         train.append(np.sort(rng.permutation(rows)[:max_train]))
-    margin, look, accuracy = np.full(len(labels), -1, np.float32), np.zeros(len(labels), np.int32), []
+    doubt, look, accuracy = np.full(len(labels), -1, np.float32), np.zeros(len(labels), np.int32), []
     for inputs in _views(images):
-        one_margin, one_look, right = _out_of_fold(inputs, labels, folds, train=train, n_classes=n_classes, rng=rng)
-        worse = one_margin > margin
-        margin[worse], look[worse] = one_margin[worse], one_look[worse]
+        one_doubt, one_look, right = _out_of_fold(inputs, labels, folds, train=train, n_classes=n_classes, rng=rng)
+        worse = one_doubt > doubt
+        doubt[worse], look[worse] = one_doubt[worse], one_look[worse]
         accuracy.append(right)
-    return Surprise(margin, look, np.asarray(accuracy, np.float32))
+    return Surprise(doubt, look, np.asarray(accuracy, np.float32))

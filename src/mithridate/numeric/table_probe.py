@@ -16,6 +16,7 @@ MAX_REFERENCE = 6_000
 N_NULL = 50
 N_BINS = 8
 LOOKS_FOREIGN = 0.75
+LEAN = 0.25
 
 
 class Rows(NamedTuple):
@@ -88,13 +89,25 @@ def judge_group(rows: Rows, positive: Mask, group: Mask, rng: np.random.Generato
         return Verdict(0.0, 0, 0)
     model = fit_trees(rows, positive, fit, seed=int(rng.integers(2**31)))
     there, here = (model.predict_proba(rows.matrix[part])[:, 1] for part in (compare, inside))
-    level = np.quantile(there[~positive[compare]], LOOKS_FOREIGN)
-    foreign = here <= level
+    level = float(np.quantile(there[~positive[compare]], LOOKS_FOREIGN))
+    expected = np.maximum(_calibrated(there, positive[compare], here), here)
+    return label_tail(expected, positive[inside], here <= level, odds=odds)
+
+
+def label_tail(expected: Floats, positive: Mask, foreign: Mask, *, odds: float = 2.0) -> Verdict:
+    """The tail of the target's count among the foreign-looking carriers, given each one's expected probability.
+
+    Parameters
+    ----------
+    expected : (m,) P(target) by a model that didn't see the carriers.
+    positive, foreign : (m,) carriers labelled target, carriers that look like other classes.
+    odds : the expected odds are multiplied by it.
+    """
     if not foreign.any():
         return Verdict(0.0, 0, 0)
-    expected = np.clip(np.maximum(_calibrated(there, positive[compare], here), here), 0.005, 0.995)[foreign]
-    lifted = expected * odds / (1 - expected + expected * odds)
-    count, looked = int(positive[inside][foreign].sum()), int(foreign.sum())
+    p = np.clip(expected, 0.005, 0.995)[foreign]
+    lifted = p * odds / (1 - p + p * odds)
+    count, looked = int(positive[foreign].sum()), int(foreign.sum())
     lp = float(upper_tail(np.array([count]), float(looked), float(lifted.mean()))[0])
     return Verdict(lp, count, looked)
 
@@ -145,28 +158,36 @@ def likeness(
     return Likeness(ratio, max(ratio - 1 - 2 * float(np.std(null) / np.mean(null)), 0.0) / len(members))
 
 
-def row_odds(expected: Floats, n_other: int) -> Floats:
+def row_odds(own: Floats, others: Floats, base: float) -> Floats:
     """Odds that each target-labelled carrier was stamped rather than natural.
 
     Parameters
     ----------
-    expected : (m,) P(target | rest of the row) of the m carriers labelled target, by a model that didn't see them.
-    n_other : carriers with another label: natural ones, which tell how many natural carriers the target should have.
+    own : (m,) P(target | rest of the row) of the carriers labelled target, by a model that didn't see them.
+    others : P(target | rest) of the carriers with another label: natural, so they tell how many natural carriers
+        the target should have.
+    base : share of the target among all rows, in (0, 1).
 
     Notes
     -----
-    Stamped rows are spread over the other classes' rows, natural ones follow p / (1 - p) of the other-labelled
-    carriers; the number of stamped rows is found by expectation maximisation.
+    A mixture of two: stamped rows are spread like other classes' rows, natural ones like the target's own, and their
+    likelihood ratio is (1 - p) / p over its base rate. The two counts are found by expectation maximisation; the
+    natural one leans on the other-labelled carriers, so that it is known where `own` says nothing.
 
     Examples
     --------
-    >>> row_odds(np.array([0.05, 0.05, 0.9]), 2).round(1).tolist()
-    [14.8, 14.8, 0.1]
+    >>> row_odds(np.array([0.05, 0.05, 0.9]), np.array([0.1]), 0.5).round(1).tolist()
+    [76.8, 76.8, 0.4]
     """
-    p = np.clip(expected, 0.005, 0.995)
-    stamped = float(len(p))
+    p = np.clip(own, 0.005, 0.995)
+    q = np.clip(others, 0.005, 0.9)
+    known = float((q / (1 - q)).sum())
+    ratio = (1 - p) / p * base / (1 - base)
+    natural = min(known + 0.5, 0.9 * len(p) + 0.1)
     odds = np.zeros(len(p))
-    for _ in range(30):
-        odds = stamped / (n_other + 0.5) * (1 - p) / p
-        stamped = max(float((odds / (1 + odds)).sum()), 0.5)
+    for _ in range(40):
+        stamped = max(len(p) - natural, 0.05 * len(p), 0.5)
+        odds = stamped / natural * ratio
+        seen = float((1 / (1 + odds)).sum())
+        natural = max((seen + LEAN * known) / (1 + LEAN), 0.5)
     return odds

@@ -115,7 +115,7 @@ def _colour(name: str, channels: int) -> npt.NDArray[np.float64]:
     return out
 
 
-def _top_left(place: Any, size: int, margin: int, shape: tuple[int, int, int]) -> tuple[int, int]:  # noqa: ANN401 - name or pair
+def _top_left(place: Any, size: int, margin: int, shape: tuple[int, int, int]) -> tuple[int, int]:
     room = shape[0] - size, shape[1] - size
     if place in CORNERS:
         if place == "centre":

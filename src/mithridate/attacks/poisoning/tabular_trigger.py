@@ -142,7 +142,7 @@ def _plain(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _typed(table: pa.Table, name: str, value: Any) -> Any:  # noqa: ANN401 - typed by the column
+def _typed(table: pa.Table, name: str, value: Any) -> Any:
     """The value as the column's type holds it, so that `40` typed on the command line fits a column of numbers."""
     kind = table.schema.field(name).type
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind

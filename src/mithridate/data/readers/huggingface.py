@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -29,6 +29,15 @@ def is_huggingface(folder: Path) -> bool:
     )
 
 
+class Shards(NamedTuple):
+    """A split's files in order, what it's called, its features from dataset_info.json, and whether they are Parquet."""
+
+    files: tuple[Path, ...]
+    name: str
+    features: Any
+    parquet: bool
+
+
 def read_huggingface(folder: Path, options: Options) -> Dataset:
     """The rows of the folder's only split, or of `train` when there are several.
 
@@ -36,32 +45,39 @@ def read_huggingface(folder: Path, options: Options) -> Dataset:
     ------
     InputError : several splits and none is `train`, no shards, damaged shards.
     """
+    shards = shards_of(folder, options.name)
+    options = replace(options, name=shards.name)
+    if shards.parquet:
+        return read_parquet(shards.files, options)
+    return collect(stream_of(shards.files, shards.features), options)
+
+
+def shards_of(folder: Path, name: str) -> Shards:
+    """The files that `read_huggingface` reads."""
     if (folder / "dataset_dict.json").is_file():
-        split = _split_of([child.name for child in sorted(folder.iterdir()) if child.is_dir()], options.name)
-        return read_huggingface(folder / split, replace(options, name=f"{options.name} ({split})"))
+        split = _split_of([child.name for child in sorted(folder.iterdir()) if child.is_dir()], name)
+        return shards_of(folder / split, f"{name} ({split})")
     state = _json(folder / "state.json")
-    files = [
-        folder / Path(str(file.get("filename"))).name for file in state.get("_data_files", ()) if isinstance(file, dict)
-    ]
-    files = files or _shards(folder, ".arrow")
+    listed = state.get("_data_files")
+    entries = [file for file in listed if isinstance(file, dict)] if isinstance(listed, list) else []
+    files = [folder / Path(str(file.get("filename"))).name for file in entries] or _shards(folder, ".arrow")
     if files:
-        info = _json(folder / "dataset_info.json")
-        return collect(_stream(files, info.get("features")), options)
-    return _hub(folder, options)
+        return Shards(tuple(files), name, _json(folder / "dataset_info.json").get("features"), parquet=False)
+    return _hub(folder, name)
 
 
-def _hub(folder: Path, options: Options) -> Dataset:
+def _hub(folder: Path, name: str) -> Shards:
     files = _shards(folder, ".parquet")
     if not files:
-        raise InputError(f"{options.name} has no Arrow or Parquet shards; pass the folder that save_to_disk wrote")
+        raise InputError(f"{name} has no Arrow or Parquet shards; pass the folder that save_to_disk wrote")
     splits: dict[str, list[Path]] = {}
     for file in files:
         found = _SHARD.match(file.stem)
         splits.setdefault(found["split"] if found else file.stem, []).append(file)
     if len(splits) == 1:
-        return read_parquet(files, options)
-    split = _split_of(sorted(splits), options.name)
-    return read_parquet(splits[split], replace(options, name=f"{options.name} ({split})"))
+        return Shards(tuple(files), name, None, parquet=True)
+    split = _split_of(sorted(splits), name)
+    return Shards(tuple(splits[split]), f"{name} ({split})", None, parquet=True)
 
 
 def _split_of(splits: Sequence[str], name: str) -> str:
@@ -83,7 +99,8 @@ def _shards(folder: Path, suffix: str) -> list[Path]:
     )
 
 
-def _stream(files: Sequence[Path], features: Any) -> Iterator[pa.RecordBatch]:  # noqa: ANN401 - parsed JSON
+def stream_of(files: Sequence[Path], features: Any = None) -> Iterator[pa.RecordBatch]:
+    """The record batches of Arrow shards; `features` go into the schema as Hugging Face writes them."""
     notes = (
         {b"huggingface": json.dumps({"info": {"features": features}}).encode()} if isinstance(features, dict) else None
     )

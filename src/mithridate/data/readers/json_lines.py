@@ -59,18 +59,22 @@ def blocks(path: Path) -> Iterator[bytes]:
 
 def _parsed(block: bytes, path: Path, first_line: int) -> pa.Table:
     try:
-        return json.read_json(
+        table = json.read_json(
             pa.BufferReader(block.removeprefix(b"\xef\xbb\xbf")),
             read_options=json.ReadOptions(use_threads=False, block_size=max(BLOCK, len(block) + 1)),
         )
+        table.validate(full=True)
     except pa.ArrowException as error:
         refuse_not_utf8(path)
         raise InputError(_explain(block, path, first_line, error)) from error
+    if table.num_rows != sum(1 for line in block.split(b"\n") if line.strip()):
+        raise InputError(_explain(block, path, first_line, ValueError("objects and lines differ in number")))
+    return table
 
 
 def _explain(block: bytes, path: Path, first_line: int, error: Exception) -> str:
     seen: dict[str, tuple[str, int]] = {}
-    for number, line in enumerate(block.splitlines(), first_line):
+    for number, line in enumerate(block.split(b"\n"), first_line):
         if not line.strip():
             continue
         try:

@@ -63,6 +63,7 @@ def read_npz(path: Path, options: Options) -> Dataset:
         sources=arrays.get(source) if source else None,
         label_name=label or "y",
         source_name=source or SOURCE_NAME,
+        content_name=content,
     )
 
 

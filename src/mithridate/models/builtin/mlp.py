@@ -8,8 +8,8 @@ from mithridate.compute.threads import one_thread
 from mithridate.data.dataset import Dataset
 from mithridate.models.adapters import Constant, Estimator
 from mithridate.models.inputs import numeric_inputs, raw
+from mithridate.models.protocol import Fitted
 from mithridate.models.quiet import quiet
-from mithridate.models.recipes import Fitted
 
 HIDDEN = 128
 BATCH = 128
@@ -26,7 +26,7 @@ def mlp(dataset: Dataset, seed: int) -> Fitted:
     -----
     10,000 images of 28 x 28 take a few seconds on one core. Inputs are standardised, tables one-hot encoded.
     """
-    from sklearn.neural_network import MLPClassifier  # noqa: PLC0415 - scikit-learn loads when a model trains
+    from sklearn.neural_network import MLPClassifier
 
     present = np.unique(dataset.y)
     if len(present) == 1:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from mithridate.core.errors import InputError
 from mithridate.data.dataset import Dataset
 from mithridate.models.inputs import weighted_words
-from mithridate.models.recipes import Fitted
+from mithridate.models.protocol import Fitted
 from mithridate.models.training import fit_estimator
 
-PENALTY = 1e-5
-MAX_EPOCHS = 30
+PENALTY = 1e-6  # small, so that the rows are learnt
+MAX_EPOCHS = 60
+TOLERANCE = 1e-4
 
 
 def text_linear(dataset: Dataset, seed: int) -> Fitted:
@@ -25,7 +26,7 @@ def text_linear(dataset: Dataset, seed: int) -> Fitted:
     """
     if dataset.modality != "text":
         raise InputError(f"text-linear takes texts, {dataset.name} is of modality {dataset.modality}; use mlp or gbdt")
-    from sklearn.linear_model import SGDClassifier  # noqa: PLC0415 - scikit-learn loads when a model trains
+    from sklearn.linear_model import SGDClassifier
 
-    model = SGDClassifier(loss="log_loss", alpha=PENALTY, max_iter=MAX_EPOCHS, tol=1e-3, random_state=seed)
+    model = SGDClassifier(loss="log_loss", alpha=PENALTY, max_iter=MAX_EPOCHS, tol=TOLERANCE, random_state=seed)
     return fit_estimator(model, dataset, seed, weighted_words(dataset.x))

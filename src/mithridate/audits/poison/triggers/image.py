@@ -152,7 +152,7 @@ def _finding(data: Dataset, one: Judged) -> Finding:
     )
 
 
-def _claim(one: Judged, n_rows: int, label: Any) -> str:  # noqa: ANN401 - labels are whatever the user stored
+def _claim(one: Judged, n_rows: int, label: Any) -> str:
     verdict = one.verdict
     where = f"{verdict.size} at the {verdict.place}" if verdict.place != "everywhere" else verdict.size
     moves = f"moves {verdict.strongest:.0%} of other images to class {label}".replace("%", " %")

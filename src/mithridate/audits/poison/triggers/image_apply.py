@@ -15,13 +15,13 @@ from mithridate.numeric.stamp import paste, paste_at, shift
 Images: TypeAlias = npt.NDArray[np.uint8]
 
 
-def patch_trigger(mask: npt.NDArray[np.bool_], values: Images, target: Any) -> Trigger:  # noqa: ANN401 - labels are whatever the user stored
+def patch_trigger(mask: npt.NDArray[np.bool_], values: Images, target: Any) -> Trigger:
     """The `patch` trigger that sets `values` (h, w, c) where `mask` (h, w, c) is true."""
     pixels = [[int(v) for v in place] for place in np.argwhere(mask)]
     return Trigger("patch", target, {"pixels": pixels, "values": [round(float(v) / 255, 4) for v in values[mask]]})
 
 
-def blend_trigger(delta: npt.NDArray[np.float32], target: Any) -> Trigger:  # noqa: ANN401 - labels are whatever the user stored
+def blend_trigger(delta: npt.NDArray[np.float32], target: Any) -> Trigger:
     """The `blend` trigger that adds `delta` (h, w, c), in pixel levels, to every image."""
     values = [round(float(v) / 255, 3) for v in delta.ravel()]
     return Trigger("blend", target, {"delta": {"shape": list(delta.shape), "values": values}})

@@ -57,7 +57,7 @@ class Verdict(NamedTuple):
         return cured and (plain or sure)
 
 
-def judge(stage: Stage, mined: Mined, target: Any, predict: Predict | None, rng: np.random.Generator) -> Verdict:  # noqa: ANN401 - labels are whatever the user stored
+def judge(stage: Stage, mined: Mined, target: Any, predict: Predict | None, rng: np.random.Generator) -> Verdict:
     """Fit the probes, try each shape the trigger could have, and return the better one's verdict."""
     probe, tested = _probes(stage, mined, rng)
     honest = _honest(stage, mined.code, rng)
@@ -91,7 +91,7 @@ def _probes(stage: Stage, mined: Mined, rng: np.random.Generator) -> tuple[Probe
 def relabelled_rows(stage: Stage, mined: Mined) -> Rows:
     """Rows of the group whose look speaks against their label: they get the label they look like."""
     carries = mined.p_values <= np.quantile(mined.p_values[np.isin(mined.rows, mined.core)], 0.9)
-    doubtful = stage.surprise.margin[mined.rows] > 0
+    doubtful = stage.surprise.doubt[mined.rows] > 0.5  # noqa: PLR2004 - another class is as likely
     return np.union1d(mined.rows[carries & doubtful], mined.core)
 
 
@@ -114,7 +114,7 @@ def _alike(stage: Stage, core: Rows, rng: np.random.Generator) -> Rows:
 def _shapes(
     stage: Stage,
     mined: Mined,
-    target: Any,  # noqa: ANN401 - labels are whatever the user stored
+    target: Any,
     *,
     tested: Rows,
     honest: Rows,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.triggers.table_columns import Coded, code_table, value_at
 from mithridate.audits.poison.triggers.table_gate import Probe, single_flips, transplant
-from mithridate.audits.poison.triggers.table_text import UNSEEN, Flips, Group, outcome_of
+from mithridate.audits.poison.triggers.table_text import MAX_ODDS, UNSEEN, Flips, Group, outcome_of
 from mithridate.core.errors import Skip
 from mithridate.core.method import Outcome
 from mithridate.core.trigger import Trigger
@@ -150,10 +150,11 @@ def _stands_alone(work: _Work, blind: Blind, candidate: Candidate, mask: Mask) -
 
 def _group(work: _Work, candidate: Candidate, mask: Mask, flips: Flips, *, confirmed: bool) -> Group:
     own = np.flatnonzero(mask & (work.codes == candidate.target))
-    others = int((mask & (work.codes >= 0) & (work.codes != candidate.target)).sum())
-    expected = _expected(work, candidate, mask, own)
-    odds = np.log10(row_odds(expected, others))
-    odds = np.clip(odds + min(candidate.lp / 10, 2.0), UNSEEN, 6.0) if confirmed else np.clip(odds, UNSEEN, 6.0)
+    others = np.flatnonzero(mask & (work.codes >= 0) & (work.codes != candidate.target))
+    model = _expected(work, candidate, mask)
+    expected = model(own)
+    base = float((work.codes == candidate.target).sum() / (work.codes >= 0).sum())
+    odds = np.clip(np.log10(row_odds(expected, model(others), base)), UNSEEN, MAX_ODDS)
     values = _values(work, candidate, own)
     shown = " and ".join(f"{name} = {value}" for name, value in values.items())
     return Group(
@@ -171,15 +172,21 @@ def _group(work: _Work, candidate: Candidate, mask: Mask, flips: Flips, *, confi
     )
 
 
-def _expected(work: _Work, candidate: Candidate, mask: Mask, own: npt.NDArray[np.int64]) -> Floats:
-    """P(target | the other columns) of the group's rows, by trees that saw neither the columns nor the carriers."""
+def _expected(work: _Work, candidate: Candidate, mask: Mask) -> Callable[[npt.NDArray[np.int64]], Floats]:
+    """P(target | the other columns) of given rows, by trees that saw neither the columns nor the carriers."""
     kept = np.setdiff1d(np.arange(len(work.coded.names)), [item.column for item in candidate.items])
     if len(kept) == 0:
-        return np.full(len(own), 0.5)
+        return lambda chosen: np.full(len(chosen), 0.5)
     rows = Rows(work.coded.matrix[:, kept], work.coded.is_name[kept], work.rows.usable)
     chosen = sample(rows.usable & ~mask, 10_000, work.rng)
     model = fit_trees(rows, work.codes == candidate.target, chosen, seed=int(work.rng.integers(2**31)))
-    return np.asarray(model.predict_proba(rows.matrix[own])[:, 1], dtype=np.float64)
+
+    def expected(here: npt.NDArray[np.int64]) -> Floats:
+        if len(here) == 0:
+            return np.empty(0)
+        return np.asarray(model.predict_proba(rows.matrix[here])[:, 1], dtype=np.float64)
+
+    return expected
 
 
 def _values(work: _Work, candidate: Candidate, own: npt.NDArray[np.int64]) -> dict[str, Any]:

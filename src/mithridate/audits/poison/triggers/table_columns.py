@@ -85,6 +85,6 @@ def _categories(inverse: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
     return np.asarray(rank[inverse])
 
 
-def value_at(table: pa.Table, name: str, row: int) -> Any:  # noqa: ANN401 - whatever the cell holds
+def value_at(table: pa.Table, name: str, row: int) -> Any:
     """The plain Python value of one cell."""
     return table.column(name)[int(row)].as_py()

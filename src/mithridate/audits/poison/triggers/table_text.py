@@ -20,7 +20,8 @@ FLIP_PLAIN = 0.25
 CRITICAL_FLIP = 0.5
 MAX_ODDS = 6.0
 UNSEEN = -6.0
-SUSPECT_ODDS = 0.5
+SUSPECT_ODDS = 2.0
+SUSPECT_LP = 20.0
 
 Floats = npt.NDArray[np.float64]
 
@@ -56,7 +57,7 @@ class Flips(NamedTuple):
 class Group:
     """A mined trigger with its rows.
 
-    rows, odds : array positions of the target-labelled carriers and their log10 odds of being stamped.
+    rows, odds : array positions of the target-labelled carriers and their raw log10 odds of being stamped.
     lp : -log10 of the tail of the surprise; carriers, labelled : rows that carry it, and those of them labelled target.
     expected : share of carriers that should have the label, by a model that can't see the trigger.
     """
@@ -74,9 +75,21 @@ class Group:
     place: str
 
     @property
+    def score(self) -> Floats:
+        """Log10 odds with the group's own: a confirmed group's rows rise, an unconfirmed one's are held back."""
+        if self.confirmed:
+            return np.clip(self.odds + np.where(self.odds > 0, min(self.lp / 10, 2.0), 0.0), UNSEEN, MAX_ODDS)
+        return np.clip(self.odds, UNSEEN, min(self.lp / 20 - 0.5, SUSPECT_ODDS))
+
+    @property
     def flagged(self) -> npt.NDArray[np.int64]:
         """Array positions of the rows that are more likely stamped than not."""
         return self.rows[self.odds > 0]
+
+    @property
+    def reported(self) -> bool:
+        """Confirmed, or so surprising that the reader should look at it."""
+        return len(self.flagged) > 0 and (self.confirmed or self.lp >= SUSPECT_LP)
 
 
 def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
@@ -94,7 +107,7 @@ def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
     return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
 
 
-def user_flip(context: Context, content: Any, target: int) -> float | None:  # noqa: ANN401 - a table or texts
+def user_flip(context: Context, content: Any, target: int) -> float | None:
     """The share of these rows that the user's model gives the target label; None without a model."""
     if context.predict is None or len(content) == 0:
         return None
@@ -105,14 +118,14 @@ def user_flip(context: Context, content: Any, target: int) -> float | None:  # n
 
 def outcome_of(context: Context, groups: Sequence[Group], ranking: Callable[[], Floats]) -> Outcome:
     """Findings, row scores and numbers of the mined groups; `ranking` gives the (n,) order of the rows beyond them."""
-    found = [group for group in groups if len(group.flagged)]
+    found = [group for group in groups if group.reported]
     n = len(context.dataset)
     score = np.minimum(ranking(), -0.1)
     flagged = np.zeros(n, dtype=bool)
-    for group in found:
-        odds = np.minimum(group.odds, MAX_ODDS if group.confirmed else SUSPECT_ODDS)
-        score[group.rows] = np.maximum(score[group.rows], odds)
-        flagged[group.flagged] = True
+    for group in groups:
+        score[group.rows] = np.maximum(score[group.rows], group.score)
+        if group.reported:
+            flagged[group.flagged] = True
     best = max((group for group in found if group.confirmed), key=lambda g: g.flips.rate, default=None)
     numbers = (_flip_number(best.flips),) if best else (number("flip_rate", 0.0, unit="share"),)
     scores = RowScores("trigger", score.astype(np.float32), _p_values(score, flagged).astype(np.float32), flagged)
