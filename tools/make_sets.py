@@ -31,6 +31,7 @@ SEED = 0
 FASHION_ROWS = 10_000
 ADULT_ROWS = 10_000
 SPAM_ROWS = {"ham": 1_400, "spam": 1_000}
+SUBJECT = 150  # letters
 LETTERS = 600  # of a mail's body
 SHORTEST = 80  # letters a redacted body must have
 PLAIN = 0.98  # share of a mail's letters that must be ASCII
@@ -203,7 +204,9 @@ class Redactor:
         """Subject and beginning of the body, redacted; None when too little is left, or it's coarse."""
         subject = self._clean(re.sub(r"\[[^\]]*\]|(?i:\b(?:re|fwd?|fw|aw)\s*:)|=\?\S+", " ", mail.subject))
         body = self._clean(self._trimmed(mail.body))
-        text = re.sub(r"\n{2,}", "\n", f"{subject.strip()}\n{body[:LETTERS].rsplit(' ', 1)[0].strip()}").strip()
+        text = re.sub(
+            r"\n{2,}", "\n", f"{subject[:SUBJECT].strip()}\n{body[:LETTERS].rsplit(' ', 1)[0].strip()}"
+        ).strip()
         plain = sum(letter.isascii() for letter in text) / max(1, len(text))
         if len(body) < SHORTEST or plain < PLAIN or COARSE.search(mail.subject + " " + mail.body[:4000]):
             return None

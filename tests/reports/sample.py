@@ -402,8 +402,8 @@ def hostile(payload: str = HOSTILE) -> Report:
 
 
 def huge() -> Report:
-    """A million characters where there should be a sentence."""
-    return hostile("long word " * 100_000)
+    """A hundred thousand characters where there should be a sentence."""
+    return hostile("long word " * 10_000)
 
 
 SHAPES: dict[str, Callable[[], Report]] = {

@@ -1,6 +1,7 @@
 """Every format: pure, golden, valid, and honest about what did not run."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -11,9 +12,11 @@ import sample
 from mithridate.core.errors import InputError
 from mithridate.core.findings import Severity
 from mithridate.core.report import Report
+from mithridate.reports.html import to_html
 from mithridate.reports.json_format import read_report, to_json
 from mithridate.reports.junit import to_junit
 from mithridate.reports.notebook import to_notebook
+from mithridate.reports.patterns import canvas
 from mithridate.reports.sarif import MAX_ROWS, to_sarif
 from mithridate.reports.text import cells, to_text
 from mithridate.reports.write import FORMATS, SUFFIXES, render, write_report
@@ -229,3 +232,34 @@ def test_a_report_without_anything_is_drawn() -> None:
     report = Report(sample.target(), (), (), {})
     for fmt in FORMATS:
         assert render(report, fmt)
+
+
+def test_a_trigger_without_a_picture_is_drawn_from_its_pixels() -> None:
+    finding = sample.trigger_finding()
+    bare = replace(finding, evidence=tuple(piece for piece in finding.evidence if piece.kind != "image"))
+    report = replace(sample.demo(), findings=(bare,))
+    assert to_html(report).count('fill="#ffffff"') == 9
+    assert 'fill="#ffffff"' not in to_html(sample.demo())
+
+
+def test_a_coloured_patch_that_moves_is_drawn_in_its_colours() -> None:
+    local = {"height": 1, "width": 2, "values": [1.0, 0.0, 0.0, 0.0, 0.0, 1.0], "mask": [1, 1, 1, 0, 0, 0]}
+    drawn = canvas({"kind": "local-patch", "pattern": local})
+    assert drawn is not None
+    assert [(pixel.row, pixel.column, pixel.colour) for pixel in drawn.pixels] == [(0, 0, "#ff0000")]
+
+
+@pytest.mark.parametrize(
+    "pattern", [{}, {"pixels": [[0, 0, 0]] * 5000, "values": [1.0] * 5000}, {"pixels": [[-9, 9]], "values": [1]}]
+)
+def test_what_is_no_patch_of_some_size_is_not_drawn(pattern: dict[str, object]) -> None:
+    drawn = canvas({"kind": "patch", "pattern": pattern})
+    assert drawn is None or len(drawn.pixels) == 1
+
+
+def test_a_thousand_findings_are_cut_and_counted() -> None:
+    report = sample.many(1000)
+    assert "… and 700 lesser findings, all in the JSON report" in to_html(report)
+    assert "… and 950 lesser findings" in render(report, "text")
+    assert "… and 980 lesser findings" in render(report, "md")
+    assert len(json.loads(to_json(report))["findings"]) == 1000

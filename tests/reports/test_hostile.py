@@ -7,6 +7,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import sample
+from hypothesis import given
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from mithridate.reports.html import to_html
@@ -14,7 +16,7 @@ from mithridate.reports.junit import to_junit
 from mithridate.reports.markdown import code, to_markdown
 from mithridate.reports.safe import block, line
 from mithridate.reports.sarif import to_sarif
-from mithridate.reports.text import to_text
+from mithridate.reports.text import cells, to_text, wrap
 from mithridate.reports.write import FORMATS, render
 
 PAYLOADS = {
@@ -56,7 +58,7 @@ ALLOWED_TAGS = {
         "code",
         "pre",
     ),
-    *("h1", "h2", "h3", "h4", "ul", "li", "dl", "dt", "dd", "details", "summary", "figure", "figcaption", "img"),
+    *("h1", "h2", "h3", "h4", "h5", "ul", "li", "dl", "dt", "dd", "details", "summary", "figure", "figcaption", "img"),
     *("table", "colgroup", "col", "thead", "tbody", "tr", "th", "td"),
 }
 
@@ -141,7 +143,7 @@ def test_text_shows_unseen_characters_instead_of_obeying_them() -> None:
 
 
 @pytest.mark.parametrize("fmt", [fmt for fmt in FORMATS if fmt not in {"json", "sarif"}])
-def test_a_million_characters_make_no_giant_report(fmt: str) -> None:
+def test_a_hundred_thousand_characters_make_no_giant_report(fmt: str) -> None:
     assert len(render(sample.huge(), fmt)) < 300_000
 
 
@@ -149,3 +151,18 @@ def test_safe_text_keeps_honest_writing() -> None:
     assert line("naïve 日本語 עברית العربية 👩\u200d💻 a\u00a0b") == "naïve 日本語 עברית العربية 👩\u200d💻 a\u00a0b"
     assert block("a\tb\r\nc") == "a    b\nc"
     assert line("x" * 10, limit=5) == "xxxx…"
+
+
+@given(st.text(alphabet=st.characters(codec=None), max_size=200))
+def test_any_text_becomes_one_harmless_line(text: str) -> None:
+    shown = line(text)
+    assert not any(ord(char) < 32 or 0x7F <= ord(char) <= 0x9F or 0xD800 <= ord(char) <= 0xDFFF for char in shown)
+    assert line(shown) == shown
+    shown.encode("utf-8")
+
+
+@given(st.text(max_size=300).map(line), st.integers(2, 100))
+def test_wrapped_lines_fit_and_lose_nothing_but_spaces(text: str, width: int) -> None:
+    lines = wrap(text, width)
+    assert all(cells(part) <= width for part in lines)
+    assert "".join("".join(lines).split()) == "".join(text.split())

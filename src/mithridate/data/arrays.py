@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from mithridate.core.errors import InputError
 from mithridate.data.dataset import Content, Modality
 
 _CHANNELS = (1, 3, 4)
-_BLOCK = 1 << 24  # values converted at a time, so that no second whole copy in another type exists
+_BLOCK = 1 << 19  # values converted at a time, so that no second whole copy in another type exists
 _BYTE = 255
 
 
@@ -95,7 +96,7 @@ def _texts(array: npt.NDArray[Any], name: str, modality: Modality | None) -> Sha
     return Shaped("text", text_array(items))
 
 
-def text_array(items: list[str]) -> npt.NDArray[np.object_]:
+def text_array(items: Sequence[str]) -> npt.NDArray[np.object_]:
     """(n,) object array of str; strings equal in value stay apart objects, nothing is copied."""
     out = np.empty(len(items), dtype=object)
     out[:] = items

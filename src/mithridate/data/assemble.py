@@ -9,15 +9,15 @@ import pyarrow as pa
 from mithridate.core.errors import InputError
 from mithridate.data.arrays import Shaped
 from mithridate.data.dataset import Dataset
-from mithridate.data.labels import encode_labels, encode_sources, to_arrow
+from mithridate.data.labels import encode_labels, encode_sources
 
 
 def from_parts(
     shaped: Shaped,
     name: str,
     *,
-    labels: Any = None,
-    sources: Any = None,
+    labels: Any = None,  # noqa: ANN401 - arrays, series, lists
+    sources: Any = None,  # noqa: ANN401 - arrays, series, lists
     label_name: str = "y",
     source_name: str = "source",
     content_name: str = "",
@@ -42,10 +42,9 @@ def from_parts(
     )
 
 
-def _one_a_row(values: Any, n_rows: int, name: str, what: str) -> pa.Array:
-    column = to_arrow(values, f"{name}: {what}")
-    if len(column) != n_rows:
-        raise InputError(
-            f"{name} has {n_rows:,} rows but {len(column):,} values in {what!r}; both must have one entry a row"
-        )
-    return column
+def _one_a_row(values: Any, n_rows: int, name: str, what: str) -> Any:  # noqa: ANN401 - arrays, series, lists
+    count = len(values) if hasattr(values, "__len__") else -1
+    if count != n_rows:
+        had = f"{count:,} values in {what!r}" if count >= 0 else f"{what!r} is a {type(values).__name__}"
+        raise InputError(f"{name} has {n_rows:,} rows but {had}; both must have one entry a row")
+    return values

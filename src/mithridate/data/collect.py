@@ -30,7 +30,7 @@ def collect(batches: Iterable[pa.RecordBatch], options: Options, *, plan: Plan |
     ------
     InputError : no rows, columns that change their type on the way, more bytes than the budget allows.
     """
-    stream = (batch for batch in batches if batch.num_rows)
+    stream = (_sound(batch, options.name) for batch in batches if batch.num_rows)
     first = next(stream, None)
     if first is None:
         raise InputError(f"{options.name} has no rows; there is nothing to audit")
@@ -40,6 +40,16 @@ def collect(batches: Iterable[pa.RecordBatch], options: Options, *, plan: Plan |
     for batch in stream:
         holder.add(batch)
     return holder.finish()
+
+
+def _sound(batch: pa.RecordBatch, name: str) -> pa.RecordBatch:
+    """The batch, once its offsets and strings have been checked: files may lie about both."""
+    try:
+        batch.validate(full=True)
+    except pa.ArrowException as error:
+        fact = "holds text that isn't UTF-8" if "UTF8" in str(error) else "is damaged inside"
+        raise InputError(f"{name} {fact}; write it again") from error
+    return batch
 
 
 class _Holder:
@@ -151,7 +161,9 @@ def _texts(column: pa.Array, where: str) -> list[str]:
     kind = column.type
     if pa.types.is_nested(kind) or pa.types.is_binary(kind):
         raise InputError(f"{where} changes its type to {kind}; make it text in every row")
-    return pc.fill_null(pc.cast(column, pa.large_string()), "").to_pylist()  # type: ignore[no-any-return]
+    if not pa.types.is_string(kind):
+        column = pc.cast(column, pa.large_string())
+    return (pc.fill_null(column, "") if column.null_count else column).to_pylist()  # type: ignore[no-any-return]
 
 
 def _pictures(column: pa.Array, where: str) -> Iterator[bytes]:

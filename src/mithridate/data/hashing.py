@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 SIZE = 16
-CHUNK = 16_384  # rows a block: the encoded rows of one block stay in the processor's cache
+CHUNK = 8_192  # rows a block at most
+_BLOCK = 1 << 21  # bytes a block at most, so that its encoded rows stay in the processor's cache
 _MISSING, _NUMBER, _INTEGER, _TEXT = 0, 1, 2, 3
 _EXACT = 2**53  # integers up to here are the same number as float64
 
@@ -44,8 +45,9 @@ def _array_rows(content: npt.NDArray[Any]) -> Iterator[bytes]:
         yield from (str(item).encode("utf-8", "surrogatepass") for item in content)
         return
     head = f"{content.dtype.kind}{content.dtype.itemsize}{content.shape[1:]}".encode()
-    for start in range(0, len(content), CHUNK):
-        block = np.ascontiguousarray(content[start : start + CHUNK])
+    n_rows = min(CHUNK, max(1, _BLOCK // max(1, content[:1].nbytes)))
+    for start in range(0, len(content), n_rows):
+        block = np.ascontiguousarray(content[start : start + n_rows])
         yield from _split(head, [block.reshape(len(block), -1).view(np.uint8)], len(block))
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mithridate.core.errors import InputError
-from mithridate.data.arrays import Shaped, shape_array
+from mithridate.data.arrays import Shaped, shape_array, text_array
 from mithridate.data.assemble import from_parts
 from mithridate.data.collect import collect
 from mithridate.data.columns import make_plan
@@ -46,15 +46,17 @@ def from_memory(
         return x
     if hasattr(x, "data") and hasattr(x, "target") and isinstance(x, Mapping):
         x, labels = _bunch(x, labels)
+    tensors = _is_tensor(x)
     if _is_torch_dataset(x):
-        x, labels = _pairs(x, labels)
+        x, labels, tensors = _pairs(x, labels)
     table = _as_table(x, name)
     if table is not None:
         return _from_table(table, labels, sources, Options(name, content=content, modality=asked))
     for given in (labels, sources):
         if isinstance(given, str):
             raise InputError(f"{given!r} names a column and {name} has none; pass the values, one a row")
-    shaped = shape_array(_as_array(x, name), name, asked)
+    array = _as_array(x, name)
+    shaped = shape_array(_channels_last(array) if tensors else array, name, asked)
     return from_parts(shaped, name, labels=_plain(labels), sources=_plain(sources))
 
 
@@ -76,16 +78,28 @@ def _is_torch_dataset(x: object) -> bool:
     return torch is not None and data is not None and isinstance(x, data.Dataset)
 
 
+def _is_tensor(x: object) -> bool:
+    torch = _torch()
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
+def _channels_last(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Torch keeps images (n, c, h, w), also where h or w might be taken for channels."""
+    turned = array.ndim == 4 and array.shape[1] in {1, 3, 4}  # noqa: PLR2004 - n, c, h, w
+    return array.transpose(0, 2, 3, 1) if turned else array
+
+
 class _Pairs(NamedTuple):
     content: npt.NDArray[Any]
     labels: Any
+    tensors: bool
 
 
 def _pairs(x: Any, labels: Any) -> _Pairs:
     tensors = getattr(x, "tensors", None)
     if isinstance(tensors, tuple) and tensors:
         own = tensors[1] if len(tensors) > 1 else None
-        return _Pairs(_plain(tensors[0]), labels if labels is not None else _plain(own))
+        return _Pairs(_plain(tensors[0]), labels if labels is not None else _plain(own), tensors=True)
     if not hasattr(x, "__len__"):
         msg = "a torch IterableDataset has no length; pass a map-style Dataset, or arrays"
         raise InputError(msg)
@@ -97,7 +111,8 @@ def _pairs(x: Any, labels: Any) -> _Pairs:
         msg = "the Dataset's items differ in shape, or there are none; resize them to one size"
         raise InputError(msg) from error
     own = [_scalar(row[1]) for row in rows] if paired and len(rows[0]) > 1 else None
-    return _Pairs(content, own if labels is None else labels)
+    of_tensors = bool(rows) and _is_tensor(rows[0][0] if paired else rows[0])
+    return _Pairs(content, own if labels is None else labels, tensors=of_tensors)
 
 
 def _scalar(value: Any) -> Any:
@@ -124,9 +139,8 @@ def _as_table(x: Any, name: str) -> pa.Table | None:
         return x
     if isinstance(x, pa.RecordBatch):
         return pa.Table.from_batches([x])
-    if _module(x) == "polars" and hasattr(x, "columns"):
-        frame = x.collect() if hasattr(x, "collect") else x
-        return frame.to_arrow()
+    if _module(x) == "polars" and (hasattr(x, "collect") or hasattr(x, "columns")):
+        return (x.collect() if hasattr(x, "collect") else x).to_arrow()
     if _module(x) == "pandas" and hasattr(x, "columns"):
         return _from_pandas(x, name)
     if isinstance(x, np.ndarray) and x.dtype.names:
@@ -192,15 +206,12 @@ def _as_array(x: Any, name: str) -> npt.NDArray[Any]:
     x = _plain(x)
     if isinstance(x, pa.Array | pa.ChunkedArray):
         x = x.to_pylist()
-    if (
-        isinstance(x, Sequence)
-        and not isinstance(x, str | bytes)
-        and len(x)
-        and all(isinstance(item, str) for item in x)
-    ):
-        out = np.empty(len(x), dtype=object)
-        out[:] = x
-        return out
+    if isinstance(x, Sequence) and not isinstance(x, str | bytes):
+        strings = sum(isinstance(item, str) for item in x)
+        if 0 < strings < len(x):
+            raise InputError(f"{name} mixes types: {strings:,} of {len(x):,} rows are strings; make all rows one type")
+        if strings:
+            return text_array(x)
     try:
         array = np.asarray(x)
     except (ValueError, TypeError) as error:

@@ -66,6 +66,8 @@ def read(
         raise InputError(
             f"{options.name} can't be read ({error.strerror or 'input/output error'}); check the path"
         ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{options.name} holds a name or text that isn't UTF-8; write it again as UTF-8") from error
     except MemoryError as error:
         raise InputError(f"{options.name} doesn't fit into memory; pass fewer rows or columns") from error
 

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 IntArray = npt.NDArray[np.int64]
+Keys = Callable[[int, IntArray], npt.NDArray[np.uint64]]
 Check = Callable[[IntArray, IntArray], npt.NDArray[np.bool_]]
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 _WINDOW = 3  # rows compared with each, in each table: what bounds the cost in a bucket of any size
 
 
-def projection_keys(
-    vectors: npt.NDArray[np.float32], *, radius: float, rng: np.random.Generator, tables: int = 6, digits: int = 10
-) -> npt.NDArray[np.uint64]:
-    """(tables, n) keys under which rows within `radius` of each other tend to be equal.
+class Projections(NamedTuple):
+    """Random directions and offsets: what turns a vector into the keys of every table."""
+
+    directions: npt.NDArray[np.float32]
+    offsets: npt.NDArray[np.float32]
+    width: float
+    tables: int
+
+
+def projections(
+    dimension: int, *, radius: float, rng: np.random.Generator, tables: int = 6, digits: int = 10
+) -> Projections:
+    """Keys of which, in each table, rows within `radius` of each other tend to have equal ones.
 
     Parameters
     ----------
-    vectors : (n, d), finite.
+    dimension : length of the vectors.
     radius : distance up to which rows count as near, > 0; at that distance a table unites two rows with
         probability 0.35, at half of it 0.6.
     tables, digits : keys a row, and rounded projections joined in each.
@@ -30,44 +41,82 @@ def projection_keys(
     ----------
     Datar, Immorlica, Indyk and Mirrokni (2004), locality-sensitive hashing based on p-stable distributions, SoCG.
     """
-    width = 8.0 * radius
-    directions = rng.standard_normal((vectors.shape[1], digits * tables)).astype(np.float32)
-    offsets = rng.uniform(0, width, digits * tables)
-    keys = np.empty((tables, len(vectors)), dtype=np.uint64)
-    odd = rng.integers(0, 1 << 62, (digits,), dtype=np.int64).astype(np.uint64) * np.uint64(2) + np.uint64(1)
-    for table in range(tables):
-        columns = slice(table * digits, (table + 1) * digits)
-        cells = np.floor((vectors @ directions[:, columns] + offsets[columns]) / width).astype(np.int64)
-        keys[table] = (cells.view(np.uint64) * odd).sum(axis=1, dtype=np.uint64)
+    directions = rng.standard_normal((tables, dimension, digits)).astype(np.float32)
+    return Projections(directions, rng.uniform(0, 1, (tables, digits)).astype(np.float32), 8.0 * radius, tables)
+
+
+def projection_keys(vectors: npt.NDArray[np.float32], using: Projections, table: int) -> npt.NDArray[np.uint64]:
+    """(n,) keys of (n, d) finite vectors in one table."""
+    scaled = vectors @ (using.directions[table] / np.float32(using.width))
+    scaled += using.offsets[table]
+    np.floor(scaled, out=scaled)
+    keys = np.zeros(len(vectors), dtype=np.uint64)
+    for digit in range(scaled.shape[1]):
+        keys *= _ODD
+        keys += np.clip(scaled[:, digit], -1e15, 1e15).astype(np.int64).view(np.uint64)
+        keys ^= keys >> np.uint64(29)
     return keys
 
 
-def colliding_pairs(
-    keys: npt.NDArray[np.uint64], order_by: npt.NDArray[Any] | None = None
-) -> tuple[IntArray, IntArray]:
-    """Pairs (left < right) of rows that share a key in some table, at most `3 * tables` a row.
+def colliding_pairs(keys: npt.NDArray[np.uint64], order_by: npt.NDArray[Any]) -> tuple[IntArray, IntArray]:
+    """Pairs of rows with the same key, at most three a row.
 
     Parameters
     ----------
-    keys : (tables, n).
-    order_by : (n,) values by which rows of one bucket are put side by side; the row number if None.
+    keys : (n,).
+    order_by : (n,) values by which rows of one bucket are put side by side.
 
     Notes
     -----
     Inside a bucket each row meets only the next three, so a bucket of a million equal rows costs no more than any
     other million rows; it is still joined into one group, link by link.
+
+    Examples
+    --------
+    >>> left, right = colliding_pairs(np.array([7, 8, 7], np.uint64), np.arange(3))
+    >>> left.tolist(), right.tolist()
+    ([0], [2])
     """
-    n_rows = keys.shape[1]
-    found: list[npt.NDArray[np.int64]] = []
-    for key in keys:
-        order = np.argsort(key, kind="stable") if order_by is None else np.lexsort((order_by, key))
-        ranked = key[order]
-        for step in range(1, _WINDOW + 1):
-            same = np.flatnonzero(ranked[step:] == ranked[:-step])
-            left, right = order[same], order[same + step]
-            found.append(np.minimum(left, right) * n_rows + np.maximum(left, right))
-    pairs = np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
-    return pairs // max(n_rows, 1), pairs % max(n_rows, 1)
+    order = np.argsort(keys, kind="stable")
+    equal = keys[order][1:] == keys[order][:-1]
+    shared = np.zeros(len(keys), dtype=bool)
+    shared[1:] |= equal
+    shared[:-1] |= equal
+    rows = order[shared]  # most rows meet nobody: only the others are put in order
+    rows = rows[np.lexsort((order_by[rows], keys[rows]))]
+    ranked = keys[rows]
+    lefts, rights = [], []
+    for step in range(1, _WINDOW + 1):
+        same = np.flatnonzero(ranked[step:] == ranked[:-step])
+        lefts.append(rows[same])
+        rights.append(rows[same + step])
+    return np.concatenate(lefts), np.concatenate(rights)
+
+
+def group_near(n_rows: int, tables: int, keys_of: Keys, near: Check, order_by: npt.NDArray[Any]) -> IntArray:
+    """(n,) group numbers: rows that collide in some table and are near, and all that hang together through them.
+
+    Parameters
+    ----------
+    keys_of : gives the keys of these rows in that table.
+    near : says of pairs of rows (two (m,) arrays) whether they are near copies.
+    order_by : (n,) values that near rows have nearly alike.
+
+    Notes
+    -----
+    After each table only one row of each group stays in, so copies get fewer from table to table. At the end, members
+    that are not near the first of their group are put out: chains of small steps fall apart.
+    """
+    heads = np.arange(n_rows, dtype=np.int64)
+    owner = heads.copy()
+    for table in range(tables):
+        left, right = colliding_pairs(keys_of(table, heads), order_by[heads])
+        good = near(heads[left], heads[right])
+        group = components(len(heads), left[good], right[good])
+        owner = group[owner]
+        _, first = np.unique(group, return_index=True)
+        heads = heads[first]
+    return tight_groups(owner, near)
 
 
 def components(n_rows: int, left: IntArray, right: IntArray) -> IntArray:

@@ -13,7 +13,7 @@ IntArray = npt.NDArray[np.int64]
 EMPTY = np.uint32(0xFFFFFFFF)  # a slot that no triple fell into
 _ASCII_END = 128
 _IDEOGRAPHS = (0xE3, 0xED)  # first bytes, in UTF-8, of Chinese, Japanese and Korean signs
-_CHUNK_BYTES = 1 << 20  # hashed at once: a few arrays of 8 MB, whatever the corpus
+_CHUNK_BYTES = 1 << 17  # hashed at once: a few arrays of 1 MB that stay in the cache, whatever the corpus
 _MULTIPLIER = 0x9E3779B97F4A7C15
 _INVERSE = pow(_MULTIPLIER, -1, 1 << 64)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)  # splitmix64
@@ -135,21 +135,20 @@ def signatures(texts: Sequence[str], *, slots: int = 64) -> npt.NDArray[np.uint3
 
 
 def _densify(signature: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """Fill each text's empty slots from other ones, tried in an order that depends on the slot alone."""
     slots = signature.shape[1]
     filled = signature != EMPTY
-    source = np.broadcast_to(np.arange(slots), signature.shape).copy()
-    todo = ~filled & filled.any(axis=1)[:, None]
+    out = signature.copy()
+    rows, columns = np.nonzero(~filled & filled.any(axis=1)[:, None])
     attempt = 0
-    while todo.any():
+    while rows.size:
         attempt += 1
-        rows, columns = np.nonzero(todo)
-        tried = (mix(columns.astype(np.uint64) * np.uint64(1 << 20) + np.uint64(attempt)) % np.uint64(slots)).astype(
-            np.int64
-        )
+        seeds = columns.astype(np.uint64) * np.uint64(1 << 20) + np.uint64(attempt)
+        tried = (mix(seeds) & np.uint64(slots - 1)).astype(np.int64)
         found = filled[rows, tried]
-        source[rows[found], columns[found]] = tried[found]
-        todo[rows[found], columns[found]] = False
-    return np.take_along_axis(signature, source, axis=1)
+        out[rows[found], columns[found]] = signature[rows[found], tried[found]]
+        rows, columns = rows[~found], columns[~found]
+    return out
 
 
 def band_keys(signature: npt.NDArray[np.uint32], *, rows_per_band: int = 4) -> WordArray:

@@ -14,6 +14,7 @@ from mithridate.core.report import Report
 from mithridate.reports import svg, words
 from mithridate.reports.page import page
 
+MAX_FINDINGS = 300
 OPEN_ALL = 6
 OPEN_FEW = 3
 _TEMPLATES = files("mithridate.reports") / "templates"
@@ -23,7 +24,7 @@ def to_html(report: Report) -> str:
     """The report as one self-contained HTML page; every text in it is escaped by the template engine."""
     style, script = _asset("style.css"), _asset("report.js")
     return _template().render(
-        page=page(report),
+        page=page(report, limit=MAX_FINDINGS),
         style=Markup(style),  # noqa: S704  our own file, hashed into the policy
         script=Markup(script),  # noqa: S704  our own file, hashed into the policy
         policy=_policy(style, script),
@@ -55,6 +56,7 @@ def _template() -> Template:
         draw_bars=svg.bars,
         draw_histogram=svg.histogram,
         draw_interval=svg.interval,
+        draw_trigger=svg.trigger,
         draw_meter=svg.meter,
         draw_coverage=svg.coverage,
         share=words.share,

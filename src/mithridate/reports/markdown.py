@@ -9,6 +9,7 @@ from mithridate.core.report import Report
 from mithridate.reports import words
 from mithridate.reports.page import Check, Item, Page, page
 from mithridate.reports.pieces import Number, Pattern, Table, Words
+from mithridate.reports.verdict import Remedy
 
 MAX_FINDINGS = 20
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~$])|^([-+=:]|\d+[.)](?=\s|$))")
@@ -18,7 +19,7 @@ _BREAK = "\u200b"  # keeps @names, #1 and addresses from becoming mentions and l
 
 def to_markdown(report: Report) -> str:
     """The report as GitHub-flavoured Markdown, ending in a newline."""
-    view = page(report)
+    view = page(report, limit=MAX_FINDINGS)
     parts = [*_top(view), *_findings(view), *_gaps(view), *_power(view), *_again(view)]
     return "\n".join(parts) + "\n"
 
@@ -59,7 +60,7 @@ def _top(view: Page) -> Iterator[str]:
     mark = {**words.SHAPES, "clean": "✓", "incomplete": "?"}[view.tone]
     yield f"## {mark} Mithridate: {escape(view.headline)}"
     yield from ("", f"{code(view.name)} · {escape(view.target)}. {escape(f'{view.lead} {view.caveat}'.strip())}")
-    yield from ("", f"**First:** {escape(view.remedy.text) or 'run this.'}")
+    yield from ("", f"**First:** {_lead_in(view.remedy)}")
     if view.remedy.command:
         yield from _fenced(view.remedy.command)
     yield ""
@@ -69,16 +70,12 @@ def _top(view: Page) -> Iterator[str]:
 
 
 def _findings(view: Page) -> Iterator[str]:
-    left = MAX_FINDINGS
     for group in view.groups:
-        if left <= 0:
-            break
         yield from ("", f"### {escape(group.title)}", "")
-        for item in group.items[:left]:
+        for item in group.items:
             yield from _finding(item)
-        left -= len(group.items)
-    if left < 0:
-        yield from ("", f"… and {words.many(-left, 'more finding')}, in the full report.")
+    if view.hidden:
+        yield from ("", f"… and {words.many(view.hidden, 'lesser finding')}, all in the JSON report.")
 
 
 def _finding(item: Item) -> Iterator[str]:
@@ -88,7 +85,7 @@ def _finding(item: Item) -> Iterator[str]:
     yield f"<summary>{head} · {_html(item.claim)} <i>({sure})</i></summary>"
     yield ""
     if item.remedy.text or item.remedy.command:
-        yield f"**What to do:** {escape(item.remedy.text)}"
+        yield f"**What to do:** {_lead_in(item.remedy)}"
         if item.remedy.command:
             yield from _fenced(item.remedy.command)
     for number in item.numbers:
@@ -98,6 +95,11 @@ def _finding(item: Item) -> Iterator[str]:
     for name, body in _about(item):
         yield f"- {name}: {body}"
     yield from ("", "</details>", "")
+
+
+def _lead_in(remedy: Remedy) -> str:
+    """The words of a remedy, ending in a colon where its command follows."""
+    return escape(remedy.text) + (":" if remedy.text and remedy.command else "")
 
 
 def _html(text: str) -> str:
@@ -155,7 +157,7 @@ def _check(check: Check) -> str:
 
 def _power(view: Page) -> Iterator[str]:
     if not view.power:
-        yield from ("", "The audit’s power was not measured, so “nothing found” says little.")
+        yield from ("", f"How much it would have found: {escape(view.no_power)}")
         return
     yield from ("", "| Poison planted in a copy | Share found | Interval |", "| --- | ---: | --- |")
     for name, number in view.power:

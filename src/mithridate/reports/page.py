@@ -6,13 +6,14 @@ checked and what would have been found, how to do it again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from mithridate.core.findings import Finding
 from mithridate.core.report import CheckResult, Report
 from mithridate.core.standards import STANDARDS
 from mithridate.reports import words
-from mithridate.reports.pieces import Number, Piece, number, piece
+from mithridate.reports.pieces import Number, Pattern, Picture, Piece, number, piece
 from mithridate.reports.safe import fields, items, line, plain, real
 from mithridate.reports.verdict import (
     POWER,
@@ -22,6 +23,7 @@ from mithridate.reports.verdict import (
     first_step,
     headline,
     lead,
+    no_power,
     power,
     ran,
     remedy,
@@ -29,6 +31,7 @@ from mithridate.reports.verdict import (
     worst_first,
 )
 
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)")
 SHOWN_ROWS = 20
 FOLDED_ROWS = 200
 _GROUPS = (
@@ -126,18 +129,16 @@ class Page:
     failed: tuple[Check, ...]
     done: tuple[Check, ...]
     groups: tuple[Group, ...]
+    total: int
+    hidden: int
     power: tuple[tuple[str, Number], ...]
+    no_power: str
     command: str
     facts: tuple[tuple[str, str], ...]
 
-    @property
-    def items(self) -> tuple[Item, ...]:
-        """All findings in reading order."""
-        return tuple(item for group in self.groups for item in group.items)
 
-
-def page(report: Report) -> Page:
-    """The page of a report."""
+def page(report: Report, *, limit: int) -> Page:
+    """The page of a report with its `limit` worst findings; how many were left out stands in `hidden`."""
     checks = tuple(map(_check, report.checks))
     done = tuple(check for check in checks if check.status in {"found", "clean"})
     return Page(
@@ -153,8 +154,11 @@ def page(report: Report) -> Page:
         skipped=tuple(check for check in checks if check.status == "skipped"),
         failed=tuple(check for check in checks if check.status == "failed"),
         done=done,
-        groups=_groups(report),
+        groups=_groups(report, limit),
+        total=len(report.findings),
+        hidden=max(0, len(report.findings) - limit),
         power=power(report),
+        no_power=no_power(report),
         command=line(fields(report.run).get("command") or "", limit=1000),
         facts=_facts(report),
     )
@@ -214,10 +218,10 @@ def _coverage_tile(report: Report) -> Tile:
     return Tile("Checks run", f"{words.count(n_ran)} of {words.count(len(report.checks))}", note, tone_of)
 
 
-def _groups(report: Report) -> tuple[Group, ...]:
+def _groups(report: Report, limit: int) -> tuple[Group, ...]:
     titles = {check.method: line(check.title, limit=160) for check in report.checks}
     made: dict[tuple[str, str], list[Item]] = {}
-    ordered = sorted(report.findings, key=worst_first)
+    ordered = sorted(report.findings, key=worst_first)[:limit]
     for position, finding in enumerate(ordered, start=1):
         made.setdefault(_kind(finding), []).append(_item(finding, titles.get(finding.method, ""), position))
     return tuple(Group(title, about, tuple(some)) for (title, about), some in made.items())
@@ -247,11 +251,21 @@ def _item(finding: Finding, title: str, position: int) -> Item:
         sources=tuple((line(name, limit=80), line(n, limit=20)) for name, n in sources),
         rows=_rows(finding),
         numbers=tuple(part for part in pieces if isinstance(part, Number)),
-        pieces=tuple(part for part in pieces if not isinstance(part, Number)),
+        pieces=_drawn_once(pieces),
         remedy=remedy(finding.remedy),
         standards=tuple((line(key, limit=60), STANDARDS.get(str(key), "")) for key in finding.standards[:12]),
         fingerprint=line(finding.fingerprint, limit=80),
         place=line(finding.place, limit=160),
+    )
+
+
+def _drawn_once(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """What isn't a number; a trigger is drawn from its pixels only where no picture of it was sent."""
+    pictured = any(isinstance(part, Picture) for part in pieces)
+    return tuple(
+        replace(part, canvas=None) if pictured and isinstance(part, Pattern) else part
+        for part in pieces
+        if not isinstance(part, Number)
     )
 
 
@@ -288,13 +302,19 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
         ("Data", line(report.target.digest, limit=200)),
         ("Seed", line(run.get("seed", "not recorded"), limit=60)),
         ("Mithridate", line(run.get("version", "not recorded"), limit=60)),
-        ("Started", line(run.get("started", "not recorded"), limit=60)),
+        ("Started", _instant(line(run.get("started", "not recorded"), limit=60))),
         ("Time", words.duration(seconds) if seconds is not None else "not measured"),
         ("Peak memory", words.size(peak) if peak is not None else "not measured"),
     ]
     named = {"command", "seed", "version", "started", "seconds", "peak_bytes"}
     rest = [(line(words.title(str(k)), limit=60).capitalize(), _fact(v)) for k, v in run.items() if k not in named]
     return tuple(known + rest[:20])
+
+
+def _instant(text: str) -> str:
+    """`2026-11-22T15:30:00Z` as people write it; any other text as it is."""
+    match = _INSTANT.fullmatch(text)
+    return f"{match.group(1)} {match.group(2)} UTC" if match else text
 
 
 def _fact(value: object) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from mithridate.core.findings import Evidence
 from mithridate.reports import words
+from mithridate.reports.patterns import Canvas, canvas, trigger_words
 from mithridate.reports.safe import block, fields, finite, items, line, plain, real
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -141,6 +142,7 @@ class Pattern:
     title: str
     text: str
     raw: str
+    canvas: Canvas | None
     kind: Literal["trigger"] = "trigger"
 
 
@@ -188,59 +190,6 @@ def png_uri(encoded: object) -> str:
     except (binascii.Error, ValueError):
         return ""
     return f"data:image/png;base64,{base64.b64encode(raw).decode('ascii')}" if raw.startswith(PNG) else ""
-
-
-def trigger_words(trigger: dict[str, Any]) -> str:
-    """What a trigger (JSON of `core.trigger.Trigger`) does, in one sentence."""
-    pattern = fields(trigger.get("pattern"))
-    target = line(trigger.get("target"), limit=80)
-    return f"{_pattern_words(str(trigger.get('kind')), pattern)}; rows with it are labelled {target}"
-
-
-def _pattern_words(kind: str, pattern: dict[str, Any]) -> str:
-    match kind:
-        case "patch":
-            return _patch_words(pattern)
-        case "local-patch":
-            height, width = line(pattern.get("height"), limit=20), line(pattern.get("width"), limit=20)
-            return f"a patch of {height} × {width} pixels that may stand anywhere in the picture"
-        case "blend":
-            return _blend_words(pattern)
-        case "values":
-            columns = fields(pattern.get("columns"))
-            parts = [f"{line(key, limit=80)} = {line(value, limit=80)}" for key, value in list(columns.items())[:12]]
-            return words.listing(parts) or "a set of column values"
-        case "words":
-            parts = [f"“{line(word, limit=80)}”" for word in items(pattern.get("words"))[:12]]
-            return f"the {'word' if len(parts) == 1 else 'words'} {words.listing(parts)}"
-        case _:
-            return f"a pattern of kind {line(kind, limit=40)}"
-
-
-def _patch_words(pattern: dict[str, Any]) -> str:
-    places = [p for p in map(items, items(pattern.get("pixels"))) if len(p) >= 2]  # noqa: PLR2004  row and column
-    rows = [int(r) for r in (real(p[0]) for p in places) if r is not None]
-    columns = [int(c) for c in (real(p[1]) for p in places) if c is not None]
-    if not rows or not columns:
-        return "a patch of pixels that always stands in the same place"
-    n_places = len({(str(p[0]), str(p[1])) for p in places})
-    where = f"rows {min(rows)}–{max(rows)}, columns {min(columns)}–{max(columns)}"
-    values = [v for v in map(real, items(pattern.get("values"))) if v is not None]
-    level = f" set to {_level(values)} brightness," if values else ""
-    return f"{words.many(n_places, 'pixel')} ({where}){level} always in the same place"
-
-
-def _level(values: list[float]) -> str:
-    low, high = words.share(min(values)), words.share(max(values))
-    return low if low == high else f"{low} to {high}"
-
-
-def _blend_words(pattern: dict[str, Any]) -> str:
-    delta = fields(pattern.get("delta"))
-    values = [abs(v) for v in map(real, items(delta.get("values"))) if v is not None]
-    shape = " × ".join(line(side, limit=12) for side in items(delta.get("shape"))[:2])
-    most = f", by at most {words.share(max(values))} of full brightness" if values else ""
-    return f"a faint pattern over the whole picture{f' ({shape} pixels)' if shape else ''}{most}"
 
 
 def _gallery(evidence: Evidence) -> Gallery:
@@ -325,7 +274,7 @@ def _picture(evidence: Evidence) -> Picture:
 
 def _pattern(evidence: Evidence) -> Pattern:
     trigger = fields(evidence.data.get("trigger"))
-    return Pattern(_title(evidence), trigger_words(trigger), _raw(trigger))
+    return Pattern(_title(evidence), trigger_words(trigger), _raw(trigger), canvas(trigger))
 
 
 def _words(evidence: Evidence) -> Words:

@@ -11,7 +11,7 @@ import math
 from markupsafe import Markup, escape
 
 from mithridate.reports import words
-from mithridate.reports.pieces import Bar, Bars, Histogram, Number, Series
+from mithridate.reports.pieces import Bar, Bars, Histogram, Number, Pattern, Series
 from mithridate.reports.safe import clip
 
 WIDTH = 360.0
@@ -120,6 +120,23 @@ def interval(number: Number) -> Markup:
     body = f'<path class="track" d="M6 8H154{ends}"/>{band}<path class="dot" d="M{spot[0]:.1f} 1.5v13"/>'
     said = f"{number.shown}{f', interval {number.interval}' if number.interval else ''}"
     return _svg(160, 16, said, body, "interval")
+
+
+def trigger(pattern: Pattern) -> Markup:
+    """The pixels of a trigger in their own colours, two grey ones around; empty for what can't be drawn."""
+    drawn = pattern.canvas
+    if drawn is None:
+        return Markup("")
+    height, width = drawn.height + 4, drawn.width + 4
+    side = 112 / max(height, width)
+    square = f"h{side:.2f}v{side:.2f}h-{side:.2f}z"
+    body = "".join(
+        f'<path fill="{p.colour}" d="M{side * (p.column + 2):.2f} {side * (p.row + 2):.2f}{square}"/>'
+        for p in drawn.pixels
+    )
+    said = f"the {drawn.height} by {drawn.width} pixels of the trigger"
+    ground = f'<path fill="#808080" d="M0 0H{side * width:.2f}V{side * height:.2f}H0z"/>'
+    return _svg(side * width, side * height, said, ground + body, "pixels")
 
 
 def meter(value: float, said: str) -> Markup:

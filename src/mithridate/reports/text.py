@@ -19,7 +19,7 @@ _MARKS = {**words.SHAPES, "clean": "✓", "incomplete": "?"}
 
 def to_text(report: Report, *, width: int = 80, colour: bool = False) -> str:
     """The report as lines of at most `width` (>= 40) terminal cells, ending in a newline."""
-    view, width = page(report), max(width, MIN_WIDTH)
+    view, width = page(report, limit=MAX_FINDINGS), max(width, MIN_WIDTH)
     parts = [*_top(view, width, colour=colour), *_findings(view, width, colour=colour)]
     parts += [
         *_gaps(view, width, colour=colour),
@@ -46,15 +46,13 @@ def _top(view: Page, width: int, *, colour: bool) -> Iterator[str]:
 
 
 def _findings(view: Page, width: int, *, colour: bool) -> Iterator[str]:
-    if view.items:
+    if view.groups:
         yield ""
     for group in view.groups:
         for item in group.items:
-            if int(item.anchor.rpartition("-")[2]) <= MAX_FINDINGS:
-                yield from _finding(item, group.title, width, colour=colour)
-    left = len(view.items) - MAX_FINDINGS
-    if left > 0:
-        yield from wrap(f"… and {words.many(left, 'lesser finding')}; all are in -o report.html", width)
+            yield from _finding(item, group.title, width, colour=colour)
+    if view.hidden:
+        yield from wrap(f"… and {words.many(view.hidden, 'lesser finding')}, all in -o report.json", width)
 
 
 def _finding(item: Item, kind: str, width: int, *, colour: bool) -> Iterator[str]:
@@ -92,7 +90,7 @@ def _gaps(view: Page, width: int, *, colour: bool) -> Iterator[str]:
 def _power(view: Page, width: int, *, colour: bool) -> Iterator[str]:
     yield from _heading("POWER: share of poison planted in a copy that was found", width, colour=colour)
     if not view.power:
-        yield from wrap("not measured, so “nothing found” says little; run with --power cheap", width)
+        yield from wrap(view.no_power, width)
         return
     broad = min(28, max(cells(name) for name, _ in view.power))
     for name, number in view.power:

@@ -18,10 +18,11 @@ _COMMAND = re.compile(r"`((?:mithridate|pip|python) [^`]+)`|(?:^|(?<=[\s:]))((?:
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What to do: words, and the command in them if there is one."""
+    """What to do: words, the command in them if there is one, and the claim that it answers."""
 
     text: str
     command: str
+    about: str = ""
 
 
 def tone(report: Report) -> str:
@@ -96,7 +97,7 @@ def first_step(report: Report) -> Remedy:
     """The first thing to do: the remedy of the worst finding, or what makes the report complete."""
     worst = sorted(report.findings, key=worst_first)
     if words.serious(report.worst):
-        return remedy(worst[0].remedy) if worst[0].remedy else Remedy("Look at the first finding below.", "")
+        return _answer(worst[0])
     broken = [check for check in report.checks if check.status == "failed"]
     broken += [check for check in report.checks if check.status == "skipped" and check.wanted]
     if broken:
@@ -106,8 +107,21 @@ def first_step(report: Report) -> Remedy:
     if not ran(report):
         return Remedy("No check could run on this input; see the reasons under “What was not checked”.", "")
     if worst:
-        return remedy(worst[0].remedy) if worst[0].remedy else Remedy("Look at the first finding below.", "")
+        return _answer(worst[0])
     return Remedy("Nothing to remove. Keep this report with the data, and audit again when the data changes.", "")
+
+
+def _answer(finding: Finding) -> Remedy:
+    what = remedy(finding.remedy or "Look at this finding first.")
+    return Remedy(what.text, what.command, line(finding.claim, limit=300))
+
+
+def no_power(report: Report) -> str:
+    """Why the audit's power is not known, and how to measure it."""
+    broken = [check for check in report.checks if check.status == "failed" and "control" in check.slug]
+    if broken:
+        return "Measuring it failed, so “nothing found” says little."
+    return "Not measured in this run, so “nothing found” says little; run the audit with --power cheap."
 
 
 def remedy(text: str) -> Remedy:

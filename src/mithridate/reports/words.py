@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from mithridate.core.findings import Severity
 
@@ -121,17 +122,9 @@ def quantity(value: float | None, unit: str) -> str:
     """A measured value with its unit: shares in percent, seconds and bytes as people say them."""
     if value is None:
         return "not measured"
-    match unit:
-        case "share":
-            return share(value)
-        case "s" | "seconds":
-            return duration(value)
-        case "bytes":
-            return size(value)
-        case "":
-            return figure(value)
-        case _:
-            return f"{figure(value)} {unit}"
+    if unit in _UNITS:
+        return _UNITS[unit](value)
+    return f"{figure(value)} {unit}".strip()
 
 
 def interval(low: float | None, high: float | None, unit: str) -> str:
@@ -148,7 +141,7 @@ def interval(low: float | None, high: float | None, unit: str) -> str:
         return f"at most {quantity(high, unit)}"
     if high is None:
         return f"at least {quantity(low, unit)}"
-    bare = "" if unit not in {"share", "s", "seconds", "bytes"} else unit
+    bare = unit if unit in _UNITS else ""
     return f"{quantity(low, bare)} to {quantity(high, unit)}"
 
 
@@ -189,3 +182,16 @@ def listing(parts: list[str]) -> str:
 
 def _trim(digits: str) -> str:
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def _power_of_ten(exponent: float) -> str:
+    return f"10{str(-round(exponent)).translate(_SUPERSCRIPT)}"
+
+
+_UNITS: dict[str, Callable[[float], str]] = {
+    "share": share,
+    "s": duration,
+    "seconds": duration,
+    "bytes": size,
+    "-log10 p": _power_of_ten,
+}

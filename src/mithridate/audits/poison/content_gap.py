@@ -157,8 +157,8 @@ def _finding(context: Context, code: int, gap: Gap, whole: Excess, share: Excess
     label = dataset.label_of(code)
     own, usual = rate_interval(share.hits[code], share.rows[code]), share.expected[code] / max(share.rows[code], 1)
     claim = (
-        f"{len(rows)} rows labelled {label} look like other labels, yet the model is sure of {label}: it goes by "
-        f"something that the content does not show, as after a backdoor ({whole.expected[code]:.0f} such rows are usual)"
+        f"{len(rows)} rows labelled {label} look like other labels, but the model is sure of {label}: it goes "
+        f"by something that the content does not show, as after a backdoor ({whole.expected[code]:.0f} are usual)"
     )
     return Finding(
         ID,

@@ -66,12 +66,6 @@ def _near_groups(rows: Dataset, rng: np.random.Generator) -> IntArray:
     return _near_vectors(cast("npt.NDArray[Any]", rows.content), rng)
 
 
-def _join(n_rows: int, keys: npt.NDArray[np.uint64], near: lsh.Check, order_by: FloatArray | None) -> IntArray:
-    left, right = lsh.colliding_pairs(keys, order_by)
-    good = near(left, right)
-    return lsh.tight_groups(lsh.components(n_rows, left[good], right[good]), near)
-
-
 def _near_texts(texts: list[str]) -> IntArray:
     signature = minhash.signatures(texts)
     wordless = signature[:, 0] == minhash.EMPTY
@@ -81,7 +75,8 @@ def _near_texts(texts: list[str]) -> IntArray:
         good: npt.NDArray[np.bool_] = alike & ~wordless[left]
         return good
 
-    return _join(len(texts), minhash.band_keys(signature), near, None)
+    keys = minhash.band_keys(signature)
+    return lsh.group_near(len(texts), len(keys), lambda band, rows: keys[band][rows], near, np.arange(len(texts)))
 
 
 def _near_images(images: npt.NDArray[Any], rng: np.random.Generator) -> IntArray:
@@ -125,9 +120,13 @@ def _near_table_rows(table: pa.Table, rng: np.random.Generator) -> IntArray:
 def _near(vectors: FloatArray, radius: float, near: lsh.Check, rng: np.random.Generator) -> IntArray:
     if radius <= 0:  # most rows are equal: there is no scale on which the others could be near
         return np.arange(len(vectors), dtype=np.int64)
-    keys = lsh.projection_keys(vectors, radius=radius, rng=rng)
+    using = lsh.projections(vectors.shape[1], radius=radius, rng=rng)
     along = vectors @ rng.standard_normal((vectors.shape[1],)).astype(np.float32)
-    return _join(len(vectors), keys, near, along)
+
+    def keys_of(table: int, rows: IntArray) -> npt.NDArray[np.uint64]:
+        return lsh.projection_keys(vectors[rows], using, table)
+
+    return lsh.group_near(len(vectors), using.tables, keys_of, near, along)
 
 
 def table_parts(table: pa.Table) -> tuple[FloatArray, IntArray]:

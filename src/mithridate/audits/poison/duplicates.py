@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
+from mithridate.audits.poison import embedding
 from mithridate.audits.poison.bursts import Bursts, find_bursts, judge
 from mithridate.audits.poison.context import AuditSettings, Context
-from mithridate.audits.poison.copies import Copies, find_copies, table_parts
+from mithridate.audits.poison.copies import Copies, find_copies
 from mithridate.audits.poison.evidence import rows_evidence
 from mithridate.core.errors import Skip
 from mithridate.core.findings import Evidence, Finding, Severity, Subject, number
 from mithridate.core.method import Outcome, RowScores
 from mithridate.data.dataset import Dataset
-from mithridate.numeric.image_hash import block_means
 
 ID, SLUG = "PSN105", "duplicate"
-CERTAIN = 0.01  # a burst's p-value below which the finding is high
+CERTAIN, CONTESTED = 0.01, 0.05  # a burst's p-value below which the finding is high; the same where a copy disagrees
 COARSE = 0.2  # share of copied records with several labels above which the content can't tell the labels apart
 _MANY = 10  # copied records from which that share is taken
 SHARED = 0.01  # share of rows whose copies came from several sources that is worth a line
@@ -94,26 +93,9 @@ def _bursts(context: Context, group: IntArray) -> Bursts:
     dataset = context.dataset
     codes = np.full(len(dataset), -1, dtype=np.int32) if dataset.codes is None else dataset.codes
     found = find_bursts(group, codes)
-    if len(found.group) == 0 or dataset.n_classes < 2:  # noqa: PLR2004 - one label can't be wrong
+    if len(found.group) == 0 or dataset.n_classes < 2 or len(dataset) < embedding.MIN_ROWS:  # noqa: PLR2004 - one label
         return found
-    return judge(found, group, codes, _space(context))
-
-
-def _space(context: Context) -> npt.NDArray[np.float32]:
-    """(n, d) coordinates in which near rows have like content; never made with labels."""
-    content: Any = context.dataset.content
-    if isinstance(content, pa.Table):
-        return np.clip(table_parts(content)[0], -5, 5)
-    if context.dataset.modality == "image":
-        return block_means(content)
-    if context.dataset.modality == "text":
-        from sklearn.feature_extraction.text import HashingVectorizer
-
-        counts = HashingVectorizer(n_features=1 << 16, stop_words="english").transform([str(t) for t in content])
-        directions = context.rng("duplicate-text").standard_normal((counts.shape[1], 128)).astype(np.float32)
-        return np.asarray(counts @ directions, dtype=np.float32)
-    flat: npt.NDArray[np.float32] = np.nan_to_num(content.reshape(len(content), -1).astype(np.float32))
-    return flat
+    return judge(found, group, codes, embedding.features(context))
 
 
 def _rows_of(bursts: Bursts, chosen: IntArray, group: IntArray, dataset: Dataset) -> IntArray:
@@ -158,6 +140,7 @@ def _burst_findings(context: Context, groups: Groups, bursts: Bursts, guilty: In
         mine = guilty[bursts.code[guilty] == code]
         rows = _rows_of(bursts, mine, groups.copies.near, dataset)
         worst = float(bursts.p_value[mine].min())
+        certain = worst <= CERTAIN or bool((bursts.contested[mine] & (bursts.p_value[mine] <= CONTESTED)).any())
         what = "One record stands" if len(mine) == 1 else f"{len(mine)} records stand"
         times = (
             f"{bursts.size[mine].min()} to {bursts.size[mine].max()}" if len(mine) > 1 else f"{bursts.size[mine][0]}"
@@ -170,7 +153,7 @@ def _burst_findings(context: Context, groups: Groups, bursts: Bursts, guilty: In
             Finding(
                 ID,
                 SLUG,
-                Severity.HIGH if worst <= CERTAIN else Severity.MEDIUM,
+                Severity.HIGH if certain else Severity.MEDIUM,
                 float(np.clip(1 - bursts.q_value[mine].min(), 0, 0.99)),
                 claim,
                 _subject(dataset, rows, int(code)),

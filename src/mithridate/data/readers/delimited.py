@@ -19,10 +19,8 @@ from mithridate.data.readers.lines import refuse_binary, refuse_not_utf8
 BLOCK = 1 << 22  # bytes; a record may not be longer
 _OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _TEXT_COST = 1.5  # a decoded row against its bytes in the file, at least
-
-
-class _Ragged(Exception):
-    """A line with too few or too many values."""
+_ROUNDS = 60  # each widens one column and reads the file again: a limit on what a hostile file may cost
+_RAGGED = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
 
 
 def read_csv(path: Path, options: Options) -> Dataset:
@@ -39,12 +37,12 @@ def read_csv(path: Path, options: Options) -> Dataset:
     kinds: dict[str, pa.DataType] = {}
     _refuse_large(path, options, delimiter)
     refuse_binary(path)
-    for _ in range(1000):  # each round widens one column, at most twice
+    for _ in range(_ROUNDS):
         try:
             return collect(_batches(path, delimiter, kinds), options)
         except _Widen as wish:
             kinds[wish.column] = wish.kind
-    raise InputError(f"{path.name} mixes types in too many columns; write it as Parquet")
+    raise InputError(f"{path.name} changes the type of too many columns on the way; write it as Parquet")
 
 
 class _Widen(Exception):
@@ -57,42 +55,36 @@ class _Widen(Exception):
 
 
 def _batches(path: Path, delimiter: str, kinds: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
-    ragged: list[tuple[int | None, int, int]] = []
-
-    def on_ragged(row: csv.InvalidRow) -> str:
-        ragged.append((row.number, row.actual_columns, row.expected_columns))
-        return "error"
-
     names: list[str] = []
     schema: pa.Schema | None = None
     try:
         reader = csv.open_csv(
             path,
             read_options=csv.ReadOptions(use_threads=False, block_size=BLOCK),
-            parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=on_ragged),
+            parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             convert_options=csv.ConvertOptions(column_types=kinds),
         )
         schema = reader.schema
         names = schema.names
         _check_header(path, names, delimiter)
-        _widen_empty(schema, path)
+        _refuse_undecoded(schema, path)
         yield from reader
-    except pa.ArrowException as error:
-        _explain(path, error, ragged, schema)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        _explain(path, error, schema)
 
 
-def _widen_empty(schema: pa.Schema, path: Path) -> None:
+def _refuse_undecoded(schema: pa.Schema, path: Path) -> None:
     for field in schema:
         if pa.types.is_binary(field.type):
             refuse_not_utf8(path)
 
 
-def _explain(path: Path, error: Exception, ragged: list[tuple[int | None, int, int]], schema: pa.Schema | None) -> None:
+def _explain(path: Path, error: Exception, schema: pa.Schema | None) -> None:
+    ragged = _RAGGED.search(str(error))
     if ragged:
-        number, actual, expected = ragged[0]
-        where = "a line" if number is None else f"line {number}"
+        where = f"record {ragged[1]} (the header is 1)" if ragged[1] else "a record"
         raise InputError(
-            f"{path.name}: {where} has {actual} values and the header has {expected}; mend or remove it"
+            f"{path.name}: {where} has {ragged[3]} values and the header has {ragged[2]}; mend or remove it"
         ) from error
     refuse_not_utf8(path)
     position = re.search(r"In CSV column #(\d+): (?:Row #\d+: )?CSV conversion error", str(error))

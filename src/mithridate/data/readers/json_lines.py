@@ -63,6 +63,7 @@ def _parsed(block: bytes, path: Path, first_line: int) -> pa.Table:
             pa.BufferReader(block.removeprefix(b"\xef\xbb\xbf")),
             read_options=json.ReadOptions(use_threads=False, block_size=max(BLOCK, len(block) + 1)),
         )
+        table.validate(full=True)
     except pa.ArrowException as error:
         refuse_not_utf8(path)
         raise InputError(_explain(block, path, first_line, error)) from error

@@ -14,7 +14,8 @@ from mithridate.data.columns import Plan, make_plan
 from mithridate.data.dataset import Dataset
 from mithridate.data.options import Options
 
-BATCH = 32_768  # rows
+BATCH = 8_192  # rows
+_BUFFER = 1 << 20  # bytes read ahead in a column
 
 
 def read_parquet(paths: Sequence[Path], options: Options) -> Dataset:
@@ -41,7 +42,7 @@ def read_parquet(paths: Sequence[Path], options: Options) -> Dataset:
 def opened(path: Path) -> pq.ParquetFile:
     """The file, its footer read; `InputError` when it's cut short or no Parquet."""
     try:
-        return pq.ParquetFile(path, memory_map=False, pre_buffer=False)
+        return pq.ParquetFile(path, memory_map=False, pre_buffer=False, buffer_size=_BUFFER)
     except pa.ArrowException as error:
         raise InputError(
             f"{path.name} is no whole Parquet file (cut short or damaged); copy or write it again"
