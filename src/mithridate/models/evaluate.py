@@ -36,7 +36,7 @@ def clean_accuracy(model: Fitted | Predict, dataset: Dataset) -> Rate:
     ------
     InputError : no labelled row.
     """
-    labelled = dataset.take(np.flatnonzero(dataset.y >= 0))
+    labelled = dataset if (dataset.y >= 0).all() else dataset.take(np.flatnonzero(dataset.y >= 0))
     if not len(labelled):
         raise InputError(f"{dataset.name} has no labelled row to measure accuracy on")
     right = probabilities(model, labelled).argmax(axis=1) == labelled.y

@@ -71,8 +71,9 @@ class Standard:
 
     def __call__(self, x: Any) -> Floats:
         """(n, d) float32, clipped to 20 spreads."""
-        scaled: Floats = np.clip((flat(x) - self.mean) / self.scale, -20, 20).astype(np.float32)
-        return scaled
+        scaled = flat(x) - self.mean
+        scaled /= self.scale
+        return np.clip(scaled, -20, 20, out=scaled)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
