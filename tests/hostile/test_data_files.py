@@ -472,3 +472,12 @@ def test_any_damage_gives_rows_or_one_clear_line(
         answer = str(error)
     assert answer != "0"
     assert "\n" not in answer
+
+
+def test_control_characters_in_names_are_written_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "a\n\x1b[31m.csv", "a,b\n1\n")
+    with pytest.raises(InputError) as caught:
+        read(path)
+    assert str(caught.value).isprintable()
+    assert "a\\n\\x1b[31m.csv" in str(caught.value)
+    assert read(write(path, "a,label\n1,2\n")).name == "a\\n\\x1b[31m.csv"

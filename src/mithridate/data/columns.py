@@ -20,6 +20,8 @@ _FEW = 100  # a column with at most so many values may be the label
 _PROSE = 40  # letters: shorter strings on average are names and codes, not text
 _COMPANY = 3  # columns beside a text that leave it a text and not a table's remark
 
+_MUCH_COMPANY = 8  # the same for prose in a column with a usual name
+
 
 class Plan(NamedTuple):
     """How a stream of batches becomes a data set; `class_names` are a ClassLabel's, by code."""
@@ -201,10 +203,11 @@ def _text_column(batch: pa.RecordBatch, options: Options) -> str | None:
     longest: str | None = max(columns, key=lambda name: lengths[name], default=None)
     if options.modality == "text":
         return named or longest
-    if len(batch.schema.names) > _COMPANY + 1:
+    others = len(batch.schema.names) - 1
+    if named is not None and others <= (_MUCH_COMPANY if lengths[named] >= _PROSE else _COMPANY):
+        return named if _varied(batch.column(named)) else None
+    if others > _COMPANY:
         return None
-    if named is not None and _varied(batch.column(named)):
-        return named
     prose = [
         name
         for name in columns

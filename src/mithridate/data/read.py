@@ -49,7 +49,7 @@ def read(
         )
     path = Path(source)
     options = Options(
-        name=name or path.name or path.resolve().name,
+        name=printable(name or path.name or path.resolve().name),
         label=label,
         source=source_column,
         content=content,
@@ -58,6 +58,10 @@ def read(
     )
     try:
         return _dispatch(path, options)
+    except InputError as error:
+        if printable(str(error)) == str(error):
+            raise
+        raise InputError(printable(str(error))) from error
     except PermissionError as error:
         raise InputError(
             f"{options.name} can't be read: permission denied; change its mode, or run as its owner"
@@ -70,6 +74,17 @@ def read(
         raise InputError(f"{options.name} holds a name or text that isn't UTF-8; write it again as UTF-8") from error
     except MemoryError as error:
         raise InputError(f"{options.name} doesn't fit into memory; pass fewer rows or columns") from error
+
+
+def printable(text: str) -> str:
+    r"""The text with control characters written out: file names may hold newlines and terminal escapes.
+
+    Examples
+    --------
+    >>> printable("a\nb.csv")
+    'a\\nb.csv'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
 
 
 def _dispatch(path: Path, options: Options) -> Dataset:

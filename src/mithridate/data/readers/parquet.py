@@ -15,6 +15,7 @@ from mithridate.data.dataset import Dataset
 from mithridate.data.options import Options
 
 BATCH = 8_192  # rows
+_LEAST = 4  # bytes a row takes at least, even if all of it is missing
 _BUFFER = 1 << 20  # bytes read ahead in a column
 
 
@@ -33,6 +34,8 @@ def read_parquet(paths: Sequence[Path], options: Options) -> Dataset:
     groups = [
         file.metadata.row_group(i).total_byte_size for file, _ in files for i in range(file.metadata.num_row_groups)
     ]
+    n_rows = sum(file.metadata.num_rows for file, _ in files)
+    options.budget.check(n_rows * _LEAST, options.name)
     plan = _plan(files, options)
     if plan is not None and len(plan.columns) == len(schema.names):
         options.budget.check(sum(groups), options.name)
