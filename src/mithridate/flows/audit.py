@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from mithridate.audits.poison.combine import RowTable
 from mithridate.audits.poison.context import AuditSettings
 from mithridate.core.errors import InputError
 from mithridate.core.files import atomic
-from mithridate.core.findings import Severity, Subject
+from mithridate.core.findings import Finding, Severity, Subject
 from mithridate.core.progress import Progress, Silent
 from mithridate.core.report import Report, Target
 from mithridate.data.dataset import Dataset
@@ -126,8 +127,26 @@ def audit(
         progress=progress or Silent(),
     )  # fmt: skip
     report, table = run(job)
+    if isinstance(source, (str, Path)):
+        report = _with_commands(report, table, Path(source))
     parts = {item.name: getattr(report, item.name) for item in fields(Report)}
     return AuditReport(**parts, table=table)
+
+
+def _with_commands(report: Report, table: RowTable, source: Path) -> Report:
+    """The report with the command that drops them after the remedy of every finding whose rows are all flagged."""
+    clean = source.with_name(f"{source.stem}.clean{source.suffix}")
+    command = shlex.join(["mithridate", "audit", str(source), "--clean", str(clean)])
+    findings = [
+        replace(f, remedy=f"{f.remedy.rstrip('.')}: `{command}`") if _all_flagged(f, table) else f
+        for f in report.findings
+    ]
+    return replace(report, findings=tuple(findings))
+
+
+def _all_flagged(finding: Finding, table: RowTable) -> bool:
+    rows = np.asarray(finding.subject.rows, dtype=np.int64)
+    return bool(rows.size and finding.remedy and table.flagged[rows].all())
 
 
 def _settings(*, fdr: float, power: str, seed: int, jobs: int) -> AuditSettings:
