@@ -17,16 +17,17 @@ LARGEST = 0.25  # share of the image beyond which pixels are not a patch
 MOST_ROWS = 600
 
 
-def shared_patch(images: Images, carriers: Ints, others: Ints) -> tuple[npt.NDArray[np.bool_], Images]:
-    """Mask (h, w, c) of the values that carriers share and other rows don't, and the carriers' median there.
+def shared_patch(images: Images, carriers: Ints, *references: Ints) -> tuple[npt.NDArray[np.bool_], Images]:
+    """Mask (h, w, c) of the values that carriers share and no reference group does, and the carriers' median there.
 
     The box around the shared values is filled with whatever else nearly all carriers hold: the black half of a
     black-and-white patch is no news on a black background, but it belongs to the trigger.
     """
-    group, rest = images[carriers[:MOST_ROWS]], images[others[:MOST_ROWS]]
+    group = images[carriers[:MOST_ROWS]]
     values = np.rint(np.median(group, axis=0)).astype(np.uint8)
     agree = _near(group, values)
-    seeds = (agree >= AGREE) & (agree - _near(rest, values) >= CONTRAST)
+    usual = np.max([_near(images[rows[:MOST_ROWS]], values) for rows in references], axis=0)
+    seeds = (agree >= AGREE) & (agree - usual >= CONTRAST)
     places = np.argwhere(seeds.any(axis=2))
     if not len(places):
         return seeds, values

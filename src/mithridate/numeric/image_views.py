@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -18,6 +18,7 @@ GAP = (
     0.08  # share of the width on either side of the middle that neither half sees: a patch at the centre is in neither
 )
 FEATURES = 384  # random features a view
+N_VIEWS = 5
 CHUNK = 4096  # rows transformed at a time
 PALETTE = 8  # most pooled cells a side of the view that sees which values there are, not where
 RIDGE = 0.02  # ridge penalty, as a share of the mean squared length of the feature vectors
@@ -132,29 +133,35 @@ def _temperature(scores: Floats, labels: Ints) -> float:
     return TEMPERATURES[int(np.argmin(losses))]
 
 
-def _out_of_fold(
-    inputs: Floats, labels: Ints, folds: Ints, *, train: Sequence[Ints], n_classes: int, rng: np.random.Generator
-) -> tuple[Floats, npt.NDArray[np.int32], float]:
-    """One view: (doubt, look, accuracy), each row judged by a model fitted on the other fold's rows."""
-    n = len(inputs)
-    doubt, look, right = np.zeros(n, np.float32), np.zeros(n, np.int32), 0.0
-    for fold, rows in enumerate(train):
-        mapping = _random_map(inputs[rows[:2000]], rng)
-        weights = ridge(mapping(inputs[rows]), one_hot(labels[rows], n_classes))
-        judged = np.flatnonzero((folds == fold) & (labels >= 0))
-        temperature = 0.0
-        for start in range(0, len(judged), CHUNK):
-            block = judged[start : start + CHUNK]
-            scores = mapping(inputs[block]) @ weights
-            temperature = temperature or _temperature(scores[:2000], labels[block[:2000]])
-            chances = _softmax(scores, temperature)
-            own = np.arange(len(block)), labels[block]
-            mine = chances[own]
-            chances[own] = -1
-            look[block] = chances.argmax(axis=1)
-            right += float((chances[np.arange(len(block)), look[block]] < mine).sum())
-            doubt[block] = 1 - mine
-    return doubt, look, right / max(1, int((labels >= 0).sum()))
+class _Judge(NamedTuple):
+    """One view's model of one fold: random features, weights, and what turns its scores into chances."""
+
+    mapping: _Map
+    weights: Floats
+    temperature: float
+
+    def __call__(self, inputs: Floats) -> Floats:
+        return _softmax(self.mapping(inputs) @ self.weights, self.temperature)
+
+
+def _fit(inputs: Floats, labels: Ints, n_classes: int, rng: np.random.Generator) -> _Judge:
+    """Fit on nine rows of ten, set the temperature on the tenth."""
+    held = max(1, len(inputs) // 10)
+    mapping = _random_map(inputs[:2000], rng)
+    weights = ridge(mapping(inputs[held:]), one_hot(labels[held:], n_classes))
+    return _Judge(mapping, weights, _temperature(mapping(inputs[:held]) @ weights, labels[:held]))
+
+
+def _keep_worst(chances: Floats, labels: Ints, rows: Ints, *, doubt: Floats, look: npt.NDArray[np.int32]) -> int:
+    """Raise `doubt` and set `look` where this view likes the label less than those before; how many it got right."""
+    own = np.arange(len(rows)), labels
+    mine = chances[own].copy()
+    chances[own] = -1
+    best = chances.argmax(axis=1)
+    right = int((chances[own[0], best] < mine).sum())
+    worse = 1 - mine > doubt[rows]
+    doubt[rows[worse]], look[rows[worse]] = 1 - mine[worse], best[worse]
+    return right
 
 
 def label_surprise(
@@ -181,14 +188,32 @@ def label_surprise(
     Rahimi and Recht (2007), random features for large-scale kernel machines, NeurIPS.
     """
     known = labels >= 0
-    train = []
+    doubt, look = np.full(len(labels), -1, np.float32), np.zeros(len(labels), np.int32)
+    right = np.zeros(N_VIEWS, np.float32)
     for fold in (0, 1):
-        rows = np.flatnonzero((folds != fold) & known)
-        train.append(np.sort(rng.permutation(rows)[:max_train]))
-    doubt, look, accuracy = np.full(len(labels), -1, np.float32), np.zeros(len(labels), np.int32), []
-    for inputs in _views(images):
-        one_doubt, one_look, right = _out_of_fold(inputs, labels, folds, train=train, n_classes=n_classes, rng=rng)
-        worse = one_doubt > doubt
-        doubt[worse], look[worse] = one_doubt[worse], one_look[worse]
-        accuracy.append(right)
-    return Surprise(doubt, look, np.asarray(accuracy, np.float32))
+        rows = rng.permutation(np.flatnonzero((folds != fold) & known))[:max_train]
+        if not len(rows):
+            continue
+        judges = [_fit(inputs, labels[rows], n_classes, rng) for inputs in _views(images[rows])]
+        judged = np.flatnonzero((folds == fold) & known)
+        for start in range(0, len(judged), CHUNK):
+            block = judged[start : start + CHUNK]
+            for view, inputs in enumerate(_views(images[block])):
+                chances = judges[view](inputs)
+                right[view] += _keep_worst(chances, labels[block], block, doubt=doubt, look=look)
+    return Surprise(doubt, look, right / np.float32(max(1, int(known.sum()))))
+
+
+def chance_without(
+    images: Images, labels: Ints, *, code: int, train: Ints, ask: Ints, n_classes: int, rng: np.random.Generator
+) -> Floats:
+    """(len(ask),) mean chance of class `code` by views fitted on the rows `train` alone.
+
+    With every carrier of a suspected trigger left out of `train`, no view can have learnt it: what they say of the
+    carriers is about the rest of the image.
+    """
+    judges = [_fit(inputs, labels[train], n_classes, rng) for inputs in _views(images[train])]
+    total = np.zeros(len(ask), np.float32)
+    for view, inputs in enumerate(_views(images[ask])):
+        total += judges[view](inputs)[:, code]
+    return total / np.float32(N_VIEWS)

@@ -14,7 +14,7 @@ from mithridate.core.errors import Skip
 from mithridate.core.findings import Evidence, Finding, Severity, Subject, number
 from mithridate.core.method import Outcome, RowScores
 from mithridate.data.dataset import Dataset
-from mithridate.numeric.image_miner import CLOSE_P, Mined, Stage, mine, prepare, refit
+from mithridate.numeric.image_miner import CLOSE_P, Mined, Stage, mine, prepare
 from mithridate.numeric.image_views import label_surprise
 
 Images: TypeAlias = npt.NDArray[np.uint8]
@@ -25,7 +25,8 @@ LEAST_ROWS = 200  # labelled images below which nothing can be said
 MAX_TRAIN = 6_000  # rows each view is fitted on
 ODDS = 1.0  # log10 posterior odds from which on a row of a confirmed trigger is flagged
 PLAIN_P = 0.1  # rows above this p-value show what the class is like without the trigger
-HALFWAY = 0.5  # scores from here on are nearer to the carriers (1) than to other rows (0)
+TELLING = 0.3  # difference of the shares of surprising rows from which on it tells carriers from honest rows
+TOLERANCE = 2.0  # rows of the class may score high by nature so many times as often as rows of other classes
 MOST_TRIGGERS = 5  # candidates put to the causal test
 
 
@@ -53,10 +54,8 @@ def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  
     Gu et al. (2017), BadNets, arXiv 1708.06733. Chen et al. (2017), targeted backdoor attacks, arXiv 1712.05526.
     """
     stage = _stage(context)
-    candidates = mine(stage, context.rng("image-mine"))[:MOST_TRIGGERS]
     judged = []
-    for rough in candidates:
-        mined = refit(stage, rough, context.rng(f"image-refit-{rough.code}"))
+    for mined in mine(stage, context.rng("image-mine"))[:MOST_TRIGGERS]:
         label = context.dataset.label_of(mined.code)
         verdict = judge(stage, mined, label, context.predict, context.rng(f"image-gate-{mined.code}"))
         judged.append(Judged(mined, verdict, row_odds(stage, mined)))
@@ -82,7 +81,7 @@ def _stage(context: Context) -> Stage:
     surprise = label_surprise(
         images, labels, folds, n_classes=data.n_classes, max_train=MAX_TRAIN, rng=context.rng("image-views")
     )
-    return prepare(images, labels, folds, surprise, context.rng("image-prepare"))
+    return prepare(images, labels, folds, surprise, n_classes=data.n_classes, rng=context.rng("image-prepare"))
 
 
 def as_bytes(content: npt.NDArray[Any]) -> Images:
@@ -99,21 +98,34 @@ def as_bytes(content: npt.NDArray[Any]) -> Images:
 def row_odds(stage: Stage, mined: Mined) -> Doubles:
     """(rows of the class,) log10 odds that each carries the trigger.
 
-    Along the trigger score the share of surprising rows rises from the class's own to the carriers'; its isotonic fit
-    gives the chance of being a carrier; the score orders rows within a step of the fit.
+    Two estimates, and the less sure one counts: (i) rows of other classes that score as high, scaled to the class,
+    against the rows of the class that do; (ii) the share of surprising rows among those that score alike (isotonic in
+    the score), between the class's own share and the carriers'. The second sees rows that have the pattern by nature.
     """
+    order = np.argsort(-mined.scores, kind="stable")
+    above = np.arange(1, len(order) + 1)
+    false = np.clip(TOLERANCE * len(order) * mined.p_values[order] / above, 1e-4, 1.0)
+    false = np.minimum.accumulate(false[::-1])[::-1]
+    odds = np.empty(len(order))
+    odds[order] = np.log10((1 - false + 1e-4) / false)
+    odds = np.minimum(odds, _surprise_odds(stage, mined) + ODDS)
+    odds[order] += 1.0 - above / len(order)  # rows of equal odds stay in the order of their scores
+    return odds
+
+
+def _surprise_odds(stage: Stage, mined: Mined) -> Doubles:
+    """(rows of the class,) log10 odds from the share of surprising rows among those of like score."""
     surprised = stage.surprising[mined.rows].astype(np.float64)
     order = np.argsort(mined.scores, kind="stable")
     fit = np.empty(len(order))
     fit[order] = isotonic_regression(surprised[order]).x
     plain = mined.p_values > PLAIN_P
-    base = float(np.clip(surprised[plain].mean() if plain.any() else 0.0, 0.01, 0.9))
-    alike = (mined.scores >= HALFWAY) & (mined.p_values <= CLOSE_P)
-    full = float(np.clip(surprised[alike].mean() if alike.any() else 1.0, base + 0.05, 0.99))
-    chance = np.clip((fit - base) / (full - base), 1e-4, 1 - 1e-3)
-    ranks = np.empty(len(order))
-    ranks[order] = np.arange(len(order)) / len(order)
-    return np.asarray(np.log10(chance / (1 - chance)) + ranks, np.float64)
+    alike = np.isin(mined.rows, mined.carriers)
+    base, full = (float(surprised[part].mean()) if part.any() else 0.0 for part in (plain, alike))
+    if full - base < TELLING:
+        return np.full(len(order), 4.0)
+    chance = np.clip((fit - base) / (full - base), 1e-4, 1 - 1e-4)
+    return np.asarray(np.log10(chance / (1 - chance)), np.float64)
 
 
 def _flagged(one: Judged) -> npt.NDArray[np.bool_]:
@@ -176,10 +188,15 @@ def _evidence(one: Judged) -> tuple[Evidence, ...]:
         number(
             "label_surprise", mined.log_p, unit="-log10 p", note="tail of the share of surprising rows that carry it"
         ),
-        number("carriers:surprising", mined.rate, unit="share", note="surprising rows of the class that carry it"),
         number(
-            "carriers:expected", mined.expected, unit="share", note="rows of other classes that would score as high"
+            "foreign",
+            mined.foreign,
+            low=mined.foreign - 2 * mined.foreign_error,
+            high=mined.foreign + 2 * mined.foreign_error,
+            note="content of the carriers, 0: like their class, 1: like other classes; interval over carriers",
         ),
+        number("carriers:surprising", mined.rate, unit="share", note="surprising rows of the class that carry it"),
+        number("carriers:expected", mined.expected, unit="share", note="tolerated in an honest class"),
         verdict.trigger.as_evidence(),
     ]
     return tuple(pieces)

@@ -68,7 +68,9 @@ def judge(stage: Stage, mined: Mined, target: Any, predict: Predict | None, rng:
         natural = float((probe.predict(control) == mined.code).mean())
         own = _own_model(predict, stage.images[tested], stamped, mined.code)
         verdicts.append(Verdict(trigger, place, size, rates[0], rates[1], natural, own, len(tested)))
-    return max(verdicts, key=lambda v: (v.confirmed, v.flip - v.control))
+    return max(
+        verdicts, key=lambda v: (v.confirmed, v.place != "everywhere" and v.flip >= SURE_FLIP, v.flip - v.control)
+    )
 
 
 def _probes(stage: Stage, mined: Mined, rng: np.random.Generator) -> tuple[Probe, Rows]:
@@ -122,7 +124,8 @@ def _shapes(
 ) -> list[tuple[Trigger, str, str, Images]]:
     """(trigger, place, size in words, control images) for a patch and for an overlay, where they make sense."""
     images, alike = stage.images, _alike(stage, mined.core, rng)
-    mask, values = shared_patch(images, mined.core, alike)
+    apart = rng.permutation(np.flatnonzero((stage.labels >= 0) & (stage.labels != mined.code)))
+    mask, values = shared_patch(images, mined.core, alike, apart)
     out = []
     if mask.any() and mask.mean() <= LARGEST:
         control = images[tested].copy()
