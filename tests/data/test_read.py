@@ -258,6 +258,14 @@ def test_images_without_class_folders_have_no_labels(tmp_path: Path) -> None:
     assert read(tmp_path).codes is None
 
 
+def test_of_a_folder_of_splits_the_train_images_are_read(tmp_path: Path) -> None:
+    for place in ("train/cat", "train/dog", "test/cat"):
+        (tmp_path / "pets" / place).mkdir(parents=True)
+        Image.new("L", (3, 3)).save(tmp_path / "pets" / place / "x.png")
+    data = read(tmp_path / "pets")
+    assert (data.name, len(data), data.classes) == ("pets (train)", 2, ("cat", "dog"))
+
+
 def hugging_table(images: Images, *, notes: bool) -> pa.Table:
     import io  # noqa: PLC0415 - a helper of two tests
 
