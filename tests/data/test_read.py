@@ -209,6 +209,15 @@ def test_jsonl_blocks_with_different_fields_are_joined(tmp_path: Path, monkeypat
     assert (data.y[20:] == -1).all()
 
 
+def test_jsonl_columns_that_come_later_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mithridate.data.readers.json_lines.BLOCK", 64)
+    rows = [{"a": i, "label": 0} for i in range(20)] + [{"a": i, "b": 1.5, "label": 1} for i in range(20)]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    data = read(tmp_path / "a.jsonl")
+    assert data.content.column_names == ["a", "b"]
+    assert data.content.column("b").to_pylist() == [None] * 20 + [1.5] * 20
+
+
 def test_a_list_column_is_an_embedding(tmp_path: Path) -> None:
     vectors = np.random.default_rng(0).random((9, 4), dtype=np.float32)
     table = pa.table({"input": vectors.tolist(), "y": list(range(9))})
@@ -247,6 +256,14 @@ def test_grey_and_colour_images_are_read_as_colour_and_alpha_is_kept(tmp_path: P
 def test_images_without_class_folders_have_no_labels(tmp_path: Path) -> None:
     Image.new("L", (3, 3)).save(tmp_path / "x.png")
     assert read(tmp_path).codes is None
+
+
+def test_of_a_folder_of_splits_the_train_images_are_read(tmp_path: Path) -> None:
+    for place in ("train/cat", "train/dog", "test/cat"):
+        (tmp_path / "pets" / place).mkdir(parents=True)
+        Image.new("L", (3, 3)).save(tmp_path / "pets" / place / "x.png")
+    data = read(tmp_path / "pets")
+    assert (data.name, len(data), data.classes) == ("pets (train)", 2, ("cat", "dog"))
 
 
 def hugging_table(images: Images, *, notes: bool) -> pa.Table:

@@ -260,6 +260,14 @@ def test_broken_jsonl(tmp_path: Path, content: bytes | str, words: str) -> None:
     assert words in refusal(write(tmp_path / "a.jsonl", content))
 
 
+@pytest.mark.parametrize("later", ['{"label": 1}', '{"v": null, "label": 1}', '{"v": [1], "label": 1}'])
+def test_vectors_that_end_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: str) -> None:
+    monkeypatch.setattr("mithridate.data.readers.json_lines.BLOCK", 64)
+    lines = ['{"v": [1, 2], "label": 0}'] * 20 + [later] * 20
+    line = refusal(write(tmp_path / "a.jsonl", "\n".join(lines)))
+    assert "vector" in line or "shape" in line
+
+
 def test_the_line_number_counts_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mithridate.data.readers.json_lines.BLOCK", 100)
     assert "line 91 " in refusal(write(tmp_path / "a.jsonl", '{"a": 1, "label": 0}\n' * 90 + "{\n" + '{"a": 1}\n' * 9))
@@ -318,6 +326,7 @@ def test_broken_parquet(tmp_path: Path) -> None:
         ({"a": [1], "label": [1]}, {"modality": "image"}, "no column of images"),
         ({"a": ["x"], "label": [1]}, {"modality": "embedding"}, "an embedding is numbers"),
         ({"a": pa.array([], pa.int64()), "label": pa.array([], pa.int64())}, {}, "no rows"),
+        ({"a": pa.nulls(3), "b": [1, 1, 2]}, {}, "few distinct values: 'b'"),
         ({"image": [b"junk"], "label": [1]}, {}, "row 0, isn't an image"),
         ({"image": [{"bytes": None, "path": "x.png"}], "label": [1]}, {}, "embed the images"),
     ],

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from mithridate.core.errors import InputError
 from mithridate.data.arrays import images, text_array, vectors
-from mithridate.data.columns import Plan, is_picture, is_vector, make_plan
+from mithridate.data.columns import Plan, is_picture, is_vector, make_plan, refuse_nested
 from mithridate.data.dataset import Content, Dataset
 from mithridate.data.labels import Encoded, encode_labels, encode_sources
 from mithridate.data.options import Options
@@ -76,16 +76,21 @@ class _Holder:
     def _part(self, batch: pa.RecordBatch) -> Any:
         names, modality = self.plan.content, self.plan.modality
         if modality == "table":
-            return batch.select([name for name in names if name in batch.schema.names])
+            later = [] if self.options.content else [name for name in batch.schema.names if name not in self.columns]
+            return batch.select([name for name in dict.fromkeys([*names, *later]) if name in batch.schema.names])
         where = f"{self.options.name}, column {names[0]!r}"
         column = batch.column(names[0]) if names[0] in batch.schema.names else pa.nulls(batch.num_rows)
         if modality == "text":
             return _texts(column, where)
         if modality == "image":
             return decode_all(_pictures(column, where), where, first_row=self.n_rows)
-        if len(names) > 1 or not is_vector(column.type):
-            return np.stack([_floats(batch.column(name)) for name in names], axis=1)
-        return _matrix(column, where, self.n_rows)
+        if is_vector(column.type):
+            return _matrix(column, where, self.n_rows)
+        if not set(names) <= set(batch.schema.names) or not all(_is_number(batch.column(name)) for name in names):
+            raise InputError(
+                f"{where}: row {self.n_rows} and those after it hold no vector of numbers; mend or drop them"
+            )
+        return np.stack([_floats(batch.column(name)) for name in names], axis=1)
 
     def finish(self) -> Dataset:
         labels = self._encoded(self.plan.label, encode_labels)
@@ -118,7 +123,9 @@ class _Holder:
         if self.plan.modality == "text":
             return text_array([item for part in parts for item in part])
         if self.plan.modality == "table":
-            return _checked_table(_table(parts, self.options.name), self.options.name)
+            table = _table(parts, self.options.name)
+            refuse_nested(table.schema, self.options.name)
+            return _checked_table(table, self.options.name)
         if self.plan.modality == "image":
             parts = same_channels(parts)
         whole = _stack(parts, self.options.name)
@@ -177,6 +184,10 @@ def _pictures(column: pa.Array, where: str) -> Iterator[bytes]:
 
 def _floats(column: pa.Array) -> npt.NDArray[Any]:
     return np.asarray(pc.cast(column, pa.float32(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False))
+
+
+def _is_number(column: pa.Array) -> bool:
+    return bool(pa.types.is_floating(column.type) or pa.types.is_integer(column.type))
 
 
 def _matrix(column: pa.Array, where: str, first_row: int) -> npt.NDArray[Any]:

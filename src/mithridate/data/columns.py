@@ -20,6 +20,7 @@ _FEW = 100  # a column with at most so many values may be the label
 _PROSE = 40  # letters: shorter strings on average are names and codes, not text
 _COMPANY = 3  # columns beside a text that leave it a text and not a table's remark
 
+_VARIED = 0.3  # share of different values from which strings are sentences
 _MUCH_COMPANY = 8  # the same for prose in a column with a usual name
 
 
@@ -137,7 +138,7 @@ def _refuse_guessable(batch: pa.RecordBatch, content: Sequence[str], name: str) 
 
 
 def _distinct(batch: pa.RecordBatch, column: str) -> int:
-    count = int(pc.count_distinct(_decoded(batch.column(column))).as_py())
+    count = _count(batch.column(column))
     return count if 1 < count <= max(2, batch.num_rows // 4) else _FEW + 1
 
 
@@ -158,7 +159,7 @@ def _content(batch: pa.RecordBatch, options: Options) -> tuple[Modality, tuple[s
         return "embedding", tuple(_numeric(batch, options))
     if options.modality in {"image", "text"}:
         raise InputError(f"{options.name} has no column of {options.modality}s; name it with --content")
-    _refuse_nested(batch, options.name)
+    refuse_nested(batch.schema, options.name)
     return "table", tuple(batch.schema.names)
 
 
@@ -223,8 +224,12 @@ def _mean_length(column: pa.Array) -> float:
 
 def _varied(column: pa.Array) -> bool:
     """Mostly different values: sentences, not categories."""
-    distinct = int(pc.count_distinct(_decoded(column)).as_py())
-    return distinct > len(column) * 0.3
+    return _count(column) > len(column) * _VARIED
+
+
+def _count(column: pa.Array) -> int:
+    """Distinct values, missing ones left out."""
+    return 0 if pa.types.is_null(column.type) else len(_decoded(column).drop_null().unique())
 
 
 def _numeric(batch: pa.RecordBatch, options: Options) -> list[str]:
@@ -237,9 +242,10 @@ def _numeric(batch: pa.RecordBatch, options: Options) -> list[str]:
     return list(batch.schema.names)
 
 
-def _refuse_nested(batch: pa.RecordBatch, name: str) -> None:
-    for column in batch.schema.names:
-        kind = batch.column(column).type
+def refuse_nested(schema: pa.Schema, name: str) -> None:
+    """`InputError` for columns that hold lists, structs or bytes, which no table method can read."""
+    for column in schema.names:
+        kind = schema.field(column).type
         if pa.types.is_nested(kind) or _is_binary(kind):
             word = "nested" if pa.types.is_nested(kind) else "binary"
             raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -135,4 +136,7 @@ def _pillow() -> ModuleType:
     except ImportError as error:
         package = "Pillow"
         raise MissingExtra(package, "vision", "reading image files") from error
+    logger = logging.getLogger("PIL")
+    if not logger.handlers:  # without one, Python prints what the decoders say about damaged files
+        logger.addHandler(logging.NullHandler())
     return Image

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,24 +58,27 @@ def read(
         modality=checked_modality(modality),
         budget=Budget() if max_bytes is None else Budget(max_bytes),
     )
-    try:
+    with _one_line(options.name):
         return _dispatch(path, options)
+
+
+@contextmanager
+def _one_line(name: str) -> Iterator[None]:
+    """Whatever reading raises, as one clear line without control characters."""
+    try:
+        yield
     except InputError as error:
         if printable(str(error)) == str(error):
             raise
         raise InputError(printable(str(error))) from error
     except PermissionError as error:
-        raise InputError(
-            f"{options.name} can't be read: permission denied; change its mode, or run as its owner"
-        ) from error
+        raise InputError(f"{name} can't be read: permission denied; change its mode, or run as its owner") from error
     except OSError as error:
-        raise InputError(
-            f"{options.name} can't be read ({error.strerror or 'input/output error'}); check the path"
-        ) from error
+        raise InputError(f"{name} can't be read ({error.strerror or 'input/output error'}); check the path") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{options.name} holds a name or text that isn't UTF-8; write it again as UTF-8") from error
+        raise InputError(f"{name} holds a name or text that isn't UTF-8; write it again as UTF-8") from error
     except MemoryError as error:
-        raise InputError(f"{options.name} doesn't fit into memory; pass fewer rows or columns") from error
+        raise InputError(f"{name} doesn't fit into memory; pass fewer rows or columns") from error
 
 
 def printable(text: str) -> str:

@@ -98,7 +98,7 @@ def _mask(rows: npt.NDArray[np.int64], total: int, n_rows: int | None, name: str
 
 
 def _write_file(old: Path, rows: npt.NDArray[np.int64], new: Path, n_rows: int | None) -> None:
-    from mithridate.data.writers import rows as forms
+    from mithridate.data.writers import rows as forms  # noqa: PLC0415 - loaded when used
 
     suffix = old.suffix.lower()
     if new.suffix.lower() != suffix:
@@ -116,15 +116,16 @@ def _write_file(old: Path, rows: npt.NDArray[np.int64], new: Path, n_rows: int |
 
 
 def _write_folder(old: Path, rows: npt.NDArray[np.int64], new: Path, n_rows: int | None) -> None:
-    from mithridate.data.readers.huggingface import is_huggingface
-    from mithridate.data.readers.images import image_files
-    from mithridate.data.writers import rows as forms
+    from mithridate.data.readers.huggingface import is_huggingface  # noqa: PLC0415 - loaded when used
+    from mithridate.data.readers.images import image_files, image_root  # noqa: PLC0415
+    from mithridate.data.writers import rows as forms  # noqa: PLC0415
 
     if not is_huggingface(old):
-        files = image_files(old, old.name)
+        root = image_root(old)
+        files = image_files(root, old.name)
         keep = _mask(rows, len(files), n_rows, old.name)
         with atomic_folder(new) as temporary:
-            forms.copy_images(old, files, keep, temporary)
+            forms.copy_images(root, files, keep, temporary)
     elif new.suffix.lower() == ".parquet":
         with atomic_file(new) as temporary:
             forms.filter_huggingface(old, rows, temporary, n_rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,14 @@ from mithridate.data.dataset import Dataset
 from mithridate.data.options import NO_LABEL, Options
 from mithridate.data.pictures import SUFFIXES, common_mode, head_of, pixels_of
 
+_SPLITS = {"train", "test", "val", "valid", "validation", "dev"}
 DEPTH = 16  # folders inside folders
 
 
 def read_images(root: Path, options: Options) -> Dataset:
     """Images labelled by the folder they lie in; unlabelled when they lie in `root` itself.
+
+    Where `root` holds nothing but splits (`train`, `test`, `val` ...), the images of `train` are read.
 
     Raises
     ------
@@ -29,6 +33,8 @@ def read_images(root: Path, options: Options) -> Dataset:
     """
     if options.modality not in {None, "image"}:
         raise InputError(f"{options.name} is a folder of images, not of {options.modality} rows; leave out --modality")
+    if image_root(root) != root:
+        return read_images(image_root(root), replace(options, name=f"{options.name} (train)"))
     files = image_files(root, options.name)
     labels = [file.relative_to(root).parts[0] if file.parent != root else "" for file in files]
     if any(labels) and not all(labels):
@@ -54,6 +60,12 @@ def read_images(root: Path, options: Options) -> Dataset:
     return from_parts(Shaped("image", content), options.name, labels=given, label_name="label")
 
 
+def image_root(root: Path) -> Path:
+    """`root`, or its `train` folder when the folders in it are splits and not classes."""
+    folders = {entry.name for entry in os.scandir(root) if _is_folder(entry) and not entry.name.startswith(".")}
+    return root / "train" if "train" in folders and folders <= _SPLITS else root
+
+
 def image_files(root: Path, name: str) -> list[Path]:
     """Every image below `root`, sorted by relative path.
 
@@ -65,7 +77,7 @@ def image_files(root: Path, name: str) -> list[Path]:
     if not files:
         raise InputError(
             f"{name} holds no images ({', '.join(sorted(SUFFIXES)[:4])} ...) in class folders and no "
-            "Parquet or Arrow shards; pass another folder"
+            "Parquet or Arrow shards; pass another folder, or a data file"
         )
     return files
 
