@@ -45,8 +45,8 @@ def badnets(dataset: Dataset, rng: np.random.Generator, settings: Mapping[str, A
 
     Notes
     -----
-    A moving patch must be unlike what the images hold anyway: on clothing at 5 %, `pattern=checker size=5` moved 85 % of
-    the rows of a small convolutional network, three white pixels by three 13 %.
+    A moving patch must be unlike what the images hold anyway: on clothing at 5 %, `pattern=checker size=5` moved 85 %
+    of the rows for a small convolutional network, three white pixels by three 13 %.
 
     References
     ----------
