@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from mithridate.audits.poison.combine import RowTable
 from mithridate.audits.poison.context import AuditSettings
+from mithridate.compute.threads import threads
 from mithridate.core.errors import InputError
 from mithridate.core.files import atomic
 from mithridate.core.findings import Finding, Severity, Subject
@@ -29,7 +30,6 @@ from mithridate.run import Job, run
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mithridate.audits.poison.combine import RowTable
 MOST_ROWS = 10_000  # more rows than this in a subject go to a file beside the report
 
 
@@ -126,7 +126,8 @@ def audit(
         "poison", target, inputs, settings, modality=rows.modality, wanted=frozenset(methods), command=command,
         progress=progress or Silent(),
     )  # fmt: skip
-    report, table = run(job)
+    with threads(jobs):
+        report, table = run(job)
     if isinstance(source, (str, Path)):
         report = _with_commands(report, table, Path(source))
     parts = {item.name: getattr(report, item.name) for item in fields(Report)}
