@@ -35,6 +35,7 @@ SUBJECT = 150  # letters
 LETTERS = 600  # of a mail's body
 SHORTEST = 80  # letters a redacted body must have
 PLAIN = 0.98  # share of a mail's letters that must be ASCII
+SHOUTED = 5  # letters of a word in capitals from which it may be a name and no abbreviation
 SELDOM = 20  # a word never written small and met so few times in the whole mailbox is taken for a name
 MARKS = {"email", "url", "number", "address", "name"}  # what stands in the place of what was taken out
 EPOCH = (1980, 1, 1, 0, 0, 0)  # so that two runs give the same bytes
@@ -45,7 +46,8 @@ COARSE = re.compile(
     r"hottest girls|webcam\w*|nigg\w*)\b",
     re.IGNORECASE,
 )
-MAIL = re.compile(r"[\w.+'%-]+\s?@\s?[\w-]+(?:\.[\w-]+)*|\S+@\S+")
+MAIL = re.compile(r"[\w.+'%-]+\s?@\s?[\w-]+(?:\.[\w-]+)*|\S+@\S+|\w+ (?:at|\(at\)) \w+ (?:dot|\(dot\)) \w+")
+INITIAL = re.compile(r"\b[A-Z][a-z]+ [A-Z]\. [A-Z][a-z]+")
 LINK = re.compile(
     r"(?:https?|ftp)\s?:\s?/\s?/\s?\S+|\bwww\.\S+|\b[\w-]+(?:\.[\w-]+)*"
     r"\.(?:com|net|org|edu|gov|ie|uk|de|info|biz|tv|us|ca|au|nu|cn|kr)\b\S*",
@@ -68,7 +70,7 @@ CLOSING = re.compile(
 )
 INTRODUCED = re.compile(
     r"\b((?i:my name is|this is|i am|i'm|name is|signed|mr|mrs|ms|miss|dr|prof|professor|barrister|engr|chief|prince|"
-    r"princess|sir|madam|general|captain|senator|president)\b\.?)(?: [A-Z][A-Za-z'.-]*)+"
+    r"princess|sir|madam|general|captain|senator|president)\b\.?)(?:\s[A-Z][A-Za-z'.-]*){1,3}"
 )
 WORD = re.compile(r"[A-Za-zÀ-ÿ][A-Za-zÀ-ÿ'\u2019]+")
 
@@ -226,6 +228,7 @@ class Redactor:
         text = DIGITS.sub("[number]", STREET.sub("[address]", text))
         text = GREETING.sub(r"\1 [name]\2", text)
         text = re.sub(r"[^\S\n]+", " ", text)
+        text = INITIAL.sub("[name]", text)
         text = INTRODUCED.sub(r"\1 [name]", text)
         text = WORD.sub(self._word, text)
         text = re.sub(r"\b[A-Z][A-Za-z'-]+(?: [A-Z]\.?)?(?: [A-Z][A-Za-z'-]+)+", self._pair, text)
@@ -235,9 +238,8 @@ class Redactor:
     def _word(self, found: re.Match[str]) -> str:
         word = found[0]
         stem = re.sub(r"['\u2019]s?$", "", word.lower())
-        named = (stem in self._people and not (stem in GIVEN and word.islower())) or (
-            stem in self._single and word[1:].islower() and word[0].isupper()
-        )
+        capital = (word[0].isupper() and word[1:].islower()) or (word.isupper() and len(word) >= SHOUTED)
+        named = (stem in self._people and not (stem in GIVEN and word.islower())) or (stem in self._single and capital)
         return "[name]" if named and not (word in MARKS and found.string[: found.start()].endswith("[")) else word
 
     def _pair(self, found: re.Match[str]) -> str:

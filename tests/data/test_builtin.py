@@ -48,9 +48,19 @@ def test_adult_has_its_columns_and_label() -> None:
     assert len(data.content.column_names) == 14
 
 
-def test_mails_hold_no_addresses_links_or_long_numbers() -> None:
+def test_mails_hold_no_addresses_links_long_numbers_or_titled_names() -> None:
     texts = load("spam").x
-    for pattern in (r"\w@\w+\.\w", r"https?://", r"\bwww\.", r"\b\d{5,}\b", r"\d{3}[-. ]\d{3}[-. ]\d{4}"):
+    for pattern in (
+        r"\w@\w+\.\w",
+        r"\w+ at \w+ dot \w+",
+        r"https?://",
+        r"\bwww\.",
+        r"\b\d{5,}\b",
+        r"\d{3}[-. ]\d{3}[-. ]\d{4}",
+        r"\b[A-Z][a-z]+ [A-Z]\. [A-Z][a-z]+",
+        r"(?i)\b(mr|mrs|dr|prof)\b\.? (?-i:[A-Z])\w+",
+        r"(?i)my name is \w+",
+    ):
         found = [text for text in texts if re.search(pattern, text)]
         assert not found, (pattern, found[0])
     assert max(map(len, texts)) < 900

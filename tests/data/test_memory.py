@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch.utils.data import TensorDataset
 from mithridate.core.errors import InputError
 from mithridate.data.memory import from_memory
 from mithridate.data.read import read
+from mithridate.data.write import write_dataset
 
 FRAME = pd.DataFrame(
     {"age": [31, 42, 53, 64], "work": ["a", "b", "a", None], "label": ["n", "y", "n", "y"], "source": list("ppqq")}
@@ -41,6 +43,31 @@ def test_frames_and_tables_are_one(convert: Any) -> None:
     assert data.classes == ("n", "y")
     assert data.source_names == ("p", "q")
     assert data.digest == from_memory(pa.Table.from_pandas(FRAME)).digest
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(["a", None, "b", "b"], pa.string_view()),
+        pa.array(["a", None, "b", "b"]).dictionary_encode(),
+        pa.array([2**64 - 1, 1, 2, None], pa.uint64()),
+        pa.array([1.5, None, 2, 2], pa.float16()),
+        pa.array([True, None, False, True]),
+        pa.array([0, 1, None, 3], pa.timestamp("ms")),
+        pa.array([0, 1, None, 3], pa.date32()),
+        pa.array([0, 1, None, 3], pa.duration("s")),
+        pa.array(["1.5", None, "2", "3"]).cast(pa.decimal128(5, 2)),
+        pa.nulls(4),
+    ],
+)
+def test_columns_of_every_scalar_type_are_content_and_labels(column: pa.Array, tmp_path: Path) -> None:
+    data = from_memory(pa.table({"z": range(4), "a": column}), labels=[0, 1, 0, 1])
+    assert len(data.canonical().frame()) == 4
+    write_dataset(data, tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet", label="y").digest == data.digest
+    labelled = from_memory(pa.table({"z": range(4), "label": column}))
+    write_dataset(labelled, tmp_path / "b.parquet")
+    assert read(tmp_path / "b.parquet", label="label").digest == labelled.digest
 
 
 def test_labels_may_be_a_column_or_values() -> None:

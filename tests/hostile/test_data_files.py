@@ -463,7 +463,7 @@ def seeds(folder: Path) -> dict[str, bytes]:
 
 
 @given(st.sampled_from([".npz", ".parquet", ".csv", ".jsonl"]), st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_any_damage_gives_rows_or_one_clear_line(
     tmp_path_factory: pytest.TempPathFactory, suffix: str, draw: st.DataObject
 ) -> None:

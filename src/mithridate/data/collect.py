@@ -18,6 +18,7 @@ from mithridate.data.labels import Encoded, encode_labels, encode_sources
 from mithridate.data.options import Options
 from mithridate.data.pictures import decode_all, same_channels
 
+_PLAIN = {"string_view": pa.large_string(), "binary_view": pa.large_binary()}  # few functions know the views
 _STRING = 64  # bytes of a Python string beside its letters
 
 
@@ -43,13 +44,17 @@ def collect(batches: Iterable[pa.RecordBatch], options: Options, *, plan: Plan |
 
 
 def _sound(batch: pa.RecordBatch, name: str) -> pa.RecordBatch:
-    """The batch, once its offsets and strings have been checked: files may lie about both."""
+    """The batch, once its offsets and strings have been checked (files may lie about both), without view types."""
     try:
         batch.validate(full=True)
     except pa.ArrowException as error:
         fact = "holds text that isn't UTF-8" if "UTF8" in str(error) else "is damaged inside"
         raise InputError(f"{name} {fact}; write it again") from error
-    return batch
+    plain = [_PLAIN.get(str(field.type)) for field in batch.schema]
+    if not any(plain):
+        return batch
+    columns = [column if kind is None else column.cast(kind) for column, kind in zip(batch.columns, plain, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names, metadata=batch.schema.metadata)
 
 
 class _Holder:

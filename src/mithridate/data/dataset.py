@@ -75,7 +75,7 @@ class Dataset:
         if self.modality == "text":
             return [str(item) for item in self.content]
         if self.modality == "image" and self.content.dtype == np.uint8:
-            return self.content.astype(np.float32) / np.float32(255)
+            return np.divide(self.content, np.float32(255), dtype=np.float32)
         return self.content.astype(np.float32, copy=False)
 
     @property

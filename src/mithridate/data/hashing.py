@@ -136,6 +136,8 @@ def _texts(column: pa.Array) -> _Cells:
 
 def _as_text(column: pa.Array) -> pa.Array:
     try:
+        if pa.types.is_timestamp(column.type):  # one text for every unit a file may use
+            column = pc.cast(column, pa.timestamp("ns", column.type.tz))
         return pc.cast(column, pa.large_string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return pa.array([None if item is None else repr(item) for item in column.to_pylist()], pa.large_string())

@@ -14,7 +14,6 @@ from mithridate.core.errors import InputError
 from mithridate.data.arrays import Shaped, shape_array, text_array
 from mithridate.data.assemble import from_parts
 from mithridate.data.collect import collect
-from mithridate.data.columns import make_plan
 from mithridate.data.dataset import Dataset
 from mithridate.data.options import NO_LABEL, Options, checked_modality
 
@@ -177,9 +176,7 @@ def _from_table(table: pa.Table, labels: Any, sources: Any, options: Options) ->
     )
     if not table.num_rows:
         raise InputError(f"{options.name} has no rows; there is nothing to audit")
-    batches = table.to_batches()
-    plan = make_plan(batches[0], options)
-    dataset = collect(batches, options, plan=plan)
+    dataset = collect(table.to_batches(), options)
     if not given_labels and not given_sources:
         return dataset
     extra = from_parts(

@@ -91,8 +91,15 @@ def _table(dataset: Dataset) -> pa.Table:
         table = pa.table({dataset.content_name or "embedding": pa.FixedSizeListArray.from_arrays(flat, width)})
     for name, values in ((dataset.label_name, stored_labels(dataset)), (dataset.source_name, stored_sources(dataset))):
         if values is not None:
-            table = table.append_column(name, pa.array(values))
+            table = table.append_column(name, _as_arrow(values))
     return table
+
+
+def _as_arrow(values: list[Any]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except OverflowError:  # beyond int64
+        return pa.array(values, pa.uint64())
 
 
 def _parquet(dataset: Dataset, target: Path) -> None:
