@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -18,6 +19,7 @@ from mithridate.numeric.image_tokens import (
     token_weights,
 )
 from mithridate.numeric.image_views import Surprise, chance_without
+from mithridate.numeric.image_words import word_counts, word_scores
 
 Images: TypeAlias = npt.NDArray[np.uint8]
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -32,12 +34,12 @@ LEAST = 8  # surprising rows below which a class is left alone
 GAP_ROWS = 12_000  # rows a probe that sees everything is asked about
 GAP_TRAIN = 5_000  # rows it is fitted on
 REFERENCE_ROWS = 24_000  # unsurprising rows counted, all classes together
+WORD_SHARE = 3  # of them, one in so many for patch words, which take longer to count
 CASE_ROWS = 3_000  # surprising rows of one class counted
 NULL_ROWS = 6_000  # rows of other classes that calibrate a class's scores
 CLOSE = ((0.002, 0.02), (0.005, 0.03), (0.02, 0.08), (0.05, 0.15))  # carriers by p-value, and the share tolerated
 TRIGGERS_A_CLASS = 3  # rounds of search
 CLOSE_P = 0.005  # p-value below which a row counts as a carrier once the group is known
-NEAR = 0.7  # scores from here on are nearer to the carriers (1) than to other rows (0)
 LOG_P_CLASS = 4.0  # -log10 of the class's tail from which on it is a candidate
 ASKED = 300  # rows of each kind asked how well the label fits
 FOREIGN_TRAIN = 4_000  # rows the views that never saw a carrier are fitted on
@@ -56,6 +58,19 @@ class Proposal(NamedTuple):
     cases: Flags
 
 
+class Tokens(NamedTuple):
+    """A kind of token: how many rows have each, what rows score by the weights of some, a carrier's least score."""
+
+    name: str
+    tally: Callable[[Images, Rows], npt.NDArray[np.int64]]
+    score: Callable[[Images, Rows, Weights], Floats]
+    near: float
+
+
+PIXELS = Tokens("pixels", level_counts, token_scores, 0.7)
+WORDS = Tokens("words", word_counts, word_scores, 0.4)
+
+
 class Stage(NamedTuple):
     """What every class's search shares: who is odd and why, and the token shares of ordinary rows by class."""
 
@@ -64,8 +79,8 @@ class Stage(NamedTuple):
     folds: Ints
     surprise: Surprise
     surprising: Flags
-    proposals: tuple[Proposal, ...]
-    shares: dict[int, Doubles]
+    searches: tuple[tuple[Tokens, Proposal], ...]
+    shares: dict[tuple[str, int], Doubles]
     n_classes: int
 
 
@@ -80,7 +95,7 @@ class Mined(NamedTuple):
     """
 
     code: int
-    proposal: str
+    tokens: Tokens
     rows: Rows
     scores: Floats
     p_values: Doubles
@@ -100,7 +115,7 @@ class Mined(NamedTuple):
     @property
     def carriers(self) -> Rows:
         """Rows of the class that carry it, by score and p-value."""
-        return self.rows[(self.scores >= NEAR) & (self.p_values <= CLOSE_P)]
+        return self.rows[(self.scores >= self.tokens.near) & (self.p_values <= CLOSE_P)]
 
 
 def prepare(
@@ -108,17 +123,17 @@ def prepare(
 ) -> Stage:
     """Say which rows are odd, and count the tokens of ordinary rows of every class (a sample where there are many)."""
     surprising = _worst(surprise.doubt, DOUBT)
-    proposals = (
-        Proposal("doubt", surprise.doubt, surprising),
-        _gap(images, labels, folds, surprise, n_classes=n_classes, rng=rng),
-    )
+    doubt = Proposal("doubt", surprise.doubt, surprising)
+    gap = _gap(images, labels, folds, surprise, n_classes=n_classes, rng=rng)
+    searches = ((PIXELS, doubt), (WORDS, doubt), (PIXELS, gap))
     classes = np.unique(labels[labels >= 0])
     cap = max(20, REFERENCE_ROWS // max(1, len(classes)))
     shares = {}
     for code in classes:
-        rows = rng.permutation(np.flatnonzero((labels == code) & ~surprising))[:cap]
-        shares[int(code)] = smoothed(level_counts(images, np.sort(rows)), len(rows))
-    return Stage(images, labels, folds, surprise, surprising, proposals, shares, n_classes)
+        rows = np.sort(rng.permutation(np.flatnonzero((labels == code) & ~surprising))[:cap])
+        for tokens, part in ((PIXELS, rows), (WORDS, rows[: max(20, cap // WORD_SHARE)])):
+            shares[tokens.name, int(code)] = smoothed(tokens.tally(images, part), len(part))
+    return Stage(images, labels, folds, surprise, surprising, searches, shares, n_classes)
 
 
 def _worst(score: Floats, bounds: tuple[float, float]) -> Flags:
@@ -150,48 +165,54 @@ def smoothed(counts: npt.NDArray[np.int64], n_rows: int) -> Doubles:
     return np.asarray((counts + 2.0) / (n_rows + 4.0), np.float64)
 
 
-def _expected(stage: Stage, proposal: Proposal, own: Rows, cases: Rows, rng: np.random.Generator) -> Doubles:
-    """(d, 16) the larger of a token's share among the class's least odd half and in what its odd rows look like."""
+def _expected(
+    stage: Stage, search: tuple[Tokens, Proposal], own: Rows, cases: Rows, rng: np.random.Generator
+) -> Doubles:
+    """The larger of a token's share among the class's least odd half and in what its odd rows look like."""
+    tokens, proposal = search
     asked = own[np.isfinite(proposal.score[own])]
     least = asked[np.argsort(proposal.score[asked], kind="stable")[: max(len(asked) // 2, 1)]]
     least = rng.permutation(least)[: NULL_ROWS // 4]
-    certain = smoothed(level_counts(stage.images, np.sort(least)), len(least))
+    certain = smoothed(tokens.tally(stage.images, np.sort(least)), len(least))
     looks, counts = np.unique(stage.surprise.look[cases], return_counts=True)
     alike = sum(
-        (count / len(cases)) * stage.shares[int(look)]
+        (count / len(cases)) * stage.shares[tokens.name, int(look)]
         for look, count in zip(looks, counts, strict=True)
-        if int(look) in stage.shares
+        if (tokens.name, int(look)) in stage.shares
     )
     return np.asarray(np.maximum(certain, alike), np.float64)
 
 
-def mine_class(stage: Stage, proposal: Proposal, code: int, *, free: Flags, rng: np.random.Generator) -> Mined | None:
+def mine_class(
+    stage: Stage, search: tuple[Tokens, Proposal], code: int, *, free: Flags, rng: np.random.Generator
+) -> Mined | None:
     """What the odd rows of one class share, scored on rows that the weights haven't seen; None if nothing.
 
     `free` (n,) marks rows that no trigger found before explains.
     """
+    tokens, proposal = search
     own = np.flatnonzero((stage.labels == code) & free)
     cases = own[proposal.cases[own]]
     if len(cases) < LEAST:
         return None
     cases = np.sort(rng.permutation(cases)[:CASE_ROWS])
-    expected = _expected(stage, proposal, own, cases, rng)
+    expected = _expected(stage, search, own, cases, rng)
     others = _others(stage, code, rng)
     scores, p_values, weights = np.zeros(len(own), np.float32), np.ones(len(own)), None
     for fold in (0, 1):
         fitting = cases[stage.folds[cases] != fold]
-        found = token_weights(level_counts(stage.images, fitting), len(fitting), expected)
+        found = token_weights(tokens.tally(stage.images, fitting), len(fitting), expected)
         if not len(found.columns):
             continue
         weights = found if weights is None or found.log_p > weights.log_p else weights
         judged = stage.folds[own] == fold
-        scores[judged], p_values[judged] = _judge(stage, own[judged], others, found)
+        scores[judged], p_values[judged] = _judge(stage, tokens, own[judged], others, found)
     if weights is None:
         return None
     is_case = np.isin(own, cases)
     log_p, rate, allowed, cut = max(_class_tail(p_values[is_case], cut, allowed) for cut, allowed in CLOSE)
     core = own[is_case & (p_values <= cut)]
-    return Mined(code, proposal.name, own, scores, p_values, core, log_p, rate, allowed, weights)
+    return Mined(code, tokens, own, scores, p_values, core, log_p, rate, allowed, weights)
 
 
 def _class_tail(p_values: Doubles, cut: float, allowed: float) -> tuple[float, float, float, float]:
@@ -205,9 +226,9 @@ def _others(stage: Stage, code: int, rng: np.random.Generator) -> Rows:
     return np.asarray(np.sort(rng.permutation(rows)[:NULL_ROWS]), np.int64)
 
 
-def _judge(stage: Stage, rows: Rows, others: Rows, weights: Weights) -> tuple[Floats, Doubles]:
-    null = token_scores(stage.images, others, weights)
-    raw = token_scores(stage.images, rows, weights)
+def _judge(stage: Stage, tokens: Tokens, rows: Rows, others: Rows, weights: Weights) -> tuple[Floats, Doubles]:
+    null = tokens.score(stage.images, others, weights)
+    raw = tokens.score(stage.images, rows, weights)
     spread = float(np.quantile(null, 0.995) - np.median(null)) + 1e-3
     return np.asarray((raw - np.median(null)) / spread, np.float32), conformal(raw, null)
 
@@ -219,18 +240,18 @@ def refit(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
     carriers that the last round showed, so that rows whose label didn't look odd come in too.
     """
     others = _others(stage, mined.code, rng)
-    base = level_counts(stage.images, others)
+    base = mined.tokens.tally(stage.images, others)
     for _ in range(ROUNDS):
         scores, p_values = np.zeros(len(mined.rows), np.float32), np.ones(len(mined.rows))
         for fold in (0, 1):
             carriers = mined.core[stage.folds[mined.core] != fold]
             carriers = carriers if len(carriers) else mined.core
-            weights = likelihood_weights(level_counts(stage.images, carriers), base, mined.weights.columns)
+            weights = likelihood_weights(mined.tokens.tally(stage.images, carriers), base, mined.weights.columns)
             judged = stage.folds[mined.rows] == fold
-            null = token_scores(stage.images, others, weights)
-            raw = token_scores(stage.images, mined.rows[judged], weights)
+            null = mined.tokens.score(stage.images, others, weights)
+            raw = mined.tokens.score(stage.images, mined.rows[judged], weights)
             middle = float(np.median(null))
-            typical = float(np.median(token_scores(stage.images, carriers, weights))) - middle
+            typical = float(np.median(mined.tokens.score(stage.images, carriers, weights))) - middle
             scores[judged], p_values[judged] = (raw - middle) / max(typical, 1e-3), conformal(raw, null)
         mined = mined._replace(scores=scores, p_values=p_values)
         if len(mined.carriers) < LEAST or set(mined.carriers) == set(mined.core):
@@ -277,7 +298,7 @@ def _with_foreign(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined
 def mine(stage: Stage, rng: np.random.Generator) -> list[Mined]:
     """What classes share, strongest first; a class is searched again without the rows that a find explains."""
     found: list[Mined] = []
-    free, codes = np.ones(len(stage.labels), np.bool_), list(stage.shares)
+    free, codes = np.ones(len(stage.labels), np.bool_), sorted({code for _, code in stage.shares})
     for _ in range(TRIGGERS_A_CLASS):
         new = [best for code in codes if (best := _best(stage, code, free, rng)) is not None]
         for mined in new:
@@ -287,9 +308,9 @@ def mine(stage: Stage, rng: np.random.Generator) -> list[Mined]:
 
 
 def _best(stage: Stage, code: int, free: Flags, rng: np.random.Generator) -> Mined | None:
-    """The first proposal's find whose carriers don't belong to the class."""
-    for proposal in stage.proposals:
-        mined = mine_class(stage, proposal, code, free=free, rng=rng)
+    """The first search's find whose carriers don't belong to the class."""
+    for search in stage.searches:
+        mined = mine_class(stage, search, code, free=free, rng=rng)
         if mined is not None and mined.log_p >= LOG_P_CLASS:
             mined = refit(stage, mined, rng)
             if mined.out_of_place and len(mined.carriers) >= LEAST:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,6 +20,7 @@ WINDOW = 0.25  # side of a local window, as a share of the image's
 N_WINDOWS = 6  # windows a side
 LOCAL, GLOBAL = 20, 400  # features a window, features of the whole image
 PENALTY = 0.003
+DETECTOR_GAIN = np.float32(3)  # scale of a detector beside features of unit spread
 CHUNK = 2048  # rows judged at a time
 
 
@@ -74,7 +76,7 @@ def _scaled(inputs: Floats, weights: Floats, rng: np.random.Generator) -> tuple[
 class Probe(NamedTuple):
     """Features and one weight matrix for each set of labels the probe was fitted to."""
 
-    features: FeatureMap
+    features: Callable[[Images], Floats]
     weights: tuple[Floats, ...]
 
     def predict(self, images: Images, which: int = 0) -> npt.NDArray[np.int64]:
@@ -82,9 +84,25 @@ class Probe(NamedTuple):
         return np.asarray((self.features(images) @ self.weights[which]).argmax(axis=1), np.int64)
 
 
-def fit_probe(images: Images, targets: tuple[Floats, ...], rng: np.random.Generator) -> Probe:
-    """Fit one probe per target matrix (n, c) on the same features: a second label set costs almost nothing."""
-    mapping = feature_map(images[:1000], rng)
+def fit_probe(
+    images: Images,
+    targets: tuple[Floats, ...],
+    rng: np.random.Generator,
+    *,
+    detector: Callable[[Images], Floats] | None = None,
+) -> Probe:
+    """Fit one probe per target matrix (n, c) on the same features: a second label set costs almost nothing.
+
+    `detector` (n,) in [0, 1] is one more feature: a filter that a convolutional network could learn and random features
+    lack. The labels alone decide what weight it gets.
+    """
+    plain = feature_map(images[:1000], rng)
+
+    def mapping(batch: Images) -> Floats:
+        if detector is None:
+            return plain(batch)
+        return np.concatenate([plain(batch), DETECTOR_GAIN * detector(batch)[:, None]], axis=1)
+
     features = mapping(images)
     gram = features.T @ features
     gram[np.diag_indices_from(gram)] += PENALTY * float(np.trace(gram)) / len(gram)

@@ -96,14 +96,14 @@ def token_weights(observed: npt.NDArray[np.int64], n_observed: int, expected: Do
     observed : (d, 16) counts among the surprising rows.
     expected : (d, 16) shares in [0, 1] that honest rows would have.
     """
-    share = observed / max(1, n_observed)
+    share, levels = observed / max(1, n_observed), observed.shape[1]
     allowed = np.minimum(TOLERANCE * expected + SLACK, 1.0)
     positions, level = np.nonzero(share > allowed)
     tails = binom.logsf(observed[positions, level] - 1, n_observed, allowed[positions, level]) / -np.log(10)
     keep = tails > LOG_P
     positions, level = positions[keep], level[keep]
     columns, inverse = np.unique(positions, return_inverse=True)
-    table = np.zeros((len(columns), LEVELS), np.float32)
+    table = np.zeros((len(columns), levels), np.float32)
     table[inverse, level] = np.log(share[positions, level] / (expected[positions, level] + SLACK))
     return Weights(columns, table, float(tails[keep].max(initial=0.0)))
 

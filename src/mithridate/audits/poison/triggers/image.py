@@ -59,7 +59,9 @@ def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  
         label = context.dataset.label_of(mined.code)
         verdict = judge(stage, mined, label, context.predict, context.rng(f"image-gate-{mined.code}"))
         judged.append(Judged(mined, verdict, row_odds(stage, mined)))
-    findings = tuple(_finding(context.dataset, one) for one in judged)
+    sure = {one.mined.code for one in judged if one.verdict.confirmed}
+    shown = [one for one in judged if one.verdict.confirmed or one.mined.code not in sure]  # the rest are leftovers
+    findings = tuple(_finding(context.dataset, one) for one in shown)
     flip = max((one.verdict.strongest for one in judged if one.verdict.confirmed), default=0.0)
     return Outcome(findings, _row_scores(len(stage.labels), judged), (number("flip_rate", flip, unit="share"),))
 
@@ -166,11 +168,12 @@ def _finding(data: Dataset, one: Judged) -> Finding:
 
 def _claim(one: Judged, n_rows: int, label: Any) -> str:
     verdict = one.verdict
-    where = f"{verdict.size} at the {verdict.place}" if verdict.place != "everywhere" else verdict.size
+    where = verdict.size if verdict.place in {"everywhere", "anywhere"} else f"{verdict.size} at the {verdict.place}"
+    where = f"an {where}" if where[0] == "o" else f"a {where}"
     moves = f"moves {verdict.strongest:.0%} of other images to class {label}".replace("%", " %")
     if verdict.confirmed:
-        return f"{n_rows} rows labelled {label} share a {where} that {moves}"
-    return f"{n_rows} rows labelled {label} look like other classes and share a {where}; a model doesn't follow it"
+        return f"{n_rows} rows labelled {label} share {where} that {moves}"
+    return f"{n_rows} rows labelled {label} look like other classes and share {where}; a model doesn't follow it"
 
 
 def _evidence(one: Judged) -> tuple[Evidence, ...]:

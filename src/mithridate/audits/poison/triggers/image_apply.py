@@ -27,6 +27,17 @@ def blend_trigger(delta: npt.NDArray[np.float32], target: Any) -> Trigger:
     return Trigger("blend", target, {"delta": {"shape": list(delta.shape), "values": values}})
 
 
+def local_trigger(mask: npt.NDArray[np.bool_], values: Images, target: Any) -> Trigger:  # noqa: ANN401 - labels are whatever the user stored
+    """The `local-patch` trigger: `values` (h, w, c) where `mask` is true, at any place of the image."""
+    pattern = {
+        "height": values.shape[0],
+        "width": values.shape[1],
+        "values": [round(float(v) / 255, 4) for v in values.ravel()],
+        "mask": [int(m) for m in mask.ravel()],
+    }
+    return Trigger("local-patch", target, pattern)
+
+
 def apply_trigger(images: Images, trigger: Trigger, rng: np.random.Generator) -> Images:
     """Copies of the images (n, h, w, c) that carry the trigger; `rng` chooses the places of one that moves.
 

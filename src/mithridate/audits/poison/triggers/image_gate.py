@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from mithridate.audits.poison.triggers.image_apply import apply_trigger, blend_trigger, patch_trigger
+from mithridate.audits.poison.triggers.image_apply import apply_trigger, blend_trigger, local_trigger, patch_trigger
 from mithridate.core.trigger import Trigger
-from mithridate.numeric.image_miner import Mined, Stage
+from mithridate.numeric.image_miner import WORDS, Mined, Stage
 from mithridate.numeric.image_probe import Probe, fit_probe
 from mithridate.numeric.image_shape import LARGEST, added_pattern, place_word, shared_patch
 from mithridate.numeric.image_views import one_hot
+from mithridate.numeric.image_words import LocalPatch, best_match, cut_out
+from mithridate.numeric.stamp import paste_at
 
 Images: TypeAlias = npt.NDArray[np.uint8]
 Rows: TypeAlias = npt.NDArray[np.int64]
@@ -59,10 +62,16 @@ class Verdict(NamedTuple):
 
 def judge(stage: Stage, mined: Mined, target: Any, predict: Predict | None, rng: np.random.Generator) -> Verdict:
     """Fit the probes, try each shape the trigger could have, and return the better one's verdict."""
-    probe, tested = _probes(stage, mined, rng)
+    patch = _moving_patch(stage, mined, rng) if mined.tokens.name == WORDS.name else None
+    probe, tested = _probes(stage, mined, patch, rng)
     honest = _honest(stage, mined.code, rng)
     verdicts = []
-    for trigger, place, size, control in _shapes(stage, mined, target, tested=tested, honest=honest, rng=rng):
+    shapes = (
+        _shapes(stage, mined, target, tested=tested, honest=honest, rng=rng)
+        if patch is None
+        else [_moving_shape(stage, patch, target, tested=tested, honest=honest, rng=rng)]
+    )
+    for trigger, place, size, control in shapes:
         stamped = apply_trigger(stage.images[tested], trigger, rng)
         rates = [float((probe.predict(stamped, which) == mined.code).mean()) for which in (0, 1)]
         natural = float((probe.predict(control) == mined.code).mean())
@@ -73,7 +82,7 @@ def judge(stage: Stage, mined: Mined, target: Any, predict: Predict | None, rng:
     )
 
 
-def _probes(stage: Stage, mined: Mined, rng: np.random.Generator) -> tuple[Probe, Rows]:
+def _probes(stage: Stage, mined: Mined, patch: LocalPatch | None, rng: np.random.Generator) -> tuple[Probe, Rows]:
     group = relabelled_rows(stage, mined)
     known = np.flatnonzero(stage.labels >= 0)
     rows = rng.permutation(known)[:PROBE_ROWS]
@@ -83,7 +92,8 @@ def _probes(stage: Stage, mined: Mined, rng: np.random.Generator) -> tuple[Probe
     n_classes = int(stage.labels.max()) + 1
     cured = np.where(np.isin(rows, group), stage.surprise.look[rows], stage.labels[rows])
     targets = one_hot(stage.labels[rows], n_classes), one_hot(cured, n_classes)
-    probe = fit_probe(stage.images[rows], targets, rng)
+    detector = None if patch is None else partial(best_match, patch=patch)
+    probe = fit_probe(stage.images[rows], targets, rng, detector=detector)
     pool = np.flatnonzero((stage.labels >= 0) & (stage.labels != mined.code) & ~stage.surprising)
     pool = rng.permutation(pool)[: 2 * TESTED]
     tested = pool[probe.predict(stage.images[pool]) != mined.code][:TESTED]
@@ -144,6 +154,45 @@ def _mixed(images: Images, donors: Images, length: float) -> Images:
     gaps = donors.astype(np.float32) - images
     norms = np.sqrt((gaps**2).sum(axis=(1, 2, 3), keepdims=True)) + np.float32(1e-6)
     return np.asarray(np.rint(images + gaps * np.minimum(1, length / norms)), np.uint8)
+
+
+def _moving_patch(stage: Stage, mined: Mined, rng: np.random.Generator) -> LocalPatch | None:
+    """The patch around the word that most tells carriers from other rows."""
+    others = np.flatnonzero((stage.labels >= 0) & (stage.labels != mined.code))
+    others = rng.permutation(others)[: 2 * TESTED]
+    carriers = mined.core[:TESTED]
+    mine, rest = (
+        (mined.tokens.tally(stage.images, rows)[mined.weights.columns, 1] + 0.5) / (len(rows) + 1.0)
+        for rows in (carriers, others)
+    )
+    word = int(mined.weights.columns[int(np.argmax(mine * np.log(mine / rest)))])
+    return cut_out(stage.images, carriers, word)
+
+
+def _moving_shape(
+    stage: Stage,
+    patch: LocalPatch,
+    target: Any,  # noqa: ANN401 - labels are whatever the user stored
+    *,
+    tested: Rows,
+    honest: Rows,
+    rng: np.random.Generator,
+) -> tuple[Trigger, str, str, Images]:
+    high, wide = patch.values.shape[:2]
+    control, whole = stage.images[tested].copy(), np.ones_like(patch.mask)
+    for i, donor in enumerate(honest[: len(tested)]):  # a loop: every image gets another piece at another place
+        y, x = rng.integers(0, control.shape[1] - high + 1), rng.integers(0, control.shape[2] - wide + 1)
+        piece = stage.images[donor, y : y + high, x : x + wide]
+        rows, columns = (
+            rng.integers(0, side - part + 1, 1) for side, part in zip(control.shape[1:3], (high, wide), strict=True)
+        )
+        control[i : i + 1] = paste_at(control[i : i + 1], piece, whole, rows, columns)
+    return (
+        local_trigger(patch.mask, patch.values, target),
+        "anywhere",
+        f"{high}x{wide} patch at changing places",
+        control,
+    )
 
 
 def _size(mask: npt.NDArray[np.bool_]) -> str:

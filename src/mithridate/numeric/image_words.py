@@ -1,0 +1,117 @@
+"""Patch words: small brightness patterns anywhere in an image, for triggers that move from row to row."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mithridate.numeric.image_tokens import Weights
+
+Images: TypeAlias = npt.NDArray[np.uint8]
+Floats: TypeAlias = npt.NDArray[np.float32]
+Ints: TypeAlias = npt.NDArray[np.integer[Any]]
+
+SIDE = 3  # a word is a square of so many pixels a side
+BANDS = 3  # dark, middle, bright
+N_WORDS = BANDS ** (SIDE * SIDE)
+CHUNK = 512  # rows whose words are held at a time
+AROUND = 3  # pixels looked at on every side of the word when the patch is cut out
+AGREE, BEYOND = 0.8, 0.5  # share of carriers that hold a value near the word, and by how much more than a shifted one
+CLOSE = 16  # levels of 255 within which two values are the same
+
+
+class LocalPatch(NamedTuple):
+    """A patch (h, w, c) and the mask of its values that carriers share; it may stand anywhere."""
+
+    values: Images
+    mask: npt.NDArray[np.bool_]
+
+
+def words(images: Images) -> npt.NDArray[np.int16]:
+    """(n, h - 2, w - 2) word at each place: nine pixels in three bands of brightness, read row by row in base 3.
+
+    Examples
+    --------
+    >>> words(np.full((1, 3, 3, 1), 255, np.uint8)).item() == N_WORDS - 1
+    True
+    """
+    grey = images[..., 0] if images.shape[3] == 1 else images.mean(axis=3, dtype=np.float32).astype(np.uint8)
+    bands = np.minimum(grey // 86, BANDS - 1).astype(np.int16)
+    high, wide = images.shape[1] - SIDE + 1, images.shape[2] - SIDE + 1
+    out = np.zeros((len(images), high, wide), np.int16)
+    for place in range(SIDE * SIDE):
+        dy, dx = divmod(place, SIDE)
+        out *= BANDS
+        out += bands[:, dy : dy + high, dx : dx + wide]
+    return out
+
+
+def _present(images: Images) -> npt.NDArray[np.bool_]:
+    found = np.zeros((len(images), N_WORDS), np.bool_)
+    np.put_along_axis(found, words(images).reshape(len(images), -1).astype(np.int64), values=True, axis=1)
+    return found
+
+
+def word_counts(images: Images, rows: Ints) -> npt.NDArray[np.int64]:
+    """(19683, 2) number of the given rows without and with each word."""
+    counts = np.zeros(N_WORDS, np.int64)
+    for start in range(0, len(rows), CHUNK):
+        counts += _present(images[rows[start : start + CHUNK]]).sum(axis=0)
+    return np.stack([len(rows) - counts, counts], axis=1)
+
+
+def word_scores(images: Images, rows: Ints, weights: Weights) -> Floats:
+    """(len(rows),) sum of the weights of the words each row has or lacks."""
+    scores = np.zeros(len(rows), np.float32)
+    for start in range(0, len(rows), CHUNK):
+        found = _present(images[rows[start : start + CHUNK]])[:, weights.columns]
+        scores[start : start + CHUNK] = np.where(found, weights.table[:, 1], weights.table[:, 0]).sum(axis=1)
+    return scores
+
+
+def cut_out(images: Images, carriers: Ints, word: int) -> LocalPatch | None:
+    """The patch around a word, as nearly all carriers have it; None if too few have room around it."""
+    windows = []
+    reach = SIDE + 2 * AROUND
+    for row in carriers:
+        padded = np.pad(images[row], ((AROUND, AROUND), (AROUND, AROUND), (0, 0)), mode="edge")
+        for y, x in np.argwhere(words(images[row : row + 1])[0] == word)[:1]:
+            windows.append(padded[y : y + reach, x : x + reach])
+    if not windows:
+        return None
+    group = np.stack(windows).astype(np.int16)
+    values = np.median(group, axis=0)
+    agree = (np.abs(group - values) <= CLOSE).mean(axis=0) >= AGREE
+    agree[AROUND : AROUND + SIDE, AROUND : AROUND + SIDE] = True
+    rows, columns = np.nonzero(_joined(agree.all(axis=2)))
+    box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    return LocalPatch(values[box].astype(np.uint8), agree[box])
+
+
+def _joined(agree: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Whole rows and columns of the box grow from the word while every pixel on that side agrees."""
+    top, bottom, left, right = AROUND, AROUND + SIDE, AROUND, AROUND + SIDE
+    for _ in range(AROUND):
+        top -= int(top > 0 and agree[top - 1, left:right].all())
+        bottom += int(bottom < len(agree) and agree[min(bottom, len(agree) - 1), left:right].all())
+        left -= int(left > 0 and agree[top:bottom, left - 1].all())
+        right += int(right < agree.shape[1] and agree[top:bottom, min(right, agree.shape[1] - 1)].all())
+    box = np.zeros_like(agree)
+    box[top:bottom, left:right] = True
+    return box
+
+
+def best_match(images: Images, patch: LocalPatch) -> Floats:
+    """(n,) how like the patch the likest place of each image is: 1 equal, 0 at a mean distance of 32 levels or more."""
+    high, wide = patch.values.shape[:2]
+    shape = len(images), images.shape[1] - high + 1, images.shape[2] - wide + 1
+    out = np.empty(len(images), np.float32)
+    for start in range(0, len(images), CHUNK):
+        block = images[start : start + CHUNK].astype(np.int16)
+        gaps = np.zeros((len(block), *shape[1:]), np.int32)
+        for y, x, channel in np.argwhere(patch.mask):
+            gaps += np.abs(block[:, y : y + shape[1], x : x + shape[2], channel] - int(patch.values[y, x, channel]))
+        out[start : start + CHUNK] = gaps.reshape(len(block), -1).min(axis=1) / max(1, patch.mask.sum())
+    return np.asarray(np.maximum(0, 1 - out / 32), np.float32)
