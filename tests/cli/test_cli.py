@@ -15,6 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from mithridate.cli import VERBS, cli, main
+from mithridate.data import load
+
+N_ROWS = 2000
 
 
 def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -26,12 +29,9 @@ def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProc
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clean set, and the same set with a patch backdoor made by the attack verb."""
     place = tmp_path_factory.mktemp("cli")
-    rng = np.random.default_rng(0)
-    y = np.arange(1500) % 3
-    x = rng.integers(0, 70, (1500, 14, 14)).astype(np.uint8)
-    for code in range(3):
-        x[y == code, 4 * code : 4 * code + 4, 2:12] += rng.integers(60, 180, dtype=np.uint8)
-    np.savez_compressed(place / "clean.npz", x=x, y=y, source=np.array(["a", "b", "c"])[rng.integers(0, 3, 1500)])
+    data = load("fashion-mnist", rows=N_ROWS, whole=False)
+    sources = np.array(["a", "b", "c"])[np.random.default_rng(0).integers(0, 3, N_ROWS)]
+    np.savez_compressed(place / "clean.npz", x=np.asarray(data.content)[..., 0], y=data.y, source=sources)
     words = ["attack", "badnets", "clean.npz", "-o", "bad.npz", "--rate", "0.05", "--target", "2", "--set", "size=3"]
     made = run(*words, cwd=place)
     assert made.returncode == 0, made.stderr
@@ -43,7 +43,7 @@ def test_attack_writes_the_copy_and_the_truth(folder: Path) -> None:
     before, after = np.load(folder / "clean.npz"), np.load(folder / "bad.npz")
     changed = np.flatnonzero((before["x"] != after["x"].reshape(before["x"].shape)).any(axis=(1, 2)))
     assert truth["row"] == changed.tolist()
-    assert len(changed) == 75
+    assert len(changed) == N_ROWS // 20
     assert set(truth["kind"]) == {"trigger"}
     assert (after["y"][changed] == 2).all()
 
@@ -66,9 +66,9 @@ def test_audit_finds_the_patch_writes_everything_and_exits_1(folder: Path) -> No
     assert len(truth & set(trigger["subject"]["rows"])) >= 0.9 * len(truth)
     scores = pq.read_table(folder / "s.parquet").to_pydict()
     assert list(scores)[:5] == ["row", "flagged", "kind", "score", "p_value"]
-    assert scores["row"] == list(range(1500))
+    assert scores["row"] == list(range(N_ROWS))
     kept = np.load(folder / "kept.npz")
-    assert len(kept["x"]) == 1500 - sum(scores["flagged"])
+    assert len(kept["x"]) == N_ROWS - sum(scores["flagged"])
     assert len(kept["source"]) == len(kept["x"])
 
 

@@ -53,7 +53,7 @@ def test_a_small_file_that_unpacks_to_much_is_stopped(tmp_path: Path) -> None:
 
 
 def test_floats_that_become_bytes_need_no_second_whole_copy(tmp_path: Path) -> None:
-    import tracemalloc  # noqa: PLC0415 - one test measures memory
+    import tracemalloc
 
     x = np.random.default_rng(0).integers(0, 256, (4000, 32, 32)).astype(np.float32) / np.float32(255)
     np.savez(tmp_path / "a.npz", x=x, y=np.arange(4000) % 7)

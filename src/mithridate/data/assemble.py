@@ -16,8 +16,8 @@ def from_parts(
     shaped: Shaped,
     name: str,
     *,
-    labels: Any = None,  # noqa: ANN401 - arrays, series, lists
-    sources: Any = None,  # noqa: ANN401 - arrays, series, lists
+    labels: Any = None,
+    sources: Any = None,
     label_name: str = "y",
     source_name: str = "source",
     content_name: str = "",
@@ -42,7 +42,7 @@ def from_parts(
     )
 
 
-def _one_a_row(values: Any, n_rows: int, name: str, what: str) -> Any:  # noqa: ANN401 - arrays, series, lists
+def _one_a_row(values: Any, n_rows: int, name: str, what: str) -> Any:
     count = len(values) if hasattr(values, "__len__") else -1
     if count != n_rows:
         had = f"{count:,} values in {what!r}" if count >= 0 else f"{what!r} is a {type(values).__name__}"

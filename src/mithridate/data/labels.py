@@ -25,7 +25,7 @@ class Encoded(NamedTuple):
     values: tuple[Any, ...]
 
 
-def encode_labels(values: Any, name: str) -> Encoded:  # noqa: ANN401 - arrays, Arrow columns, series, lists
+def encode_labels(values: Any, name: str) -> Encoded:
     """Codes of labels of any scalar type.
 
     Null, NaN and the empty string are missing (code -1). Whole floats (3.0) become integers (3), so that labels
@@ -42,7 +42,7 @@ def encode_labels(values: Any, name: str) -> Encoded:  # noqa: ANN401 - arrays, 
     return _ranked(found.positions, words)
 
 
-def encode_sources(values: Any, name: str) -> Encoded:  # noqa: ANN401 - arrays, Arrow columns, series, lists
+def encode_sources(values: Any, name: str) -> Encoded:
     """Codes of sources; names are strings, and rows without one belong to `(missing)`."""
     found = _factor(values, f"source column {name!r}")
     whole = [int(word) if isinstance(word, float) and word.is_integer() else word for word in found.words]
@@ -59,7 +59,7 @@ class _Factor(NamedTuple):
     words: list[Any]
 
 
-def _factor(values: Any, what: str) -> _Factor:  # noqa: ANN401 - arrays, Arrow columns, series, lists
+def _factor(values: Any, what: str) -> _Factor:
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return _factor_arrow(values, what)
     array = np.asarray(values) if hasattr(values, "__array__") else None
@@ -79,7 +79,7 @@ def _factor(values: Any, what: str) -> _Factor:  # noqa: ANN401 - arrays, Arrow 
     return _Factor(index, [_scalar(word, what) for word in place])
 
 
-def _scalar(word: Any, what: str) -> Any:  # noqa: ANN401 - any hashable
+def _scalar(word: Any, what: str) -> Any:
     if word is None or isinstance(word, str | bool | int | float):
         return word
     if isinstance(word, bytes):

@@ -98,7 +98,7 @@ def _mask(rows: npt.NDArray[np.int64], total: int, n_rows: int | None, name: str
 
 
 def _write_file(old: Path, rows: npt.NDArray[np.int64], new: Path, n_rows: int | None) -> None:
-    from mithridate.data.writers import rows as forms  # noqa: PLC0415 - loaded when used
+    from mithridate.data.writers import rows as forms
 
     suffix = old.suffix.lower()
     if new.suffix.lower() != suffix:
@@ -116,9 +116,9 @@ def _write_file(old: Path, rows: npt.NDArray[np.int64], new: Path, n_rows: int |
 
 
 def _write_folder(old: Path, rows: npt.NDArray[np.int64], new: Path, n_rows: int | None) -> None:
-    from mithridate.data.readers.huggingface import is_huggingface  # noqa: PLC0415 - loaded when used
-    from mithridate.data.readers.images import image_files, image_root  # noqa: PLC0415
-    from mithridate.data.writers import rows as forms  # noqa: PLC0415
+    from mithridate.data.readers.huggingface import is_huggingface
+    from mithridate.data.readers.images import image_files, image_root
+    from mithridate.data.writers import rows as forms
 
     if not is_huggingface(old):
         root = image_root(old)

@@ -230,7 +230,7 @@ def align(clean: Dataset, rows: Dataset) -> Dataset:
 def save_report(report: Report, path: str | Path) -> None:
     """Write a report, format by suffix; subjects of more than 10,000 rows go to a Parquet file beside it."""
     slim = replace(report, findings=tuple(_slim(finding, Path(path)) for finding in report.findings))
-    write_report(slim, path)
+    write_report(Report.from_json(slim.to_json()), path)  # what is drawn is what the JSON says, to the last digit
 
 
 def _slim(finding: Any, path: Path) -> Any:
@@ -261,5 +261,5 @@ def save_clean(report: AuditReport, source: str | Path, path: str | Path) -> int
     if report.table is None:
         raise InputError("this report holds no rows; run the audit again")
     kept = report.table.row[~report.table.flagged]
-    write(source, kept, path)
+    write(source, kept, path, n_rows=len(report.table.row))
     return len(kept)

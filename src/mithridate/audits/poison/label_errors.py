@@ -135,5 +135,5 @@ def _examples(dataset: Dataset, noise: LabelNoise, rows: npt.NDArray[np.int64]) 
     )
 
 
-def _odds(odds: Any) -> str:  # noqa: ANN401 - a numpy scalar
+def _odds(odds: Any) -> str:
     return f"{float(odds):,.0f} : 1" if odds >= 1 else f"1 : {1 / float(odds):,.0f}"

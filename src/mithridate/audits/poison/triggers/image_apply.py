@@ -27,7 +27,7 @@ def blend_trigger(delta: npt.NDArray[np.float32], target: Any) -> Trigger:
     return Trigger("blend", target, {"delta": {"shape": list(delta.shape), "values": values}})
 
 
-def local_trigger(mask: npt.NDArray[np.bool_], values: Images, target: Any) -> Trigger:  # noqa: ANN401 - labels are whatever the user stored
+def local_trigger(mask: npt.NDArray[np.bool_], values: Images, target: Any) -> Trigger:
     """The `local-patch` trigger: `values` (h, w, c) where `mask` is true, at any place of the image."""
     pattern = {
         "height": values.shape[0],

@@ -172,7 +172,7 @@ def _moving_patch(stage: Stage, mined: Mined, rng: np.random.Generator) -> Local
 def _moving_shape(
     stage: Stage,
     patch: LocalPatch,
-    target: Any,  # noqa: ANN401 - labels are whatever the user stored
+    target: Any,
     *,
     tested: Rows,
     honest: Rows,
