@@ -82,7 +82,7 @@ def rate_interval(hits: float, trials: float, *, level: float = 0.95) -> Interva
     Examples
     --------
     >>> [round(part, 3) for part in rate_interval(5, 100)]
-    [0.05, 0.019, 0.107]
+    [0.05, 0.019, 0.106]
     """
     if not 0 <= hits <= trials:
         raise InputError(f"hits must be in [0, trials], got {hits} of {trials}")
