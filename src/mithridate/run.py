@@ -82,7 +82,7 @@ def _one(method: Method, context: Any, job: Job) -> tuple[CheckResult, Outcome |
     status: Status = "skipped"
     if reason is None:
         try:
-            outcome = resolve(method.function)(context, job.settings)
+            outcome = _signed(resolve(method.function)(context, job.settings), method)
             status = "found" if outcome.findings else "clean"
         except Skip as skip:
             reason = str(skip)
@@ -96,6 +96,12 @@ def _one(method: Method, context: Any, job: Job) -> tuple[CheckResult, Outcome |
         numbers=() if outcome is None else outcome.numbers, wanted=bool(job.wanted & {method.id, method.slug}),
     )  # fmt: skip
     return check, outcome
+
+
+def _signed(outcome: Outcome, method: Method) -> Outcome:
+    """The outcome with the method's standards on every finding that names none."""
+    findings = (replace(f, standards=f.standards or method.standards) for f in outcome.findings)
+    return replace(outcome, findings=tuple(findings))
 
 
 def _unfit(method: Method, context: Any, job: Job) -> str | None:

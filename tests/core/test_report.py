@@ -28,7 +28,8 @@ def test_report_survives_json() -> None:
     trigger = Trigger("patch", 0, {"pixels": [[0, 0, 0]], "values": [1.0]})
     full = Finding(
         "PSN103", "shared-trigger", Severity.CRITICAL, 0.999, "claim", Subject("rows", (1,), "a", {"s": 1}, {"n": 2}),
-        evidence=(number("flip_rate", 0.5, low=0.4, high=0.6, unit="share"), trigger.as_evidence()), remedy="do", place="p",
+        evidence=(number("flip_rate", 0.5, low=0.4, high=0.6, unit="share"), trigger.as_evidence()),
+        remedy="do", place="p",
     )  # fmt: skip
     one = report(("found", False), ("skipped", False), findings=(full,))
     again = Report.from_json(json.loads(json.dumps(one.to_json())))

@@ -39,12 +39,15 @@ def command(name: str | None, source: str | None, **options: Any) -> None:
             "an attack needs NAME, SOURCE, -o OUT and --rate R; `mithridate attack --list` lists the names"
         )
     from mithridate.flows.attack import attack_file
+    from mithridate.flows.audit import Columns
 
-    columns = {key: options[key] for key in ("label", "source_column", "content", "modality")}
-    written = attack_file(
-        name, source, options["output"], rate=options["rate"], target=options["target"], seed=options["seed"],
-        settings=dict(_pair(item) for item in options["settings"]), columns=columns,
+    columns = Columns(
+        label=options["label"], source_column=options["source_column"],
+        content=options["content"], modality=options["modality"],
     )  # fmt: skip
+    settings = dict(_pair(item) for item in options["settings"])
+    chosen = {key: options[key] for key in ("rate", "target", "seed")}
+    written = attack_file(name, source, options["output"], **chosen, settings=settings, columns=columns)
     click.echo(f"poisoned {written.n_poisoned:,} of {written.n_rows:,} rows\n{options['output']}\n{written.truth}")
 
 

@@ -37,6 +37,8 @@ class Dataset:
     codes : (n,) int32 class ids in [0, c); -1 where the label is missing.
     classes : the c stored labels, sorted; `codes` index it.
     source_codes, source_names : (n,) int32 and the names it indexes; None and () without sources.
+    label_name, source_name, content_name : the columns or arrays they were stored in (a table's content has none).
+    class_names : what the classes are called, one a class, where the source says more than the stored label; else ().
     row_ids : (n,) int64, each row's 0-based position in reading order. Report these, never array positions.
     """
 
@@ -50,6 +52,8 @@ class Dataset:
     row_ids: npt.NDArray[np.int64] | None = None
     label_name: str = "y"
     source_name: str = "source"
+    class_names: tuple[str, ...] = ()
+    content_name: str = ""
 
     def __post_init__(self) -> None:
         if self.row_ids is None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
-from typing import Any
+from hashlib import blake2b
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,52 +12,129 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 SIZE = 16
+CHUNK = 8_192  # rows a block at most
+_BLOCK = 1 << 21  # bytes a block at most, so that its encoded rows stay in the processor's cache
+_MISSING, _NUMBER, _INTEGER, _TEXT = 0, 1, 2, 3
+_EXACT = 2**53  # integers up to here are the same number as float64
+
+
+class _Cells(NamedTuple):
+    """One column of a block: a (n,) kind for each cell and its (n, width) bytes."""
+
+    kind: npt.NDArray[np.uint8]
+    value: npt.NDArray[np.uint8]
 
 
 def hash_rows(content: npt.NDArray[Any] | pa.Table) -> npt.NDArray[np.void]:
     """(n,) array of 16-byte digests, dtype `V16`, one a row.
 
-    Arrays are hashed with shape and dtype kind, tables with column names; a missing value differs from an empty one.
+    Notes
+    -----
+    Arrays are hashed with their dtype and the shape of a row, tables with their column names. A table's cell is
+    hashed as its value: the number 3 is the same as int8, int64 or 3.0, a dictionary's string the same as a plain
+    one, so the file's layout leaves no trace. A missing value (null or NaN) differs from an empty string.
+    60,000 rows of 784 bytes take 0.1 s, 1,000,000 rows of 30 cells 2 to 3 s.
     """
-    return _pack(_table_bytes(content) if isinstance(content, pa.Table) else _array_bytes(content), _length(content))
+    rows = _table_rows(content) if isinstance(content, pa.Table) else _array_rows(content)
+    digests = b"".join([blake2b(row, digest_size=SIZE).digest() for row in rows])  # a loop: hashlib has no batch call
+    return np.frombuffer(digests, dtype=f"V{SIZE}")
 
 
-def _length(content: npt.NDArray[Any] | pa.Table) -> int:
-    return int(content.num_rows if isinstance(content, pa.Table) else len(content))
-
-
-def _pack(rows: Iterable[bytes], n_rows: int) -> npt.NDArray[np.void]:
-    out = bytearray(n_rows * SIZE)
-    blake = hashlib.blake2b
-    for i, row in enumerate(rows):  # a loop: hashlib has no batch call; 60,000 rows of 784 bytes take 0.1 s
-        out[i * SIZE : (i + 1) * SIZE] = blake(row, digest_size=SIZE).digest()
-    return np.frombuffer(bytes(out), dtype=f"V{SIZE}")
-
-
-def _array_bytes(content: npt.NDArray[Any]) -> Iterator[bytes]:
+def _array_rows(content: npt.NDArray[Any]) -> Iterator[bytes]:
     if content.dtype.kind in "OUS":
         yield from (str(item).encode("utf-8", "surrogatepass") for item in content)
         return
     head = f"{content.dtype.kind}{content.dtype.itemsize}{content.shape[1:]}".encode()
-    for row in content:
-        yield head + np.ascontiguousarray(row).tobytes()
+    n_rows = min(CHUNK, max(1, _BLOCK // max(1, content[:1].nbytes)))
+    for start in range(0, len(content), n_rows):
+        block = np.ascontiguousarray(content[start : start + n_rows])
+        yield from _split(head, [block.reshape(len(block), -1).view(np.uint8)], len(block))
 
 
-def _table_bytes(content: pa.Table) -> Iterator[bytes]:
-    head = "\x1f".join(content.column_names).encode()
-    for batch in content.to_batches(max_chunksize=65_536):
-        columns = [pc.fill_null(_as_text(column), "\x00") for column in batch.columns]
-        joined = (
-            pc.binary_join_element_wise(*columns, pa.scalar("\x1f", pa.large_string()))
-            if columns
-            else pa.array([""] * batch.num_rows)
-        )
-        yield from (head + b"\x1e" + str(item).encode("utf-8", "surrogatepass") for item in joined.to_pylist())
+def _table_rows(content: pa.Table) -> Iterator[bytes]:
+    head = "\x1f".join(content.column_names).encode("utf-8", "surrogatepass") + b"\x1e"
+    for batch in content.to_batches(max_chunksize=CHUNK):
+        columns = [_cells(column) for column in batch.columns]
+        kinds = np.stack([cells.kind for cells in columns], axis=1) if columns else np.zeros((batch.num_rows, 0))
+        yield from _split(head, [kinds.astype(np.uint8), *(cells.value for cells in columns)], batch.num_rows)
+
+
+def _split(head: bytes, parts: Iterable[npt.NDArray[np.uint8]], n_rows: int) -> Iterator[bytes]:
+    """The head and each row's parts as one bytes object a row."""
+    prefix = np.broadcast_to(np.frombuffer(head, np.uint8), (n_rows, len(head)))
+    encoded = np.concatenate([prefix, *parts], axis=1)
+    width = encoded.shape[1]
+    yield from encoded.view(f"V{width}").ravel().tolist() if width else [b""] * n_rows
+
+
+def _cells(column: pa.Array) -> _Cells:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        words = _cells(column.dictionary)
+        index = column.indices.fill_null(0).to_numpy(zero_copy_only=False)
+        gone = _gone(column)
+        if not len(words.kind):
+            return _missing(len(column), words.value.shape[1])
+        return _Cells(np.where(gone, _MISSING, words.kind[index]), np.where(gone[:, None], 0, words.value[index]))
+    if pa.types.is_integer(kind):
+        return _integers(column)
+    if pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        return _numbers(pc.cast(column, pa.float64()) if pa.types.is_floating(kind) else _plain(column), _gone(column))
+    return _missing(len(column)) if pa.types.is_null(kind) else _texts(column)
+
+
+def _gone(column: pa.Array) -> npt.NDArray[np.bool_]:
+    if not column.null_count:
+        return np.zeros(len(column), dtype=bool)
+    return np.asarray(column.is_null().to_numpy(zero_copy_only=False))
+
+
+def _missing(n_rows: int, width: int = 8) -> _Cells:
+    return _Cells(np.zeros(n_rows, np.uint8), np.zeros((n_rows, width), np.uint8))
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    return pc.cast(pc.cast(column, pa.uint8()), pa.float64())
+
+
+def _numbers(column: pa.Array, gone: npt.NDArray[np.bool_]) -> _Cells:
+    values = np.where(gone, 0.0, column.fill_null(0.0).to_numpy(zero_copy_only=False)) + 0.0  # -0.0 becomes 0.0
+    gone = gone | np.isnan(values)
+    values[gone] = 0.0
+    return _Cells(np.where(gone, _MISSING, _NUMBER).astype(np.uint8), values.view(np.uint8).reshape(-1, 8))
+
+
+def _integers(column: pa.Array) -> _Cells:
+    values = np.asarray(column.fill_null(0).to_numpy(zero_copy_only=False))
+    gone = _gone(column)
+    large = values > _EXACT
+    if values.dtype.kind == "i":
+        large |= values < -_EXACT
+    words = values.astype(np.float64).view(np.uint64)
+    if large.any():
+        words = np.where(large, values.astype(np.uint64, casting="unsafe"), words)
+    kind = np.where(gone, _MISSING, np.where(large, _INTEGER, _NUMBER)).astype(np.uint8)
+    return _Cells(kind, np.ascontiguousarray(words).view(np.uint8).reshape(-1, 8))
+
+
+def _texts(column: pa.Array) -> _Cells:
+    """A string's own 16-byte digest, made once for each distinct string of the block."""
+    encoded = _as_text(column).dictionary_encode()
+    words = [
+        blake2b(item.encode("utf-8", "surrogatepass"), digest_size=SIZE).digest()
+        for item in encoded.dictionary.to_pylist()
+    ]
+    gone = _gone(column)
+    if not words:
+        return _missing(len(column), SIZE)
+    table = np.frombuffer(b"".join(words), np.uint8).reshape(-1, SIZE)
+    value = table[encoded.indices.fill_null(0).to_numpy(zero_copy_only=False)]
+    if gone.any():
+        value[gone] = 0
+    return _Cells(np.where(gone, _MISSING, _TEXT).astype(np.uint8), value)
 
 
 def _as_text(column: pa.Array) -> pa.Array:
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
     try:
         return pc.cast(column, pa.large_string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):

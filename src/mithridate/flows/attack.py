@@ -14,6 +14,7 @@ from mithridate.core.errors import InputError
 from mithridate.core.files import atomic
 from mithridate.data.read import read
 from mithridate.data.write import write_dataset
+from mithridate.flows.audit import Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def attack_file(
     target: Any = None,
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
-    columns: Mapping[str, str | None] | None = None,
+    columns: Columns | None = None,
 ) -> Written:
     """Poison a copy of `source` and write it to `output`, the truth to `output.truth.parquet`.
 
@@ -45,7 +46,9 @@ def attack_file(
     final = Path(output)
     if final.exists() and Path(source).exists() and final.samefile(source):
         raise InputError(f"{output} is the source itself; an attack never overwrites its input, give another -o")
-    poisoned = attack(name, read(source, **(columns or {})), rate=rate, target=target, seed=seed, **(settings or {}))
+    poisoned = attack(
+        name, read(source, **(columns or Columns())), rate=rate, target=target, seed=seed, **(settings or {})
+    )
     truth = final.with_name(final.name + ".truth.parquet")
     write_dataset(poisoned.dataset, final)
     with atomic(truth) as temporary:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from mithridate.audits.poison.combine import RowTable
 from mithridate.audits.poison.context import AuditSettings
 from mithridate.core.errors import InputError
 from mithridate.core.files import atomic
-from mithridate.core.findings import Severity, Subject
+from mithridate.core.findings import Finding, Severity, Subject
 from mithridate.core.progress import Progress, Silent
 from mithridate.core.report import Report, Target
 from mithridate.data.dataset import Dataset
@@ -30,6 +31,15 @@ if TYPE_CHECKING:
 
     from mithridate.audits.poison.combine import RowTable
 MOST_ROWS = 10_000  # more rows than this in a subject go to a file beside the report
+
+
+class Columns(TypedDict, total=False):
+    """Which column of a source is what; a column left out or None is inferred."""
+
+    label: str | None
+    source_column: str | None
+    content: str | None
+    modality: str | None
 
 
 @dataclass(frozen=True)
@@ -117,8 +127,26 @@ def audit(
         progress=progress or Silent(),
     )  # fmt: skip
     report, table = run(job)
+    if isinstance(source, (str, Path)):
+        report = _with_commands(report, table, Path(source))
     parts = {item.name: getattr(report, item.name) for item in fields(Report)}
     return AuditReport(**parts, table=table)
+
+
+def _with_commands(report: Report, table: RowTable, source: Path) -> Report:
+    """The report with the command that drops them after the remedy of every finding whose rows are all flagged."""
+    clean = source.with_name(f"{source.stem}.clean{source.suffix}")
+    command = shlex.join(["mithridate", "audit", str(source), "--clean", str(clean)])
+    findings = [
+        replace(f, remedy=f"{f.remedy.rstrip('.')}: `{command}`") if _all_flagged(f, table) else f
+        for f in report.findings
+    ]
+    return replace(report, findings=tuple(findings))
+
+
+def _all_flagged(finding: Finding, table: RowTable) -> bool:
+    rows = np.asarray(finding.subject.rows, dtype=np.int64)
+    return bool(rows.size and finding.remedy and table.flagged[rows].all())
 
 
 def _settings(*, fdr: float, power: str, seed: int, jobs: int) -> AuditSettings:
@@ -131,11 +159,11 @@ def _settings(*, fdr: float, power: str, seed: int, jobs: int) -> AuditSettings:
     return AuditSettings(fdr=fdr, power=power, seed=seed, jobs=jobs)
 
 
-def _columns(label: str | None, source: str | None, content: str | None, modality: str | None) -> dict[str, str | None]:
+def _columns(label: str | None, source: str | None, content: str | None, modality: str | None) -> Columns:
     return {"label": label, "source_column": source, "content": content, "modality": modality}
 
 
-def _dataset(source: Any, labels: Any, sources: Any, columns: Mapping[str, str | None]) -> Dataset:
+def _dataset(source: Any, labels: Any, sources: Any, columns: Columns) -> Dataset:
     if isinstance(source, Dataset):
         return source
     if isinstance(source, (str, Path)):

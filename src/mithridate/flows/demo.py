@@ -50,7 +50,7 @@ def demo(folder: str | Path, *, seed: int = 0, rows: int | None = None, progress
     steps = progress or Silent()
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    train, test = _split(load("fashion-mnist", rows=rows), seed)
+    train, test = _split(load("fashion-mnist", rows=rows, whole=False), seed)
     flipped = attack("label-flip", train, rate=FLIP_RATE, seed=seed, source=SLOPPY)
     poisoned = attack("badnets", flipped.dataset, rate=PATCH_RATE, target=TARGET, seed=seed, source=MALICIOUS)
     path = folder / "train.npz"

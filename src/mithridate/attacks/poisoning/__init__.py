@@ -36,11 +36,12 @@ MODALITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 def attack(
     name: str,
     dataset: Dataset,
+    /,
     *,
     rate: float,
-    target: Any = None,  # noqa: ANN401 - a label as stored
+    target: Any = None,
     seed: int = 0,
-    **settings: Any,  # noqa: ANN401 - each attack documents its own
+    **settings: Any,
 ) -> Poisoned:
     """A copy of the data set, poisoned by the named attack, and the truth about it.
 
@@ -55,7 +56,7 @@ def attack(
     ------
     InputError : no such attack, or settings or data that it can't use.
     """
-    import numpy as np  # noqa: PLC0415 - the table of attacks loads nothing heavy
+    import numpy as np
 
     if name not in ATTACKS:
         raise InputError(f"no attack named {name!r}; the attacks are {', '.join(ATTACKS)}")

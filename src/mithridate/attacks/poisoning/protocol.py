@@ -94,7 +94,7 @@ def need_modality(dataset: Dataset, modality: Modality, attack: str) -> None:
         )
 
 
-def target_code(dataset: Dataset, target: Any) -> int:  # noqa: ANN401 - a label as the user stored or typed it
+def target_code(dataset: Dataset, target: Any) -> int:
     """Class code of a label as stored (or as typed on the command line); None means the first class.
 
     Raises
@@ -123,7 +123,7 @@ def other_class(dataset: Dataset, target: int) -> npt.NDArray[np.bool_]:
     return cast("npt.NDArray[np.bool_]", (dataset.y >= 0) & (dataset.y != target))
 
 
-def from_source(dataset: Dataset, source: Any) -> npt.NDArray[np.bool_]:  # noqa: ANN401 - a name as typed
+def from_source(dataset: Dataset, source: Any) -> npt.NDArray[np.bool_]:
     """(n,) true for the rows of that source; all of them when `source` is None."""
     if source is None:
         return np.ones(len(dataset), dtype=bool)

@@ -22,7 +22,7 @@ class Settings:
         self._values = dict(values)
         self._asked: set[str] = set()
 
-    def value(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - as given
+    def value(self, name: str, default: Any = None) -> Any:
         """The value as given; `default` when it is absent or None."""
         self._asked.add(name)
         found = self._values.get(name)

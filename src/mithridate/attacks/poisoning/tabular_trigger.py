@@ -112,21 +112,31 @@ def _weights(column: _Column) -> npt.NDArray[np.float64]:
 
 
 def _column(table: pa.Table, name: str) -> _Column:
-    column = table.column(name)
+    column = table.column(name).combine_chunks()
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
     if pa.types.is_dictionary(column.type):
-        column = pc.cast(column, column.type.value_type)
+        column = column.dictionary_decode()
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
-    coded = column.combine_chunks().dictionary_encode()
-    if isinstance(coded, pa.ChunkedArray):
-        coded = coded.combine_chunks()
-    numbers = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        return _numbered(column)
+    coded = column.dictionary_encode()
     values = coded.dictionary.to_pylist()
-    order = np.asarray(sorted(range(len(values)), key=lambda i: (str(type(values[i])), values[i])), dtype=np.int64)
-    rank = np.empty(len(values) + 1, dtype=np.int64)  # value numbers by value, so that row order changes nothing
-    rank[order], rank[-1] = np.arange(len(values)), -1
-    numbers = rank[numbers]
+    order = np.asarray(sorted(range(len(values)), key=lambda i: str(values[i])), dtype=np.int64)
+    rank = np.full(len(values) + 1, -1, dtype=np.int64)  # value numbers by value, so that row order changes nothing
+    rank[order] = np.arange(len(values))
+    numbers = rank[pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)]
     return _Column(numbers, [values[i] for i in order], np.bincount(numbers[numbers >= 0], minlength=len(values)))
+
+
+def _numbered(column: pa.Array) -> _Column:
+    valid = np.asarray(column.is_valid().to_numpy(zero_copy_only=False))
+    plain = pc.fill_null(column, 0).to_numpy(zero_copy_only=False)
+    values, inverse, counts = np.unique(plain[valid], return_inverse=True, return_counts=True)
+    numbers = np.full(len(column), -1, dtype=np.int64)
+    numbers[valid] = inverse
+    return _Column(numbers, values.tolist(), counts)
 
 
 def _plain(kind: pa.DataType) -> bool:
@@ -142,7 +152,7 @@ def _plain(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _typed(table: pa.Table, name: str, value: Any) -> Any:  # noqa: ANN401 - typed by the column
+def _typed(table: pa.Table, name: str, value: Any) -> Any:
     """The value as the column's type holds it, so that `40` typed on the command line fits a column of numbers."""
     kind = table.schema.field(name).type
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind

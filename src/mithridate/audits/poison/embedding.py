@@ -14,10 +14,14 @@ from mithridate.audits.poison.context import Context
 from mithridate.core.errors import Skip
 from mithridate.data.dataset import Dataset
 from mithridate.numeric import embed
+from mithridate.numeric import out_of_fold as models
 from mithridate.numeric.neighbours import Neighbours, nearest
+from mithridate.numeric.out_of_fold import Joined
 
 MIN_ROWS = 30
 NEIGHBOURS = 20
+ROWS_A_CLASS = 4  # on average, below which class models can't be fitted
+FOLDS = 5
 
 
 class Columns(NamedTuple):
@@ -105,3 +109,61 @@ def _value_ids(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     rank[-1] = -1
     places = pc.fill_null(encoded.indices, len(values)).to_numpy(zero_copy_only=False).astype(np.int64)
     return cast("npt.NDArray[np.int64]", rank[places])
+
+
+def labelled(context: Context) -> npt.NDArray[np.int32]:
+    """(n,) class codes of a data set that class models can be fitted to.
+
+    Raises
+    ------
+    Skip : no labels, a single class, or so many classes that most have no second row.
+    """
+    codes = context.dataset.codes
+    if codes is None:
+        msg = "no labels; name the column with --label (Python: labels=...)"
+        raise Skip(msg)
+    counts = np.bincount(codes[codes >= 0], minlength=1)
+    n_used = int(np.count_nonzero(counts))
+    if n_used < 2:  # noqa: PLR2004 - two classes are the least that can be confused
+        msg = f"{n_used} class; at least 2 are needed to find a wrong label"
+        raise Skip(msg)
+    if counts.sum() < MIN_ROWS or counts.sum() < ROWS_A_CLASS * n_used:
+        msg = f"{counts.sum()} labelled rows in {n_used} classes; at least {MIN_ROWS}, and {ROWS_A_CLASS} a class"
+        raise Skip(msg)
+    return codes
+
+
+def out_of_fold(context: Context) -> npt.NDArray[np.float32]:
+    """(n, c) class probabilities from models that never saw the row's own label; the user's own where given."""
+    return np.exp(opinions(context).log_probabilities)
+
+
+def opinions(context: Context) -> Joined:
+    """Joined log probabilities and the estimated share of random labels; made once.
+
+    Raises
+    ------
+    Skip : too few rows or classes, see `features` and `labelled`.
+    """
+    codes = labelled(context)
+    return context.once("out-of-fold", lambda: _opinions(context, codes))
+
+
+def _opinions(context: Context, codes: npt.NDArray[np.int32]) -> Joined:
+    dataset, n_classes = context.dataset, context.dataset.n_classes
+    if context.probabilities is not None:
+        given = np.log(np.maximum(context.probabilities, 1e-6)).astype(np.float32)
+        return models.join_scores([given], codes, rng=context.rng("join"))
+    rows, folds = features(context), dataset.folds(FOLDS)
+    scores = [
+        models.neighbour_scores(graph(context).indices, codes, n_classes=n_classes),
+        models.random_feature_scores(rows, codes, folds, n_classes=n_classes, rng=context.rng("random-features")),
+    ]
+    if dataset.modality == "text":
+        scores.append(models.word_scores(word_counts(context), codes, folds, n_classes=n_classes))
+    if dataset.modality == "table":
+        parts = columns(context)
+        cells = np.concatenate([parts.numbers, parts.codes], axis=1)
+        grown = models.tree_scores(cells, codes, dataset.folds(3), n_classes=n_classes, seed=context.settings.seed)
+        scores += [] if grown is None else [grown]
+    return models.join_scores(scores, codes, rng=context.rng("join"))

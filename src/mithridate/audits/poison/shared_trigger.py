@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
 
 from mithridate.audits.poison.context import AuditSettings, Context
+from mithridate.audits.poison.evidence import rows_evidence, trigger_image
 from mithridate.core.errors import Skip
+from mithridate.core.findings import Evidence, Finding
 from mithridate.core.method import Outcome
+from mithridate.core.trigger import Trigger
+from mithridate.data.dataset import Dataset
 
 _MINERS = {"image": "mine_image_triggers", "table": "mine_table_triggers", "text": "mine_text_triggers"}
+_PICTURED = {"patch", "blend", "local-patch"}
 
 
 def shared_trigger(context: Context, settings: AuditSettings) -> Outcome:
@@ -27,4 +36,35 @@ def shared_trigger(context: Context, settings: AuditSettings) -> Outcome:
         raise Skip(f"no trigger miner for {modality} data yet")
     module = importlib.import_module(f"mithridate.audits.poison.triggers.{modality}")
     outcome: Outcome = getattr(module, _MINERS[modality])(context, settings)
-    return outcome
+    if outcome.row_scores is None:
+        return outcome
+    score = np.asarray(outcome.row_scores.score)
+    findings = tuple(_illustrated(finding, context, score) for finding in outcome.findings)
+    return replace(outcome, findings=findings)
+
+
+def _illustrated(finding: Finding, context: Context, score: npt.NDArray[np.float64]) -> Finding:
+    """The finding with its trigger's picture, and with flagged rows beside clean ones, the most suspect first."""
+    data = context.dataset
+    rows = np.flatnonzero(np.isin(data.ids, np.asarray(finding.subject.rows, dtype=np.int64)))
+    rows = rows[np.argsort(-score[rows], kind="stable")]
+    trigger = _trigger(finding)
+    pictures: list[Evidence] = []
+    if trigger is not None and trigger.kind in _PICTURED:
+        pictures.append(trigger_image(trigger, data))
+    columns = trigger.pattern.get("columns") if trigger is not None else None
+    marked = [str(name) for name in columns] if isinstance(columns, dict) else []
+    pictures += rows_evidence(data, rows, _code(data, finding), context, marked=marked)
+    return replace(finding, evidence=(*pictures, *finding.evidence))
+
+
+def _trigger(finding: Finding) -> Trigger | None:
+    for piece in finding.evidence:
+        raw = piece.data.get("trigger") if piece.kind == "trigger" else None
+        if isinstance(raw, dict):
+            return Trigger.from_json(raw)
+    return None
+
+
+def _code(data: Dataset, finding: Finding) -> int | None:
+    return next((code for code in range(data.n_classes) if data.label_of(code) == finding.subject.label), None)

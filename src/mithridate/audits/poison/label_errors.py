@@ -1,0 +1,139 @@
+"""PSN101: rows whose label disagrees with their content."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mithridate.audits.poison.context import AuditSettings, Context
+from mithridate.audits.poison.embedding import labelled, opinions
+from mithridate.core.findings import Evidence, Finding, Json, Severity, Subject, bars, number, table
+from mithridate.core.method import Outcome, RowScores
+from mithridate.data.dataset import Dataset
+from mithridate.numeric.label_noise import LabelNoise, detect_noise
+from mithridate.numeric.tails import flag_by_odds, poisson_interval
+
+FEW = 0.005  # below this share of rows, wrong labels are what every real data set has
+SHOWN = 10
+STANDARDS = ("AML.T0020", "ML02:2023")
+
+
+def label_errors(context: Context, settings: AuditSettings) -> Outcome:
+    """Rows whose label is likelier a random flip than an honest choice, judged by models that never saw that label.
+
+    Parameters
+    ----------
+    context : its neighbour graph and out-of-fold class probabilities are made here if no method asked before.
+    settings : `fdr` bounds the share of flags that are expected to be false.
+
+    Returns
+    -------
+    One finding for all flagged rows, their odds, and the expected number of false flags.
+
+    Raises
+    ------
+    Skip : fewer than 30 labelled rows, one class, or fewer than 4 rows a class.
+
+    Notes
+    -----
+    Assumes that flips ignore the content, so that they reach class pairs which honest labels never confuse. Flips
+    from one class to another only are the business of the class-pair test. Honest but gross label errors are flagged
+    too. Two classes that overlap everywhere hide their flips, and then few or no rows are flagged.
+
+    References
+    ----------
+    Northcutt, Jiang and Chuang (2021), confident learning: estimating uncertainty in dataset labels, JAIR 70.
+    """
+    codes = labelled(context)
+    noise = detect_noise(opinions(context).log_probabilities, codes)
+    flagged = flag_by_odds(noise.odds, settings.fdr) & (noise.odds > 0)
+    with np.errstate(divide="ignore"):
+        score = np.log10(noise.odds)
+    numbers = _numbers(noise, flagged)
+    findings = (_finding(context.dataset, noise, flagged, numbers),) if flagged.any() else ()
+    return Outcome(findings, RowScores("label-error", score, noise.p_value, flagged), numbers)
+
+
+def _numbers(noise: LabelNoise, flagged: npt.NDArray[np.bool_]) -> tuple[Evidence, ...]:
+    false = float(np.sum(1 / (1 + noise.odds[flagged])))
+    low, high = poisson_interval(false)
+    return (
+        number(
+            "expected_false_flags",
+            round(false, 2),
+            low=low,
+            high=high,
+            unit="rows",
+            note="Poisson interval around the sum of the flagged rows' chances of an honest label",
+        ),
+        number("label_noise_rate", round(noise.rate, 5), unit="share"),
+    )
+
+
+def _finding(
+    dataset: Dataset, noise: LabelNoise, flagged: npt.NDArray[np.bool_], numbers: tuple[Evidence, ...]
+) -> Finding:
+    rows = np.flatnonzero(flagged)
+    n_false = float(numbers[0].data["value"])  # type: ignore[arg-type]
+    labels_are, false = ("label looks", "is") if len(rows) == 1 else ("labels look", "are")
+    at_most = max(int(np.ceil(n_false)), 1)
+    return Finding(
+        method="PSN101",
+        slug="label-error",
+        severity=Severity.MEDIUM if len(rows) >= FEW * len(dataset) else Severity.LOW,
+        confidence=round(1 - n_false / len(rows), 4),
+        claim=(
+            f"{len(rows):,} of {len(dataset):,} {labels_are} wrong; at most {at_most:,} of these flags "
+            f"{'is' if at_most == 1 else false} expected to be false"
+        ),
+        subject=Subject("rows", tuple(sorted(int(i) for i in dataset.ids[rows])), sources=dataset.source_counts(rows)),
+        evidence=(_pairs(dataset, noise, rows), _examples(dataset, noise, rows), *numbers),
+        remedy="Look at the rows listed first, then relabel them as suggested or leave them out (--clean FILE).",
+        standards=STANDARDS,
+    )
+
+
+def _word(dataset: Dataset, code: int) -> str:
+    return str(dataset.label_of(code))
+
+
+def _pairs(dataset: Dataset, noise: LabelNoise, rows: npt.NDArray[np.int64]) -> Evidence:
+    """Bars of the commonest (given, suggested) pairs among the flagged rows."""
+    codes = dataset.y
+    pairs, counts = np.unique(np.stack([codes[rows], noise.suggested[rows]], axis=1), axis=0, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:SHOWN]
+    names = [f"{_word(dataset, int(given))} -> {_word(dataset, int(better))}" for given, better in pairs[order]]
+    return bars(
+        "label pairs",
+        names,
+        counts[order].tolist(),
+        caption="Flagged rows by given -> suggested label, the commonest pairs",
+        unit="rows",
+    )
+
+
+def _examples(dataset: Dataset, noise: LabelNoise, rows: npt.NDArray[np.int64]) -> Evidence:
+    """Table of the most suspect rows."""
+    chosen = rows[np.argsort(-noise.odds[rows], kind="stable")][:SHOWN]
+    lines: list[list[Json]] = [
+        [
+            int(dataset.ids[i]),
+            _word(dataset, int(dataset.y[i])),
+            _word(dataset, int(noise.suggested[i])),
+            _odds(noise.odds[i]),
+        ]
+        for i in chosen
+    ]
+    return table(
+        "most suspect rows",
+        ["row", "given label", "suggested label", "odds"],
+        lines,
+        caption="The ten rows whose labels are most likely wrong, with the odds that they are",
+        marked=["given label"],
+    )
+
+
+def _odds(odds: Any) -> str:  # noqa: ANN401 - a numpy scalar
+    return f"{float(odds):,.0f} : 1" if odds >= 1 else f"1 : {1 / float(odds):,.0f}"

@@ -1,0 +1,209 @@
+"""Shared triggers in images: find what mislabelled-looking rows of one class have in common, and test it on a model."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import isotonic_regression
+
+from mithridate.audits.poison.context import AuditSettings, Context
+from mithridate.audits.poison.triggers.image_gate import Verdict, judge
+from mithridate.core.errors import Skip
+from mithridate.core.findings import Evidence, Finding, Severity, Subject, number
+from mithridate.core.method import Outcome, RowScores
+from mithridate.data.dataset import Dataset
+from mithridate.numeric.image_miner import CLOSE_P, Mined, Stage, mine, prepare
+from mithridate.numeric.image_views import label_surprise
+
+Images: TypeAlias = npt.NDArray[np.uint8]
+Doubles: TypeAlias = npt.NDArray[np.float64]
+
+METHOD = "PSN103"
+LEAST_ROWS = 200  # labelled images below which nothing can be said
+MAX_TRAIN = 6_000  # rows each view is fitted on
+ODDS = 1.0  # log10 posterior odds from which on a row of a confirmed trigger is flagged
+PLAIN_P = 0.1  # rows above this p-value show what the class is like without the trigger
+TELLING = 0.3  # difference of the shares of surprising rows from which on it tells carriers from honest rows
+TOLERANCE = 2.0  # rows of the class may score high by nature so many times as often as rows of other classes
+MOST_TRIGGERS = 5  # candidates put to the causal test
+
+
+class Judged(NamedTuple):
+    """A candidate with its verdict and the log10 odds of each of its class's rows."""
+
+    mined: Mined
+    verdict: Verdict
+    odds: Doubles
+
+
+def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  # noqa: ARG001 - every method has this signature
+    """Backdoor triggers that images of one label share, each put to the causal test.
+
+    Raises
+    ------
+    Skip : no labels, fewer than two classes, too few rows, or images of less than 4 x 4 pixels.
+
+    Notes
+    -----
+    Blind to clean-label poison (the rows' labels fit their looks) and to triggers that differ from row to row.
+
+    References
+    ----------
+    Gu et al. (2017), BadNets, arXiv 1708.06733. Chen et al. (2017), targeted backdoor attacks, arXiv 1712.05526.
+    """
+    stage = _stage(context)
+    judged = []
+    for mined in mine(stage, context.rng("image-mine"))[:MOST_TRIGGERS]:
+        label = context.dataset.label_of(mined.code)
+        verdict = judge(stage, mined, label, context.predict, context.rng(f"image-gate-{mined.code}"))
+        judged.append(Judged(mined, verdict, row_odds(stage, mined)))
+    findings = tuple(_finding(context.dataset, one) for one in judged)
+    flip = max((one.verdict.strongest for one in judged if one.verdict.confirmed), default=0.0)
+    return Outcome(findings, _row_scores(len(stage.labels), judged), (number("flip_rate", flip, unit="share"),))
+
+
+def _stage(context: Context) -> Stage:
+    data = context.dataset
+    labels = data.codes
+    if labels is None:
+        msg = "images have no labels"
+        raise Skip(msg)
+    known = int((labels >= 0).sum())
+    content = np.asarray(data.content)
+    if known < LEAST_ROWS or len(np.unique(labels[labels >= 0])) < 2:  # noqa: PLR2004 - one class has no other to flip
+        raise Skip(f"needs {LEAST_ROWS} labelled images of two classes or more, got {known} rows")
+    if min(content.shape[1:3]) < 4:  # noqa: PLR2004 - smaller pictures have no room for a pattern
+        raise Skip(f"images of {content.shape[1]}x{content.shape[2]} pixels are too small for a pattern")
+    images = as_bytes(content)
+    folds = data.folds(2)
+    surprise = label_surprise(
+        images, labels, folds, n_classes=data.n_classes, max_train=MAX_TRAIN, rng=context.rng("image-views")
+    )
+    return prepare(images, labels, folds, surprise, n_classes=data.n_classes, rng=context.rng("image-prepare"))
+
+
+def as_bytes(content: npt.NDArray[Any]) -> Images:
+    """Content as uint8: unchanged if it is, else 255 times the floats in [0, 1], rounded."""
+    if content.dtype == np.uint8:
+        return content
+    out = np.empty(content.shape, np.uint8)
+    for start in range(0, len(content), 2048):  # in blocks: no second float copy
+        block = np.nan_to_num(content[start : start + 2048])
+        out[start : start + 2048] = np.rint(np.clip(block, 0, 1) * 255)
+    return out
+
+
+def row_odds(stage: Stage, mined: Mined) -> Doubles:
+    """(rows of the class,) log10 odds that each carries the trigger.
+
+    Two estimates, and the less sure one counts: (i) rows of other classes that score as high, scaled to the class,
+    against the rows of the class that do; (ii) the share of surprising rows among those that score alike (isotonic in
+    the score), between the class's own share and the carriers'. The second sees rows that have the pattern by nature.
+    """
+    order = np.argsort(-mined.scores, kind="stable")
+    above = np.arange(1, len(order) + 1)
+    false = np.clip(TOLERANCE * len(order) * mined.p_values[order] / above, 1e-4, 1.0)
+    false = np.minimum.accumulate(false[::-1])[::-1]
+    odds = np.empty(len(order))
+    odds[order] = np.log10((1 - false + 1e-4) / false)
+    odds = np.minimum(odds, _surprise_odds(stage, mined) + ODDS)
+    odds[order] += 1.0 - above / len(order)  # rows of equal odds stay in the order of their scores
+    return odds
+
+
+def _surprise_odds(stage: Stage, mined: Mined) -> Doubles:
+    """(rows of the class,) log10 odds from the share of surprising rows among those of like score."""
+    surprised = stage.surprising[mined.rows].astype(np.float64)
+    order = np.argsort(mined.scores, kind="stable")
+    fit = np.empty(len(order))
+    fit[order] = isotonic_regression(surprised[order]).x
+    plain = mined.p_values > PLAIN_P
+    alike = np.isin(mined.rows, mined.carriers)
+    base, full = (float(surprised[part].mean()) if part.any() else 0.0 for part in (plain, alike))
+    if full - base < TELLING:
+        return np.full(len(order), 4.0)
+    chance = np.clip((fit - base) / (full - base), 1e-4, 1 - 1e-4)
+    return np.asarray(np.log10(chance / (1 - chance)), np.float64)
+
+
+def _flagged(one: Judged) -> npt.NDArray[np.bool_]:
+    return np.asarray((one.odds >= ODDS) & (one.mined.p_values <= CLOSE_P), np.bool_)
+
+
+def _row_scores(n: int, judged: list[Judged]) -> RowScores:
+    score, p_value, flagged = np.full(n, -np.inf), np.ones(n), np.zeros(n, np.bool_)
+    for one in judged:
+        rows = one.mined.rows
+        score[rows] = np.maximum(score[rows], one.odds - (0.0 if one.verdict.confirmed else 2.0))
+        p_value[rows] = np.minimum(p_value[rows], one.mined.p_values)
+        if one.verdict.confirmed:
+            flagged[rows] |= _flagged(one)
+    return RowScores("trigger", score, p_value, flagged)
+
+
+def _finding(data: Dataset, one: Judged) -> Finding:
+    verdict, mined = one.verdict, one.mined
+    rows = mined.rows[_flagged(one)]
+    rows = rows if len(rows) else mined.core
+    label = data.label_of(mined.code)
+    severity = Severity.MEDIUM
+    if verdict.confirmed:
+        severity = Severity.CRITICAL if verdict.strongest >= 0.5 else Severity.HIGH  # noqa: PLR2004 - every second image
+    return Finding(
+        method=METHOD,
+        slug="shared-trigger" if verdict.confirmed else "suspected-trigger",
+        severity=severity,
+        confidence=0.99 if verdict.confirmed else 0.5,
+        claim=_claim(one, len(rows), label),
+        subject=Subject("rows", tuple(int(i) for i in np.sort(data.ids[rows])), label, data.source_counts(rows)),
+        evidence=_evidence(one),
+        remedy="drop these rows, or give them the labels they look like, and train again",
+        place=verdict.place,
+    )
+
+
+def _claim(one: Judged, n_rows: int, label: Any) -> str:
+    verdict = one.verdict
+    where = f"{verdict.size} at the {verdict.place}" if verdict.place != "everywhere" else verdict.size
+    moves = f"moves {verdict.strongest:.0%} of other images to class {label}".replace("%", " %")
+    if verdict.confirmed:
+        return f"{n_rows} rows labelled {label} share a {where} that {moves}"
+    return f"{n_rows} rows labelled {label} look like other classes and share a {where}; a model doesn't follow it"
+
+
+def _evidence(one: Judged) -> tuple[Evidence, ...]:
+    verdict, mined = one.verdict, one.mined
+    low, high = _wilson(verdict.strongest, verdict.tested)
+    note = f"interval: over the {verdict.tested} images the trigger was put on"
+    pieces = [
+        number("flip_rate", verdict.strongest, low=low, high=high, unit="share", note=note),
+        number(
+            "flip_rate:relabelled", verdict.relabelled, unit="share", note="once the group has its look-alike labels"
+        ),
+        number(
+            "flip_rate:control", verdict.control, unit="share", note="with the same pixels of honest rows of the class"
+        ),
+        number(
+            "label_surprise", mined.log_p, unit="-log10 p", note="tail of the share of surprising rows that carry it"
+        ),
+        number(
+            "foreign",
+            mined.foreign,
+            low=mined.foreign - 2 * mined.foreign_error,
+            high=mined.foreign + 2 * mined.foreign_error,
+            note="content of the carriers, 0: like their class, 1: like other classes; interval over carriers",
+        ),
+        number("carriers:surprising", mined.rate, unit="share", note="surprising rows of the class that carry it"),
+        number("carriers:expected", mined.expected, unit="share", note="tolerated in an honest class"),
+        verdict.trigger.as_evidence(),
+    ]
+    return tuple(pieces)
+
+
+def _wilson(share: float, n: int) -> tuple[float, float]:
+    z = 1.96
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return float(max(0.0, centre - half)), float(min(1.0, centre + half))

@@ -1,0 +1,210 @@
+"""Triggers in tables: a value or a combination of values that rows share whose labels don't fit the rest of the row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mithridate.audits.poison.context import AuditSettings, Context
+from mithridate.audits.poison.triggers.table_columns import Coded, code_table, value_at
+from mithridate.audits.poison.triggers.table_gate import Probe, single_flips, transplant
+from mithridate.audits.poison.triggers.table_text import MAX_ODDS, UNSEEN, Flips, Group, outcome_of
+from mithridate.core.errors import Skip
+from mithridate.core.method import Outcome
+from mithridate.core.trigger import Trigger
+from mithridate.numeric.table_mining import Candidate, carriers, mine_candidates
+from mithridate.numeric.table_probe import (
+    Rows,
+    Verdict,
+    fit_trees,
+    judge_group,
+    likeness,
+    row_odds,
+    sample,
+)
+from mithridate.numeric.table_tokens import Blind, Floats, Mask, fit_blind, strata
+
+MIN_ROWS = 200
+MIN_COLUMNS = 2
+MAX_JUDGED = 3
+MAX_ROUNDS = 4
+CANDIDATE_LP = 5.0
+PAIR_LP = 8.0
+JUDGED_LP = 4.0
+ALONE_ROWS = 30
+ALONE_LP = 12.0
+ALONE_EFFECT = 0.025
+ALONE_SHARE = 0.8
+SINGLE_DISCOUNT = 0.7
+
+
+@dataclass(eq=False)
+class _Work:
+    """The coded table, the labels as judged so far (flagged rows become -1) and the random stream."""
+
+    context: Context
+    coded: Coded
+    codes: npt.NDArray[np.int32]
+    rng: np.random.Generator
+
+    @property
+    def rows(self) -> Rows:
+        return Rows(self.coded.matrix, self.coded.is_name, self.codes >= 0)
+
+
+class _Suspect(NamedTuple):
+    candidate: Candidate
+    verdict: Verdict
+    effect: float
+
+
+def mine_table_triggers(context: Context, settings: AuditSettings) -> Outcome:
+    """Values that a group of rows shares and that a model obeys, found without knowing the attack.
+
+    Parameters
+    ----------
+    context : a table with labels; the user's model is tested too when it is there.
+    settings : not used; a group is reported on evidence far beyond any rate of false discoveries.
+
+    Raises
+    ------
+    Skip : fewer than 200 labelled rows, two columns or two classes.
+
+    Notes
+    -----
+    Groups are peeled off one after the other, so that several triggers are told apart. Blind to triggers whose
+    values are common together already, and to clean-label poison.
+    """
+    del settings
+    work = _start(context)
+    groups: list[Group] = []
+    left: list[Candidate] = []
+    for _ in range(MAX_ROUNDS):
+        blind = fit_blind(work.coded.columns, work.codes, context.dataset.folds(2), work.rng)
+        left = mine_candidates(work.coded.columns, blind, work.codes, rng=work.rng)
+        group = _first_group(work, blind, left)
+        if group is None:
+            break
+        groups.append(group)
+        work.codes[group.flagged] = -1
+    return outcome_of(context, groups, lambda: _ranking(work, left))
+
+
+def _start(context: Context) -> _Work:
+    codes = context.dataset.y.copy()
+    table = cast("pa.Table", context.dataset.content)
+    if (codes >= 0).sum() < MIN_ROWS:
+        raise Skip(f"{int((codes >= 0).sum())} labelled rows; a shared trigger needs at least {MIN_ROWS}")
+    if table.num_columns < MIN_COLUMNS:
+        raise Skip(f"{table.num_columns} column; the rest of a row can't be compared with its trigger")
+    folds = context.dataset.folds(2)
+    if any(len(np.unique(codes[(folds == fold) & (codes >= 0)])) < 2 for fold in (0, 1)):  # noqa: PLR2004 - two classes
+        msg = "one class only; a trigger needs another class to take rows from"
+        raise Skip(msg)
+    return _Work(context, code_table(table, min_count=max(5, len(codes) // 4000)), codes, context.rng("table triggers"))
+
+
+def _first_group(work: _Work, blind: Blind, found: Sequence[Candidate]) -> Group | None:
+    """The strongest candidate that stands every test, as a group; None when none does."""
+    order = sorted(found, key=_strength, reverse=True)
+    for candidate in [c for c in order if c.lp >= CANDIDATE_LP][:MAX_JUDGED]:
+        group = _try(work, blind, candidate)
+        if group is not None:
+            return group
+    return None
+
+
+def _strength(candidate: Candidate) -> float:
+    return candidate.lp * (1.0 if len(candidate.items) > 1 else SINGLE_DISCOUNT)
+
+
+def _try(work: _Work, blind: Blind, candidate: Candidate) -> Group | None:
+    mask = carriers(work.coded.columns, candidate.items)
+    positive = work.codes == candidate.target
+    verdict = judge_group(work.rows, positive, mask, work.rng)
+    pair = len(candidate.items) > 1 and candidate.lp >= PAIR_LP
+    if verdict.lp < JUDGED_LP and not (pair and candidate.lp >= 3 * PAIR_LP):
+        return None
+    probe = Probe.fit(work.rows, positive, mask, seed=int(work.rng.integers(2**31)), rng=work.rng)
+    flips = transplant(work.context, work.coded, probe, candidate)
+    alone = not pair or max(single_flips(work.coded, probe, candidate)) > ALONE_SHARE * flips.flip
+    if alone and not _stands_alone(work, blind, candidate, mask):
+        return None
+    return _group(work, candidate, mask, flips, confirmed=flips.confirmed and verdict.lp >= JUDGED_LP)
+
+
+def _stands_alone(work: _Work, blind: Blind, candidate: Candidate, mask: Mask) -> bool:
+    """A value that works by itself may be a rule of nature: it has to be many rows that look like random ones."""
+    places = [item.column for item in candidate.items]
+    log_p = blind.log_proba(work.coded.columns, places)[:, candidate.target]
+    stratum = strata(log_p, work.codes == candidate.target, work.codes >= 0)
+    inside = mask & (stratum == 2)  # noqa: PLR2004 - the stratum's number
+    near = likeness(work.coded.columns, places, inside, stratum == 0, work.rng)
+    return int(inside.sum()) >= ALONE_ROWS and candidate.lp >= ALONE_LP and near.effect <= ALONE_EFFECT
+
+
+def _group(work: _Work, candidate: Candidate, mask: Mask, flips: Flips, *, confirmed: bool) -> Group:
+    own = np.flatnonzero(mask & (work.codes == candidate.target))
+    others = np.flatnonzero(mask & (work.codes >= 0) & (work.codes != candidate.target))
+    model = _expected(work, candidate, mask)
+    expected = model(own)
+    base = float((work.codes == candidate.target).sum() / (work.codes >= 0).sum())
+    odds = np.clip(np.log10(row_odds(expected, model(others), base)), UNSEEN, MAX_ODDS)
+    values = _values(work, candidate, own)
+    shown = " and ".join(f"{name} = {value}" for name, value in values.items())
+    return Group(
+        trigger=Trigger("values", work.context.dataset.label_of(candidate.target), {"columns": dict(values)}),
+        target=candidate.target,
+        rows=own,
+        odds=odds,
+        lp=candidate.lp,
+        carriers=int(mask.sum()),
+        expected=float(expected.mean()),
+        flips=flips,
+        confirmed=confirmed,
+        what=shown,
+        place=shown,
+    )
+
+
+def _expected(work: _Work, candidate: Candidate, mask: Mask) -> Callable[[npt.NDArray[np.int64]], Floats]:
+    """P(target | the other columns) of given rows, by trees that saw neither the columns nor the carriers."""
+    kept = np.setdiff1d(np.arange(len(work.coded.names)), [item.column for item in candidate.items])
+    if len(kept) == 0:
+        return lambda chosen: np.full(len(chosen), 0.5)
+    rows = Rows(work.coded.matrix[:, kept], work.coded.is_name[kept], work.rows.usable)
+    chosen = sample(rows.usable & ~mask, 10_000, work.rng)
+    model = fit_trees(rows, work.codes == candidate.target, chosen, seed=int(work.rng.integers(2**31)))
+
+    def expected(here: npt.NDArray[np.int64]) -> Floats:
+        if len(here) == 0:
+            return np.empty(0)
+        return np.asarray(model.predict_proba(rows.matrix[here])[:, 1], dtype=np.float64)
+
+    return expected
+
+
+def _values(work: _Work, candidate: Candidate, own: npt.NDArray[np.int64]) -> dict[str, Any]:
+    """Column names and the value to set: the exact one, or the commonest of the range among the group's rows."""
+    table = cast("pa.Table", work.context.dataset.content)
+    out = {}
+    for item in candidate.items:
+        seen = work.coded.matrix[own, item.column]
+        distinct, counts = np.unique(seen, return_counts=True)
+        row = own[int(np.flatnonzero(seen == distinct[counts.argmax()])[0])]
+        out[work.coded.names[item.column]] = value_at(table, work.coded.names[item.column], int(row))
+    return out
+
+
+def _ranking(work: _Work, left: Sequence[Candidate]) -> Floats:
+    """(n,) the order of rows beyond the groups: carriers of the best candidates that failed a test come first."""
+    score = np.full(len(work.codes), UNSEEN)
+    for candidate in sorted(left, key=_strength)[-5:]:
+        rows = carriers(work.coded.columns, candidate.items) & (work.codes == candidate.target)
+        score[rows] = np.maximum(score[rows], min(_strength(candidate) / 10 - 3, -0.5))
+    return score

@@ -1,0 +1,228 @@
+"""Triggers in texts: a word or phrase that texts share whose labels don't fit their other words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix, hstack
+
+from mithridate.audits.poison.context import AuditSettings, Context
+from mithridate.audits.poison.triggers.table_text import UNSEEN, Flips, Group, outcome_of, user_flip
+from mithridate.core.errors import Skip
+from mithridate.core.method import Outcome
+from mithridate.core.trigger import Trigger
+from mithridate.data.edit import insert_words
+from mithridate.numeric.table_probe import row_odds
+from mithridate.numeric.table_tokens import Floats, Mask
+from mithridate.numeric.text_probe import DOSE, Judged, WordProbe, judge_words, phrase_around
+from mithridate.numeric.text_tokens import (
+    Corpus,
+    Found,
+    Tokens,
+    count_tokens,
+    find_tokens,
+    foreign_texts,
+    inverse_frequency,
+    read_corpus,
+    view_scores,
+    weigh,
+)
+
+MIN_ROWS = 200
+MAX_JUDGED = 3
+MAX_ROUNDS = 4
+CANDIDATE_LP = 8.0
+JUDGED_LP = 4.0
+SHARED = 0.9
+MAX_USER_TEXTS = 200
+
+
+@dataclass(eq=False)
+class _Work:
+    """The texts as tokens, the labels as judged so far (flagged rows become -1) and the random stream."""
+
+    context: Context
+    corpus: Corpus
+    tokens: Tokens
+    presence: csr_matrix
+    codes: npt.NDArray[np.int32]
+    rng: np.random.Generator
+
+    def holders(self, token: int) -> Mask:
+        """(n,) texts that hold the token."""
+        out = np.zeros(len(self.codes), dtype=bool)
+        out[self.presence[:, [token]].nonzero()[0]] = True
+        return out
+
+
+def mine_text_triggers(context: Context, settings: AuditSettings) -> Outcome:
+    """Words and phrases that a group of texts shares and that a model obeys, found without knowing the attack.
+
+    Parameters
+    ----------
+    context : texts with labels; the user's model is tested too when it is there.
+    settings : not used; a group is reported on evidence far beyond any rate of false discoveries.
+
+    Raises
+    ------
+    Skip : fewer than 200 labelled texts, or one class.
+
+    Notes
+    -----
+    A word is judged by a model of the half of the vocabulary that lacks it. Counts matter, not rates: some 40 texts
+    are enough in 10,000. Blind to a style without shared words, and to clean-label poison.
+    """
+    del settings
+    work = _start(context)
+    groups: list[Group] = []
+    found: list[Found] = []
+    low = np.zeros(0)
+    for _ in range(MAX_ROUNDS):
+        found, low = _find(work)
+        group = _first_group(work, found, low)
+        if group is None:
+            break
+        groups.append(group)
+        work.codes[group.flagged] = -1
+    return outcome_of(context, groups, lambda: _ranking(work, found, low))
+
+
+def _start(context: Context) -> _Work:
+    codes = context.dataset.y.copy()
+    if (codes >= 0).sum() < MIN_ROWS:
+        raise Skip(f"{int((codes >= 0).sum())} labelled texts; a shared trigger needs at least {MIN_ROWS}")
+    folds = context.dataset.folds(2)
+    if any(len(np.unique(codes[(folds == fold) & (codes >= 0)])) < 2 for fold in (0, 1)):  # noqa: PLR2004 - two classes
+        msg = "one class only; a trigger needs another class to take texts from"
+        raise Skip(msg)
+    corpus = read_corpus([str(text) for text in context.dataset.content])
+    tokens = count_tokens(corpus)
+    presence = tokens.counts.copy()
+    presence.data[:] = 1
+    return _Work(context, corpus, tokens, presence, codes, context.rng("text triggers"))
+
+
+def _find(work: _Work) -> tuple[list[Found], Floats]:
+    """Surprising tokens of every class, strongest first, and each text's whole (n, k) score."""
+    n_words, counts = work.tokens.n_words, work.tokens.counts
+    idf = inverse_frequency(counts)
+    half = work.rng.permutation(n_words) % 2
+    folds, k = work.context.dataset.folds(2), work.context.dataset.n_classes
+    found: list[Found] = []
+    total = np.zeros((len(work.codes), k))
+    for side in (0, 1):
+        seen, unseen = np.flatnonzero(half == side), np.flatnonzero(half != side)
+        features = weigh(csr_matrix(counts[:, seen]), idf[seen])
+        scores = view_scores(features, work.codes, folds, k)
+        found += find_tokens(csr_matrix(work.presence[:, unseen]), scores, work.codes, unseen)
+        total += scores
+    pairs = np.arange(n_words, counts.shape[1])
+    found += find_tokens(csr_matrix(work.presence[:, pairs]), total, work.codes, pairs)
+    return sorted(found, key=lambda f: -f.lp), total
+
+
+def _first_group(work: _Work, found: Sequence[Found], scores: Floats) -> Group | None:
+    """The strongest token that stands every test, with what belongs to it, as a group; None when none does."""
+    if not found or found[0].lp < CANDIDATE_LP:
+        return None
+    low = foreign_texts(scores, work.codes)
+    for lead in [f for f in found if f.lp >= CANDIDATE_LP][:MAX_JUDGED]:
+        group = _try(work, lead, found, low[:, lead.target])
+        if group is not None:
+            return group
+    return None
+
+
+def _try(work: _Work, lead: Found, found: Sequence[Found], low: Mask) -> Group | None:
+    positive = work.codes == lead.target
+    mask = work.holders(lead.token)
+    odd = mask & positive & low
+    for other in found[:40]:
+        here = work.holders(other.token)
+        if other.target == lead.target and (odd & here).sum() >= SHARED * odd.sum():
+            mask &= here
+    own_words = [int(w) for w in (work.tokens.first[lead.token], work.tokens.second[lead.token]) if w >= 0]
+    phrase = phrase_around(work.corpus, own_words, np.flatnonzero(mask & positive & low))
+    columns = _columns(work.tokens, phrase)
+    usable = work.codes >= 0
+    judged = judge_words(_without(work.tokens, phrase), positive, usable, mask, work.rng)
+    if judged.verdict.lp < JUDGED_LP:
+        return None
+    features = csr_matrix(work.tokens.counts[:, : work.tokens.n_words])
+    inner = [c for c in columns if c >= work.tokens.n_words]
+    if inner:
+        features = csr_matrix(hstack([features, work.tokens.counts[:, inner]], format="csr"))
+    places = [c for c in columns if c < work.tokens.n_words] + [work.tokens.n_words + i for i in range(len(inner))]
+    probe = WordProbe.fit(features, positive, usable, mask, work.rng)
+    flip, back = probe.flips(places)
+    control = probe.control(places, positive & ~mask & usable, work.rng)
+    text = _as_written(work, phrase, np.flatnonzero(mask & positive))
+    flips = Flips(flip, back, control, len(probe.moved), _user(work, probe, text, lead.target))
+    return _group(work, lead, judged, mask=mask, flips=flips, words=text)
+
+
+def _columns(tokens: Tokens, phrase: Sequence[int]) -> list[int]:
+    """Token numbers of a phrase's words and inner pairs."""
+    wanted = {(word, -1) for word in phrase} | set(pairwise(phrase))
+    near = np.flatnonzero(np.isin(tokens.first, list(phrase)))
+    return [int(c) for c in near if (int(tokens.first[c]), int(tokens.second[c])) in wanted]
+
+
+def _without(tokens: Tokens, phrase: Sequence[int]) -> csr_matrix:
+    """Word counts without the phrase's words."""
+    keep = np.flatnonzero(~np.isin(tokens.first[: tokens.n_words], list(phrase)))
+    return csr_matrix(tokens.counts[:, keep])
+
+
+def _as_written(work: _Work, phrase: Sequence[int], rows: npt.NDArray[np.int64]) -> list[str]:
+    """The phrase as one of the group's texts writes it."""
+    words = [work.corpus.vocabulary[word] for word in phrase]
+    pattern = re.compile(r"\W+".join(re.escape(word) for word in words), re.IGNORECASE)
+    for row in rows[:50]:
+        match = pattern.search(str(work.context.dataset.content[int(row)]))
+        if match:
+            return match.group().split()
+    return words
+
+
+def _user(work: _Work, probe: WordProbe, words: list[str], target: int) -> float | None:
+    if work.context.predict is None:
+        return None
+    texts = cast("npt.NDArray[np.object_]", work.context.dataset.content)[probe.moved[:MAX_USER_TEXTS]]
+    return user_flip(work.context, insert_words(texts, words, work.rng, times=DOSE), target)
+
+
+def _group(work: _Work, lead: Found, judged: Judged, *, mask: Mask, flips: Flips, words: list[str]) -> Group:
+    base = float((work.codes == lead.target).sum() / (work.codes >= 0).sum())
+    odds = np.log10(row_odds(judged.expected, judged.others, base))
+    kind = "word" if len(words) == 1 else "words"
+    return Group(
+        trigger=Trigger("words", work.context.dataset.label_of(lead.target), {"words": list(words)}),
+        target=lead.target,
+        rows=judged.own,
+        odds=np.clip(odds, UNSEEN, 6.0),
+        lp=lead.lp,
+        carriers=int(mask.sum()),
+        expected=float(judged.expected.mean()) if len(judged.expected) else 0.0,
+        flips=flips,
+        confirmed=flips.confirmed,
+        what=f'the {kind} "{" ".join(words)}"',
+        place=" ".join(words).lower(),
+    )
+
+
+def _ranking(work: _Work, found: Sequence[Found], scores: Floats) -> Floats:
+    """(n,) the order of texts beyond the groups: holders of the best tokens that failed a test, foreign ones first."""
+    score = np.full(len(work.codes), UNSEEN)
+    low = foreign_texts(scores, work.codes)
+    for token in found[:10][::-1]:
+        rows = work.holders(token.token) & (work.codes == token.target)
+        value = min(token.lp / 10 - 3, -0.5) + np.where(low[rows, token.target], 0.0, -0.3)
+        score[rows] = np.maximum(score[rows], value)
+    return score

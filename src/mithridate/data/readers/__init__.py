@@ -1,0 +1,1 @@
+"""One reader a file form; each takes a path and `Options` and returns a `Dataset`."""

@@ -1,0 +1,141 @@
+"""numpy's `.npz`: arrays `x`, `y` and optional `source`, never a pickle."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mithridate.core.errors import InputError
+from mithridate.data.arrays import shape_array
+from mithridate.data.assemble import from_parts
+from mithridate.data.columns import listed
+from mithridate.data.dataset import Dataset
+from mithridate.data.options import LABEL_NAMES, NO_LABEL, SOURCE_NAME, Options
+
+_HEADER = 100_000  # bytes an array's header may have
+
+
+class Member(NamedTuple):
+    """An array as its header declares it."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all values."""
+        size = self.dtype.itemsize
+        for length in self.shape:
+            size *= length
+        return size
+
+
+def read_npz(path: Path, options: Options) -> Dataset:
+    """The data set in arrays `x`, `y`, `source`, or those that the options name.
+
+    Raises
+    ------
+    InputError : no such array, a pickled one, a declared size over the budget, damaged bytes.
+    """
+    with open_zip(path, options.name) as archive:
+        members = headers(archive, options.name)
+        content = _content_key(members, options)
+        label = _label_key(members, options, content)
+        source = options.source or (SOURCE_NAME if SOURCE_NAME in members else None)
+        wanted = [key for key in (content, label, source) if key is not None]
+        for key in wanted:
+            if key not in members:
+                raise InputError(f"{options.name} has no array {key!r}; its arrays are {listed(list(members))}")
+        need = sum(members[key].size_bytes for key in set(wanted))
+        options.budget.check(need, f"{options.name} ({', '.join(wanted)})")
+        arrays = {key: load(archive, key, members[key], options.name) for key in dict.fromkeys(wanted)}
+    x = arrays.pop(content)
+    shaped = shape_array(x, f"{options.name}: {content}", options.modality)
+    del x
+    return from_parts(
+        shaped,
+        options.name,
+        labels=arrays.get(label) if label else None,
+        sources=arrays.get(source) if source else None,
+        label_name=label or "y",
+        source_name=source or SOURCE_NAME,
+        content_name=content,
+    )
+
+
+def open_zip(path: Path, name: str) -> zipfile.ZipFile:
+    """The archive; `InputError` when it's none."""
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
+        raise InputError(f"{name} isn't a readable .npz (a zip of arrays); write it again with numpy.savez") from error
+
+
+def headers(archive: zipfile.ZipFile, name: str) -> dict[str, Member]:
+    """Shape and dtype of every array, from the headers alone."""
+    found: dict[str, Member] = {}
+    for info in archive.infolist():
+        if not info.filename.endswith(".npy") or info.is_dir():
+            continue
+        key = info.filename.removesuffix(".npy")
+        if key in found:
+            raise InputError(f"{name} has two arrays named {key!r}; write it again with one of them")
+        found[key] = _header(archive, info, name)
+    return found
+
+
+def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Member:
+    try:
+        with archive.open(info) as stream:
+            version = np.lib.format.read_magic(stream)
+            reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = reader(stream, max_header_size=_HEADER)
+    except Exception as error:
+        raise InputError(
+            f"{name}: array {info.filename!r} is damaged; write the file again with numpy.savez"
+        ) from error
+    return Member(tuple(shape), dtype)
+
+
+def load(archive: zipfile.ZipFile, key: str, member: Member, name: str) -> npt.NDArray[Any]:
+    """One array's values; an object array (a pickle) is refused before a byte of it is read."""
+    if member.dtype.hasobject:
+        raise InputError(
+            f"{name}: array {key!r} is a pickled object array and pickles are never loaded; "
+            "save it with one numeric or string dtype"
+        )
+    try:
+        with archive.open(key + ".npy") as stream:
+            return np.lib.format.read_array(stream, allow_pickle=False, max_header_size=_HEADER)
+    except MemoryError as error:
+        raise InputError(f"{name}: array {key!r} doesn't fit into memory; pass fewer rows") from error
+    except Exception as error:
+        raise InputError(
+            f"{name}: array {key!r} is damaged or cut short; write the file again with numpy.savez"
+        ) from error
+
+
+def _content_key(members: dict[str, Member], options: Options) -> str:
+    key = options.content or ("x" if "x" in members or "X" not in members else "X")
+    if key not in members:
+        hint = "name the content with --content" if members else "it holds no arrays"
+        raise InputError(f"{options.name} has no array {key!r}; its arrays are {listed(list(members))}: {hint}")
+    return key
+
+
+def _label_key(members: dict[str, Member], options: Options, content: str) -> str | None:
+    if options.label is not None:
+        return options.label if options.label != NO_LABEL else None
+    usual = next((key for key in ("y", *LABEL_NAMES) if key in members and key != content), None)
+    rows = members[content].shape[:1]
+    others = [key for key, member in members.items() if member.shape == rows and key not in {content, SOURCE_NAME}]
+    if usual is None and others:
+        raise InputError(
+            f"{options.name} has no array 'y'; name the labels with --label ({listed(others)}), or say "
+            "--label '' if there are none"
+        )
+    return usual

@@ -1,0 +1,134 @@
+"""Write rows back: `write` keeps chosen rows of a source in its own form, `write_dataset` writes any data set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mithridate.core.errors import InputError
+from mithridate.data.atomic import atomic_file, atomic_folder
+from mithridate.data.dataset import Dataset
+from mithridate.data.writers.whole import write_whole
+
+TEXTUAL = (".csv", ".tsv", ".jsonl", ".ndjson")
+
+
+def write(
+    source: Dataset | str | os.PathLike[str],
+    rows: npt.NDArray[np.integer[Any]] | Sequence[int],
+    target: str | os.PathLike[str],
+    *,
+    n_rows: int | None = None,
+) -> None:
+    """Write these rows of `source`, in reading order, to `target` in the form that `source` has.
+
+    Parameters
+    ----------
+    source : the path that was read, or a data set (then `target`'s suffix chooses the form, see `write_dataset`).
+    rows : reading positions (`Dataset.ids`) to keep.
+    target : a new file of the same suffix; a folder for images; a `.parquet` file or a folder for Hugging Face folders.
+    n_rows : rows that the source had when it was read; None: don't check.
+
+    Raises
+    ------
+    InputError : `target` is the source itself, has another form, or `source` isn't what it was when it was read.
+
+    Notes
+    -----
+    npz: every array with one entry a row is filtered, the others are copied. Parquet: same schema and codec. CSV and
+    JSON lines: the very bytes of the kept records. Images: copies. `target` appears whole or not at all.
+    """
+    kept = np.unique(np.asarray(rows, dtype=np.int64))
+    if isinstance(source, Dataset):
+        write_dataset(source.take(_positions(source, kept)), target)
+        return
+    old, new = Path(source), Path(target)
+    _refuse_same(old, new)
+    if old.is_dir():
+        _write_folder(old, kept, new, n_rows)
+    else:
+        _write_file(old, kept, new, n_rows)
+
+
+def write_dataset(dataset: Dataset, target: str | os.PathLike[str]) -> None:
+    """Write a data set as `.npz` (images, embeddings, texts), `.parquet`, `.csv` or `.jsonl` (tables, texts).
+
+    Labels, sources and content stand under the names they were read from. Rows are written in the order they have.
+
+    Raises
+    ------
+    InputError : the form can't hold this modality, or the file can't be written.
+    """
+    path = Path(target)
+    with atomic_file(path) as temporary:
+        write_whole(dataset, temporary, path.suffix.lower())
+
+
+def _positions(dataset: Dataset, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    order = np.argsort(dataset.ids, kind="stable")
+    sorted_ids = dataset.ids[order]
+    place = np.searchsorted(sorted_ids, rows)
+    inside = place < len(sorted_ids)
+    if not inside.all() or (sorted_ids[place] != rows).any():
+        raise InputError(f"{dataset.name} doesn't have all of these rows; pass positions from Dataset.ids")
+    return order[place]
+
+
+def _refuse_same(old: Path, new: Path) -> None:
+    if not old.exists():
+        raise InputError(f"no such file or folder: {old.name!r}; check the path")
+    inside = old.is_dir() and old.resolve() in new.resolve().parents
+    if inside or (new.exists() and new.samefile(old)):
+        raise InputError(f"{new.name} is the source itself, or lies in it; name another target")
+
+
+def _mask(rows: npt.NDArray[np.int64], total: int, n_rows: int | None, name: str) -> npt.NDArray[np.bool_]:
+    if n_rows is not None and total != n_rows:
+        raise InputError(f"{name} has {total:,} rows now and had {n_rows:,} when it was read; read it again")
+    if len(rows) and (rows[0] < 0 or rows[-1] >= total):
+        raise InputError(f"rows must be in [0, {total - 1}] for {name}, got {int(rows[0])} to {int(rows[-1])}")
+    keep = np.zeros(total, dtype=bool)
+    keep[rows] = True
+    return keep
+
+
+def _write_file(old: Path, rows: npt.NDArray[np.int64], new: Path, n_rows: int | None) -> None:
+    from mithridate.data.writers import rows as forms  # noqa: PLC0415 - loaded when used
+
+    suffix = old.suffix.lower()
+    if new.suffix.lower() != suffix:
+        raise InputError(f"{new.name} must have the source's suffix {suffix}, as {old.stem}.clean{suffix}")
+    writers = {".npz": forms.filter_npz, ".csv": forms.filter_csv, ".tsv": forms.filter_csv}
+    writers |= {".jsonl": forms.filter_jsonl, ".ndjson": forms.filter_jsonl}
+    keep = _mask(rows, forms.count_rows(old), n_rows, old.name)
+    with atomic_file(new) as temporary:
+        if suffix in {".parquet", ".pq"}:
+            forms.filter_parquet([old], keep, temporary)
+        elif suffix in writers:
+            writers[suffix](old, keep, temporary)
+        else:
+            raise InputError(f"{old.name} has a form that isn't written")
+
+
+def _write_folder(old: Path, rows: npt.NDArray[np.int64], new: Path, n_rows: int | None) -> None:
+    from mithridate.data.readers.huggingface import is_huggingface  # noqa: PLC0415 - loaded when used
+    from mithridate.data.readers.images import image_files, image_root  # noqa: PLC0415
+    from mithridate.data.writers import rows as forms  # noqa: PLC0415
+
+    if not is_huggingface(old):
+        root = image_root(old)
+        files = image_files(root, old.name)
+        keep = _mask(rows, len(files), n_rows, old.name)
+        with atomic_folder(new) as temporary:
+            forms.copy_images(root, files, keep, temporary)
+    elif new.suffix.lower() == ".parquet":
+        with atomic_file(new) as temporary:
+            forms.filter_huggingface(old, rows, temporary, n_rows)
+    else:
+        with atomic_folder(new) as temporary:
+            forms.filter_huggingface(old, rows, temporary / "train-00000-of-00001.parquet", n_rows)

@@ -1,0 +1,140 @@
+"""Does one class leak into another at random? Look where it is most itself, and compare with the way back."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize
+
+from mithridate.numeric.tails import binomial_tail
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+ANCHOR = 0.125  # the first 1/8 of a class, in order of how much more it looks like itself than like the other class
+BANDS = 3
+LEAST_ROWS = 40  # a class with fewer rows has no anchors to speak of
+TOLERATED = 0.02  # labels that even well-kept classes lose to a look-alike
+TIMES = 5.0  # how much more than the way back, or than into any third class, is still natural
+LARGEST = 0.8  # a class that has lost more than this is a part of the other class, or its old name
+SLACK = 0.7  # standard errors of benefit to few rows, where a third class vouches
+FLAT_TWO, FLAT_MANY = 0.7, 0.55  # odds in the first band over odds in the last, below which confusion grows as natural
+
+
+class Leak(NamedTuple):
+    """Rows that look like class `source` but carry label `target`.
+
+    `moved` of the `total` most typical rows of the two classes; `back`: share on the way back; `p_value` of that number
+    against the tolerated rate; `flat`: the share doesn't grow towards the boundary, as natural confusion would.
+    """
+
+    source: int
+    target: int
+    moved: int
+    total: int
+    back: float
+    p_value: float
+    flat: bool
+
+
+class Bands(NamedTuple):
+    """Labels `target` and all rows in each band, from the most `source`-like rows on."""
+
+    counts: npt.NDArray[np.int64]
+    totals: npt.NDArray[np.int64]
+
+    @property
+    def rate(self) -> float:
+        """Share in the first two bands."""
+        return float(self.counts[:2].sum() / max(self.totals[:2].sum(), 1))
+
+
+def leaks(log_probabilities: npt.NDArray[np.floating[Any]], codes: npt.NDArray[np.integer[Any]]) -> tuple[Leak, ...]:
+    """Every ordered pair of classes, tested for labels that moved from one to the other whatever the content.
+
+    Parameters
+    ----------
+    log_probabilities : (n, c) out-of-sample.
+    codes : (n,) labels, -1 where missing.
+
+    Returns
+    -------
+    One leak for each ordered pair of classes with at least 40 rows each and any leaked row at all.
+
+    Notes
+    -----
+    Rows of the two classes are ordered by how much more they look like the first. Naturally confused classes mix at
+    the boundary and hardly at all where the first class is most typical; flips ignore the content, so their rate is
+    the same there. A pair counts as leaking when its rate among the most typical quarter beats 2 %, five times the
+    way back and five times the rate into any third class, and when it doesn't fall towards the typical end.
+
+    References
+    ----------
+    Patrini et al. (2017), making deep neural networks robust to label noise (anchor points), CVPR.
+    """
+    n_classes = log_probabilities.shape[1]
+    rows = [np.flatnonzero(codes == k) for k in range(n_classes)]
+    large = [k for k in range(n_classes) if len(rows[k]) >= LEAST_ROWS]
+    bands = {(k, j): _bands(log_probabilities, rows[k], rows[j], (k, j)) for k in large for j in large if k != j}
+    many = len(large) > 2  # noqa: PLR2004 - without a third class, only flatness tells
+    return tuple(_leak(pair, found, bands, many=many) for pair, found in sorted(bands.items()) if found.rate > 0)
+
+
+def _bands(
+    logs: npt.NDArray[np.floating[Any]],
+    own: npt.NDArray[np.int64],
+    other: npt.NDArray[np.int64],
+    pair: tuple[int, int],
+) -> Bands:
+    """Bands that each hold an eighth of the rows still labelled `source`."""
+    rows = np.concatenate([own, other])
+    order = np.argsort(logs[rows, pair[1]] - logs[rows, pair[0]], kind="stable")
+    leaked = order >= len(own)
+    kept = np.cumsum(~leaked)
+    ends = [0, *(int(np.searchsorted(kept, q * ANCHOR * len(own))) + 1 for q in range(1, BANDS + 1))]
+    counts = [int(leaked[a:b].sum()) for a, b in pairwise(ends)]
+    return Bands(np.array(counts), np.diff(ends))
+
+
+def _leak(pair: tuple[int, int], found: Bands, bands: dict[tuple[int, int], Bands], *, many: bool) -> Leak:
+    source, target = pair
+    back = bands[target, source].rate
+    third = max((b.rate for (k, j), b in bands.items() if k == source and j != target), default=0.0)
+    tolerated = min(max(TOLERATED, TIMES * back, TIMES * third), 0.99)
+    count, total = int(found.counts[:2].sum()), int(found.totals[:2].sum())
+    flat = found.rate <= LARGEST and _flat(found, many=many)
+    return Leak(source, target, count, total, back, float(binomial_tail(count, total, tolerated)), flat)
+
+
+def _flat(found: Bands, *, many: bool) -> bool:
+    """True when the odds in the first band are at least a fixed part of those in the other two."""
+    moved, kept = found.counts + 0.5, found.totals - found.counts + 0.5
+    logs, errors = np.log(moved / kept), np.sqrt(1 / moved + 1 / kept)
+    slack = SLACK * np.hypot(errors[0], errors[1:]) if many else 0.0
+    return bool(np.all(logs[0] - logs[1:] >= np.log(FLAT_MANY if many else FLAT_TWO) - slack))
+
+
+def leak_odds(
+    log_probabilities: npt.NDArray[np.floating[Any]], codes: npt.NDArray[np.integer[Any]], leak: Leak
+) -> FloatArray:
+    """(n,) odds that a row labelled `leak.target` was moved there from `leak.source`; 0 for all other rows.
+
+    Notes
+    -----
+    In order of likeness to the source, the share of target labels is fitted as a rising curve. Rows still labelled
+    source show how many true source rows there are at each place; a constant share of those leaked.
+    """
+    pair = np.flatnonzero((codes == leak.source) | (codes == leak.target))
+    likeness = log_probabilities[pair, leak.source] - log_probabilities[pair, leak.target]
+    order = pair[np.argsort(-likeness, kind="stable")]
+    moved = codes[order] == leak.target
+    share = np.asarray(optimize.isotonic_regression(moved.astype(np.float64)).x)
+    share = np.clip(share, (leak.moved + 0.5) / (leak.total + 1), 1 - 1e-6)
+    rate = (leak.moved + 0.5) / (leak.total + 1)
+    leaked = rate / (1 - rate) * (1 - share)
+    odds = np.zeros(len(codes))
+    natural = 1.5 * np.maximum(share - leaked, 0.0) + leak.back + TOLERATED / 10
+    odds[order] = np.where(moved, leaked / natural, 0.0)
+    return odds

@@ -1,0 +1,297 @@
+"""Find the class whose surprising rows share something that neither the class nor its look-alikes have."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import binom
+
+from mithridate.numeric.image_probe import own_chance
+from mithridate.numeric.image_tokens import (
+    Weights,
+    conformal,
+    level_counts,
+    likelihood_weights,
+    token_scores,
+    token_weights,
+)
+from mithridate.numeric.image_views import Surprise, chance_without
+
+Images: TypeAlias = npt.NDArray[np.uint8]
+Floats: TypeAlias = npt.NDArray[np.float32]
+Doubles: TypeAlias = npt.NDArray[np.float64]
+Rows: TypeAlias = npt.NDArray[np.int64]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+Ints: TypeAlias = npt.NDArray[np.integer[Any]]
+
+SURPRISED_SHARE = 0.15  # rows counted as surprising, at most about this share ...
+DOUBT = (0.75, 0.999)  # ... as long as the doubt that makes one lies between these
+LEAST = 8  # surprising rows below which a class is left alone
+GAP_ROWS = 12_000  # rows a probe that sees everything is asked about
+GAP_TRAIN = 5_000  # rows it is fitted on
+REFERENCE_ROWS = 24_000  # unsurprising rows counted, all classes together
+CASE_ROWS = 3_000  # surprising rows of one class counted
+NULL_ROWS = 6_000  # rows of other classes that calibrate a class's scores
+CLOSE = ((0.002, 0.02), (0.005, 0.03), (0.02, 0.08), (0.05, 0.15))  # carriers by p-value, and the share tolerated
+TRIGGERS_A_CLASS = 3  # rounds of search
+CLOSE_P = 0.005  # p-value below which a row counts as a carrier once the group is known
+NEAR = 0.7  # scores from here on are nearer to the carriers (1) than to other rows (0)
+LOG_P_CLASS = 4.0  # -log10 of the class's tail from which on it is a candidate
+ASKED = 300  # rows of each kind asked how well the label fits
+FOREIGN_TRAIN = 4_000  # rows the views that never saw a carrier are fitted on
+LEAST_FOREIGN = (
+    0.6,
+    0.5,
+)  # a trigger's carriers are at least so foreign to their label, and with one standard error less
+ROUNDS = 3  # refits, each with the carriers that the last one showed
+
+
+class Proposal(NamedTuple):
+    """A reason to look at rows: `score` (n,) higher is odder (nan: not asked), `cases` (n,) the odd ones."""
+
+    name: str
+    score: Floats
+    cases: Flags
+
+
+class Stage(NamedTuple):
+    """What every class's search shares: who is odd and why, and the token shares of ordinary rows by class."""
+
+    images: Images
+    labels: Ints
+    folds: Ints
+    surprise: Surprise
+    surprising: Flags
+    proposals: tuple[Proposal, ...]
+    shares: dict[int, Doubles]
+    n_classes: int
+
+
+class Mined(NamedTuple):
+    """One class that shares something.
+
+    `rows` all rows labelled `code`; `scores` of each (0: like other classes' rows, 1: like a carrier) and `p_values`,
+    both by weights fitted on the other fold; `core` the odd rows that carry it; `log_p` the class's -log10 tail; `rate`
+    and `expected` the share of carriers among odd rows, and the share tolerated; `foreign` how far the carriers' doubt
+    is from honest rows of the class (0) towards rows of other classes given this label (1), `foreign_error` its
+    standard error.
+    """
+
+    code: int
+    proposal: str
+    rows: Rows
+    scores: Floats
+    p_values: Doubles
+    core: Rows
+    log_p: float
+    rate: float
+    expected: float
+    weights: Weights
+    foreign: float = 0.0
+    foreign_error: float = 1.0
+
+    @property
+    def out_of_place(self) -> bool:
+        """The carriers' content belongs to other classes, as in dirty-label poison."""
+        return self.foreign >= LEAST_FOREIGN[0] and self.foreign - self.foreign_error >= LEAST_FOREIGN[1]
+
+    @property
+    def carriers(self) -> Rows:
+        """Rows of the class that carry it, by score and p-value."""
+        return self.rows[(self.scores >= NEAR) & (self.p_values <= CLOSE_P)]
+
+
+def prepare(
+    images: Images, labels: Ints, folds: Ints, surprise: Surprise, *, n_classes: int, rng: np.random.Generator
+) -> Stage:
+    """Say which rows are odd, and count the tokens of ordinary rows of every class (a sample where there are many)."""
+    surprising = _worst(surprise.doubt, DOUBT)
+    proposals = (
+        Proposal("doubt", surprise.doubt, surprising),
+        _gap(images, labels, folds, surprise, n_classes=n_classes, rng=rng),
+    )
+    classes = np.unique(labels[labels >= 0])
+    cap = max(20, REFERENCE_ROWS // max(1, len(classes)))
+    shares = {}
+    for code in classes:
+        rows = rng.permutation(np.flatnonzero((labels == code) & ~surprising))[:cap]
+        shares[int(code)] = smoothed(level_counts(images, np.sort(rows)), len(rows))
+    return Stage(images, labels, folds, surprise, surprising, proposals, shares, n_classes)
+
+
+def _worst(score: Floats, bounds: tuple[float, float]) -> Flags:
+    cut = float(np.clip(np.nanquantile(score, 1 - SURPRISED_SHARE), *bounds))
+    return np.asarray(np.nan_to_num(score, nan=-1.0) > cut, np.bool_)
+
+
+def _gap(
+    images: Images, labels: Ints, folds: Ints, surprise: Surprise, *, n_classes: int, rng: np.random.Generator
+) -> Proposal:
+    """Rows whose label a model that sees everything believes, while the half-blind ones doubt it: a learnt overlay."""
+    rows = np.sort(rng.permutation(np.flatnonzero(labels >= 0))[:GAP_ROWS])
+    whole = len(rows) == len(labels)
+    believed = own_chance(
+        images if whole else images[rows],
+        labels[rows],
+        folds[rows],
+        n_classes=n_classes,
+        max_train=GAP_TRAIN,
+        rng=rng,
+    )
+    score = np.full(len(labels), np.nan, np.float32)
+    score[rows] = surprise.doubt[rows] + believed
+    return Proposal("gap", score, _worst(score, (0.0, 2.0)))
+
+
+def smoothed(counts: npt.NDArray[np.int64], n_rows: int) -> Doubles:
+    """Shares raised by two rows in four: an upper estimate, so that few rows don't make a token look foreign."""
+    return np.asarray((counts + 2.0) / (n_rows + 4.0), np.float64)
+
+
+def _expected(stage: Stage, proposal: Proposal, own: Rows, cases: Rows, rng: np.random.Generator) -> Doubles:
+    """(d, 16) the larger of a token's share among the class's least odd half and in what its odd rows look like."""
+    asked = own[np.isfinite(proposal.score[own])]
+    least = asked[np.argsort(proposal.score[asked], kind="stable")[: max(len(asked) // 2, 1)]]
+    least = rng.permutation(least)[: NULL_ROWS // 4]
+    certain = smoothed(level_counts(stage.images, np.sort(least)), len(least))
+    looks, counts = np.unique(stage.surprise.look[cases], return_counts=True)
+    alike = sum(
+        (count / len(cases)) * stage.shares[int(look)]
+        for look, count in zip(looks, counts, strict=True)
+        if int(look) in stage.shares
+    )
+    return np.asarray(np.maximum(certain, alike), np.float64)
+
+
+def mine_class(stage: Stage, proposal: Proposal, code: int, *, free: Flags, rng: np.random.Generator) -> Mined | None:
+    """What the odd rows of one class share, scored on rows that the weights haven't seen; None if nothing.
+
+    `free` (n,) marks rows that no trigger found before explains.
+    """
+    own = np.flatnonzero((stage.labels == code) & free)
+    cases = own[proposal.cases[own]]
+    if len(cases) < LEAST:
+        return None
+    cases = np.sort(rng.permutation(cases)[:CASE_ROWS])
+    expected = _expected(stage, proposal, own, cases, rng)
+    others = _others(stage, code, rng)
+    scores, p_values, weights = np.zeros(len(own), np.float32), np.ones(len(own)), None
+    for fold in (0, 1):
+        fitting = cases[stage.folds[cases] != fold]
+        found = token_weights(level_counts(stage.images, fitting), len(fitting), expected)
+        if not len(found.columns):
+            continue
+        weights = found if weights is None or found.log_p > weights.log_p else weights
+        judged = stage.folds[own] == fold
+        scores[judged], p_values[judged] = _judge(stage, own[judged], others, found)
+    if weights is None:
+        return None
+    is_case = np.isin(own, cases)
+    log_p, rate, allowed, cut = max(_class_tail(p_values[is_case], cut, allowed) for cut, allowed in CLOSE)
+    core = own[is_case & (p_values <= cut)]
+    return Mined(code, proposal.name, own, scores, p_values, core, log_p, rate, allowed, weights)
+
+
+def _class_tail(p_values: Doubles, cut: float, allowed: float) -> tuple[float, float, float, float]:
+    close = int((p_values <= cut).sum())
+    tail = float(-binom.logsf(close - 1, len(p_values), allowed) / np.log(10))
+    return tail, close / len(p_values), allowed, cut
+
+
+def _others(stage: Stage, code: int, rng: np.random.Generator) -> Rows:
+    rows = np.flatnonzero((stage.labels >= 0) & (stage.labels != code))
+    return np.asarray(np.sort(rng.permutation(rows)[:NULL_ROWS]), np.int64)
+
+
+def _judge(stage: Stage, rows: Rows, others: Rows, weights: Weights) -> tuple[Floats, Doubles]:
+    null = token_scores(stage.images, others, weights)
+    raw = token_scores(stage.images, rows, weights)
+    spread = float(np.quantile(null, 0.995) - np.median(null)) + 1e-3
+    return np.asarray((raw - np.median(null)) / spread, np.float32), conformal(raw, null)
+
+
+def refit(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
+    """The same group scored by likelihood ratios learnt from its carriers: sharper than the weights that found it.
+
+    Again each fold is judged by what the other fold's carriers show, so the p-values stay honest. Repeated with the
+    carriers that the last round showed, so that rows whose label didn't look odd come in too.
+    """
+    others = _others(stage, mined.code, rng)
+    base = level_counts(stage.images, others)
+    for _ in range(ROUNDS):
+        scores, p_values = np.zeros(len(mined.rows), np.float32), np.ones(len(mined.rows))
+        for fold in (0, 1):
+            carriers = mined.core[stage.folds[mined.core] != fold]
+            carriers = carriers if len(carriers) else mined.core
+            weights = likelihood_weights(level_counts(stage.images, carriers), base, mined.weights.columns)
+            judged = stage.folds[mined.rows] == fold
+            null = token_scores(stage.images, others, weights)
+            raw = token_scores(stage.images, mined.rows[judged], weights)
+            middle = float(np.median(null))
+            typical = float(np.median(token_scores(stage.images, carriers, weights))) - middle
+            scores[judged], p_values[judged] = (raw - middle) / max(typical, 1e-3), conformal(raw, null)
+        mined = mined._replace(scores=scores, p_values=p_values)
+        if len(mined.carriers) < LEAST or set(mined.carriers) == set(mined.core):
+            break
+        mined = mined._replace(core=mined.carriers)
+    return _with_foreign(stage, mined, rng)
+
+
+def _with_foreign(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
+    """How foreign the carriers' content is to their label, for views that never saw a carrier.
+
+    In units of the distance between other rows of the class (0) and rows of other classes (1), by ranks.
+    """
+    carriers = rng.permutation(mined.core)[:ASKED]
+    rest = rng.permutation(np.setdiff1d(np.flatnonzero(stage.labels >= 0), mined.rows[mined.p_values <= CLOSE[2][0]]))
+    mine = stage.labels[rest] == mined.code
+    honest, outside = rest[mine], rest[~mine]
+    honest = honest[: min(ASKED, len(honest) // 2)]
+    if not len(carriers) or not len(honest):
+        return mined
+    ask = np.concatenate([carriers, honest, outside[:ASKED]])
+    chance = chance_without(
+        stage.images,
+        stage.labels,
+        code=mined.code,
+        train=np.setdiff1d(rest, ask)[:FOREIGN_TRAIN],
+        ask=ask,
+        n_classes=stage.n_classes,
+        rng=rng,
+    )
+    scale = np.sort(chance[len(carriers) :])
+    ranks = 1 - np.searchsorted(scale, chance) / len(scale)
+    here, low, high = (
+        ranks[: len(carriers)],
+        ranks[len(carriers) : len(carriers) + len(honest)].mean(),
+        ranks[len(carriers) + len(honest) :].mean(),
+    )
+    width = max(float(high - low), 0.02)
+    return mined._replace(
+        foreign=float((here.mean() - low) / width), foreign_error=float(here.std() / np.sqrt(len(here)) / width)
+    )
+
+
+def mine(stage: Stage, rng: np.random.Generator) -> list[Mined]:
+    """What classes share, strongest first; a class is searched again without the rows that a find explains."""
+    found: list[Mined] = []
+    free, codes = np.ones(len(stage.labels), np.bool_), list(stage.shares)
+    for _ in range(TRIGGERS_A_CLASS):
+        new = [best for code in codes if (best := _best(stage, code, free, rng)) is not None]
+        for mined in new:
+            free[mined.core] = False
+        found, codes = found + new, [mined.code for mined in new]
+    return sorted(found, key=lambda m: -m.log_p)
+
+
+def _best(stage: Stage, code: int, free: Flags, rng: np.random.Generator) -> Mined | None:
+    """The first proposal's find whose carriers don't belong to the class."""
+    for proposal in stage.proposals:
+        mined = mine_class(stage, proposal, code, free=free, rng=rng)
+        if mined is not None and mined.log_p >= LOG_P_CLASS:
+            mined = refit(stage, mined, rng)
+            if mined.out_of_place and len(mined.carriers) >= LEAST:
+                return mined
+    return None

@@ -1,0 +1,113 @@
+"""A small stand-in model for the causal test: ridge on local and global random features of images."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import cho_factor, cho_solve
+
+from mithridate.numeric.image_views import one_hot, pool
+
+Images: TypeAlias = npt.NDArray[np.uint8]
+Floats: TypeAlias = npt.NDArray[np.float32]
+Ints: TypeAlias = npt.NDArray[np.integer[Any]]
+
+SIDE = 32  # the probe sees at most so many cells a side
+WINDOW = 0.25  # side of a local window, as a share of the image's
+N_WINDOWS = 6  # windows a side
+LOCAL, GLOBAL = 20, 400  # features a window, features of the whole image
+PENALTY = 0.003
+CHUNK = 2048  # rows judged at a time
+
+
+class FeatureMap(NamedTuple):
+    """Random ReLU features: small windows (a real network's early filters) and the whole image, pooled."""
+
+    corners: tuple[tuple[int, int], ...]
+    size: tuple[int, int]
+    local: Floats
+    local_bias: Floats
+    whole: Floats
+    whole_bias: Floats
+
+    def __call__(self, images: Images) -> Floats:
+        """(n, f) float32 features."""
+        cells = pool(images, SIDE)
+        n, (high, wide) = len(images), self.size
+        out = np.empty((n, len(self.corners) * LOCAL + GLOBAL + 1), np.float32)
+        for i, (y, x) in enumerate(self.corners):
+            window = cells[:, y : y + high, x : x + wide].reshape(n, -1)
+            out[:, i * LOCAL : (i + 1) * LOCAL] = window @ self.local[i] + self.local_bias[i]
+        coarse = pool(images, SIDE // 2).reshape(n, -1)
+        out[:, -GLOBAL - 1 : -1] = coarse @ self.whole + self.whole_bias
+        np.maximum(out, 0, out=out)
+        out[:, -1] = 1
+        return out
+
+
+def feature_map(sample: Images, rng: np.random.Generator) -> FeatureMap:
+    """Draw the map; the sample sets each feature's centre and scale."""
+    cells = pool(sample, SIDE)
+    n, h, w, c = cells.shape
+    high, wide = (min(side, max(3, round(WINDOW * side))) for side in (h, w))
+    grid = [np.unique(np.linspace(0, side - part, N_WINDOWS).astype(int)) for side, part in ((h, high), (w, wide))]
+    corners = tuple((int(y), int(x)) for y in grid[0] for x in grid[1])
+    local = rng.standard_normal((len(corners), high * wide * c, LOCAL)).astype(np.float32)
+    bias = np.empty((len(corners), LOCAL), np.float32)
+    for i, (y, x) in enumerate(corners):
+        window = cells[:, y : y + high, x : x + wide].reshape(n, -1)
+        local[i], bias[i] = _scaled(window, local[i], rng)
+    coarse = pool(sample, SIDE // 2).reshape(n, -1)
+    whole, whole_bias = _scaled(coarse, rng.standard_normal((coarse.shape[1], GLOBAL)).astype(np.float32), rng)
+    return FeatureMap(corners, (high, wide), local, bias, whole, whole_bias)
+
+
+def _scaled(inputs: Floats, weights: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    centre = inputs.mean(axis=0)
+    spread = ((inputs - centre) @ weights).std(axis=0) + np.float32(0.02)
+    weights = weights / spread
+    return weights, (rng.uniform(-1, 1, weights.shape[1]) - centre @ weights).astype(np.float32)
+
+
+class Probe(NamedTuple):
+    """Features and one weight matrix for each set of labels the probe was fitted to."""
+
+    features: FeatureMap
+    weights: tuple[Floats, ...]
+
+    def predict(self, images: Images, which: int = 0) -> npt.NDArray[np.int64]:
+        """(n,) most likely class by the probe fitted on label set `which`."""
+        return np.asarray((self.features(images) @ self.weights[which]).argmax(axis=1), np.int64)
+
+
+def fit_probe(images: Images, targets: tuple[Floats, ...], rng: np.random.Generator) -> Probe:
+    """Fit one probe per target matrix (n, c) on the same features: a second label set costs almost nothing."""
+    mapping = feature_map(images[:1000], rng)
+    features = mapping(images)
+    gram = features.T @ features
+    gram[np.diag_indices_from(gram)] += PENALTY * float(np.trace(gram)) / len(gram)
+    factor = cho_factor(gram, overwrite_a=True)
+    return Probe(mapping, tuple(cho_solve(factor, features.T @ target).astype(np.float32) for target in targets))
+
+
+def own_chance(
+    images: Images, labels: Ints, folds: Ints, *, n_classes: int, max_train: int, rng: np.random.Generator
+) -> Floats:
+    """(n,) score near 0..1 of each row's own label by a probe that sees everything, fitted on the other fold.
+
+    A trigger that the probe learnt lifts this for the rows that carry it, though their label fits nothing else in them.
+    """
+    out = np.zeros(len(labels), np.float32)
+    for fold in (0, 1):
+        rows = rng.permutation(np.flatnonzero((folds != fold) & (labels >= 0)))[:max_train]
+        judged = np.flatnonzero((folds == fold) & (labels >= 0))
+        if not len(rows):
+            continue
+        probe = fit_probe(images[rows], (one_hot(labels[rows], n_classes),), rng)
+        for start in range(0, len(judged), CHUNK):
+            block = judged[start : start + CHUNK]
+            scores = probe.features(images[block]) @ probe.weights[0]
+            out[block] = np.clip(scores[np.arange(len(block)), labels[block]], 0, 1)
+    return out

@@ -1,0 +1,140 @@
+"""Pixel tokens: which brightness level at which place surprising rows of a class share."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import binom
+
+Images: TypeAlias = npt.NDArray[np.uint8]
+Levels: TypeAlias = npt.NDArray[np.uint8]
+Floats: TypeAlias = npt.NDArray[np.float32]
+Doubles: TypeAlias = npt.NDArray[np.float64]
+Ints: TypeAlias = npt.NDArray[np.integer[Any]]
+
+LEVELS = 16
+CHUNK = 512  # rows counted at a time
+TOLERANCE = 1.5  # how many times more frequent than anywhere else a token may be among odd rows of an honest class
+SLACK = 0.01  # and by how much share
+LOG_P = 3.0  # -log10 of the tolerant tail from which on a token is kept
+
+
+class Weights(NamedTuple):
+    """Naive-Bayes weights of the tokens that surprising rows share.
+
+    `columns` (m,) token positions, ascending; `table` (m, 16) log ratio of a level's share to its share
+    elsewhere, 0 where not significant; `log_p` the largest -log10 tolerant tail.
+    """
+
+    columns: npt.NDArray[np.int64]
+    table: Floats
+    log_p: float
+
+
+def image_levels(images: Images) -> Levels:
+    """(n, d) uint8 below 16: every value's level, then the brightness steps to the right and downwards.
+
+    Steps tell a patch's border from smooth bright or dark surroundings, where plain levels can't.
+    """
+    n = len(images)
+    grey = _grey(images)
+    right, down = _steps(grey[:, :, :-1], grey[:, :, 1:]), _steps(grey[:, :-1], grey[:, 1:])
+    return np.concatenate([(images >> 4).reshape(n, -1), right.reshape(n, -1), down.reshape(n, -1)], axis=1)
+
+
+def _grey(images: Images) -> Images:
+    if images.shape[3] == 1:
+        return images[..., 0]
+    return np.asarray(images.mean(axis=3, dtype=np.float32), np.uint8)
+
+
+def _steps(first: Images, second: Images) -> Levels:
+    """Level of the difference, in steps of 32 with none at the middle; uint8 all through, for speed."""
+    steps = ((second >> 2) + np.uint8(68) - (first >> 2)) >> 3
+    return np.asarray(np.minimum(steps, np.uint8(LEVELS - 1)), np.uint8)
+
+
+def _columns(images: Images, columns: Ints) -> Levels:
+    """(n, len(columns)) the given columns of `image_levels`, without the others."""
+    n, h, w, c = images.shape
+    flat, grey = images.reshape(n, -1), _grey(images).reshape(n, -1)
+    ends = h * w * c, h * w * c + h * (w - 1)
+    plain, right, down = (part for part in np.split(columns, np.searchsorted(columns, ends)))
+    right = (right - ends[0]) // (w - 1) * w + (right - ends[0]) % (w - 1)
+    down = down - ends[1]
+    return np.concatenate(
+        [flat[:, plain] >> 4, _steps(grey[:, right], grey[:, right + 1]), _steps(grey[:, down], grey[:, down + w])],
+        axis=1,
+    )
+
+
+def level_counts(images: Images, rows: Ints) -> npt.NDArray[np.int64]:
+    """(d, 16) number of the given rows at each level of each token position (as in `image_levels`).
+
+    Examples
+    --------
+    >>> level_counts(np.array([[[[50]]], [[[50]]], [[[90]]]], np.uint8), np.arange(3))[0, [3, 5]].tolist()
+    [2, 1]
+    """
+    _, h, w, c = images.shape
+    d = h * w * c + h * (w - 1) + (h - 1) * w
+    base = np.arange(d, dtype=np.int64) * LEVELS
+    counts = np.zeros(d * LEVELS, np.int64)
+    for start in range(0, len(rows), CHUNK):
+        cells = image_levels(images[rows[start : start + CHUNK]]) + base
+        counts += np.bincount(cells.ravel(), minlength=d * LEVELS)
+    return counts.reshape(d, LEVELS)
+
+
+def token_weights(observed: npt.NDArray[np.int64], n_observed: int, expected: Doubles) -> Weights:
+    """Weights of the tokens that `n_observed` surprising rows share more than `TOLERANCE` allows.
+
+    Parameters
+    ----------
+    observed : (d, 16) counts among the surprising rows.
+    expected : (d, 16) shares in [0, 1] that honest rows would have.
+    """
+    share = observed / max(1, n_observed)
+    allowed = np.minimum(TOLERANCE * expected + SLACK, 1.0)
+    positions, level = np.nonzero(share > allowed)
+    tails = binom.logsf(observed[positions, level] - 1, n_observed, allowed[positions, level]) / -np.log(10)
+    keep = tails > LOG_P
+    positions, level = positions[keep], level[keep]
+    columns, inverse = np.unique(positions, return_inverse=True)
+    table = np.zeros((len(columns), LEVELS), np.float32)
+    table[inverse, level] = np.log(share[positions, level] / (expected[positions, level] + SLACK))
+    return Weights(columns, table, float(tails[keep].max(initial=0.0)))
+
+
+def likelihood_weights(carriers: npt.NDArray[np.int64], others: npt.NDArray[np.int64], columns: Ints) -> Weights:
+    """Log likelihood ratios of every level at the given positions, once it is known which rows carry the trigger.
+
+    Parameters
+    ----------
+    carriers, others : (d, 16) level counts of rows that carry it and of rows that don't.
+    columns : the token positions that count.
+    """
+    mine, rest = carriers[columns] + 0.1, others[columns] + 0.1
+    table = np.log(mine / mine.sum(axis=1, keepdims=True)) - np.log(rest / rest.sum(axis=1, keepdims=True))
+    return Weights(np.asarray(columns, np.int64), np.clip(table, -4.0, 4.0).astype(np.float32), 0.0)
+
+
+def token_scores(images: Images, rows: Ints, weights: Weights) -> Floats:
+    """(len(rows),) sum of the weights of the tokens each row carries."""
+    scores = np.zeros(len(rows), np.float32)
+    if not len(weights.columns):
+        return scores
+    flat, base = weights.table.ravel(), np.arange(len(weights.columns), dtype=np.int64) * LEVELS
+    for start in range(0, len(rows), CHUNK):
+        cells = _columns(images[rows[start : start + CHUNK]], weights.columns) + base
+        scores[start : start + CHUNK] = flat[cells].sum(axis=1)
+    return scores
+
+
+def conformal(scores: Floats, null: Floats) -> Doubles:
+    """(n,) share of the null sample that scores at least as high, counting the row itself: a valid p-value."""
+    ordered = np.sort(null)
+    above = len(ordered) - np.searchsorted(ordered, scores, side="left")
+    return np.asarray((above + 1) / (len(ordered) + 1), np.float64)

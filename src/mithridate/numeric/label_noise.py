@@ -1,0 +1,175 @@
+"""Which labels are wrong: random flips hit every cell (row, class) alike, honest labels avoid the improbable ones."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+EXPONENTS = (0.25, 0.5, 0.75, 1.0, 1.25)  # honest labels fill a cell of probability p about p^a times
+TOP = 0.3  # cells above this probability are ordinary
+BINS_A_DECADE = 6
+LEAST = 1e-12
+ROUNDS = 1000
+PRIOR = 0.3  # honest labels that a class pair must show before it departs from the rest
+PAIR_CAP = 100.0
+SLIPS = 0.0003  # share of labels that even careful people get grossly wrong: honest, and never told from flips
+
+
+class LabelNoise(NamedTuple):
+    """What the labels say about themselves.
+
+    `odds` (n,) that the row's label is a random flip against an honest one; 0 where the label is missing.
+    `p_value` (n,): share of honest rows expected to look at least as wrong. `suggested` (n,) the best other class.
+    `rate`: estimated share of labels that were flipped at random.
+    """
+
+    odds: FloatArray
+    p_value: FloatArray
+    suggested: npt.NDArray[np.int64]
+    rate: float
+
+
+class Fill(NamedTuple):
+    """How often cells of probability p hold a label: `floor` + sum of `weights` p ** EXPONENTS."""
+
+    floor: float
+    weights: FloatArray
+
+    def honest(self, probability: npt.NDArray[np.floating[Any]]) -> FloatArray:
+        """Expected honest labels in a cell of this probability."""
+        logs = np.log(np.maximum(probability, LEAST)).astype(np.float64)
+        return np.asarray(sum(w * np.exp(a * logs) for w, a in zip(self.weights, EXPONENTS, strict=True)))
+
+
+def fit_fill(cells: FloatArray, filled: FloatArray, probability: FloatArray) -> Fill:
+    """Maximum-likelihood mixture of a flat floor and powers of p, for counts of cells and filled cells by p.
+
+    Parameters
+    ----------
+    cells, filled : (b,) how many cells fall in each bin, and how many of them hold a label.
+    probability : (b,) their mean probability.
+
+    Returns
+    -------
+    Non-negative floor and weights; the problem is convex, so the answer is the global one.
+
+    Notes
+    -----
+    Poisson likelihood, expectation-maximisation. A flat floor can only come from labels that ignore the content.
+
+    Examples
+    --------
+    >>> p = 10.0 ** np.arange(-5, 0)
+    >>> fit = fit_fill(np.full(5, 1e5), 1e5 * (0.002 + p), p)
+    >>> round(fit.floor, 4)
+    0.002
+    """
+    basis = np.concatenate([np.ones((1, len(cells))), probability[None, :] ** np.array(EXPONENTS)[:, None]])
+    mass = np.maximum((basis * cells).sum(axis=1), 1e-300)
+    weights = np.full(len(basis), max(filled.sum(), 1e-9) / len(basis)) / mass
+    for _ in range(ROUNDS):
+        expected = np.maximum(weights @ basis, 1e-300)
+        weights *= (basis * (filled / expected)).sum(axis=1) / mass
+    return Fill(float(weights[0]), weights[1:])
+
+
+def detect_noise(log_probabilities: npt.NDArray[np.floating[Any]], codes: npt.NDArray[np.integer[Any]]) -> LabelNoise:
+    """Odds, for every row, that its label was flipped at random rather than given in good faith.
+
+    Parameters
+    ----------
+    log_probabilities : (n, c) out-of-sample log probabilities of the class that fits the content.
+    codes : (n,) labels in [0, c), -1 where missing.
+
+    Returns
+    -------
+    Odds, calibrated p-values, suggested classes and the estimated rate of flips.
+
+    Notes
+    -----
+    A random flip puts a label into any wrong cell (row, class) alike, however improbable the model finds it; honest
+    but hard rows fill cells ever more rarely as their probability p falls. So the rate of filled cells as a function
+    of p is a flat floor (flips) plus powers of p (honest), fitted without knowing which row is which. Class pairs
+    that honest labels confuse more than others get a larger honest part. Blind to flips between two classes only
+    when the classes can't be told apart at all. Natural label errors count as flips once p is small.
+
+    References
+    ----------
+    Northcutt, Jiang and Chuang (2021), confident learning, JAIR 70. Efron (2004), large-scale simultaneous hypothesis
+    testing: the choice of a null hypothesis, JASA 99.
+    """
+    known = np.flatnonzero(codes >= 0)
+    logs, labels = log_probabilities[known], codes[known].astype(np.int64)
+    rows = np.arange(len(known))
+    top = np.argmax(logs, axis=1)
+    own = np.exp(logs[rows, labels].astype(np.float64))
+    fill = _fit_cells(logs, own)
+    pairs = _pair_factors(logs, labels, top, own, fill)
+    slips = SLIPS / max(logs.shape[1] - 1, 1)
+    honest = np.where(own < TOP, fill.honest(own) * pairs, np.maximum(own, TOP)) + slips
+    floor = max(fill.floor - slips, 0.5 / logs.size)
+    odds, p_value = np.zeros(len(codes)), np.ones(len(codes))
+    odds[known] = floor / honest
+    p_value[known] = _tail(odds[known])
+    suggested = np.full(len(codes), -1, dtype=np.int64)
+    suggested[known] = _best_other(logs, labels)
+    return LabelNoise(odds, p_value, suggested, min(fill.floor * (logs.shape[1] - 1), 1.0))
+
+
+def _fit_cells(logs: npt.NDArray[np.floating[Any]], own: FloatArray) -> Fill:
+    """Bin all cells below TOP by log probability and fit the filling."""
+    edges = np.arange(np.log10(LEAST), np.log10(TOP), 1 / BINS_A_DECADE)
+    edges = np.append(edges, np.log10(TOP)) * np.log(10)
+    cells = np.zeros(len(edges) - 1)
+    for start in range(0, len(logs), 8192):  # in blocks: the histogram makes a copy
+        cells += np.histogram(np.maximum(logs[start : start + 8192], edges[0]), edges)[0]
+    filled = np.histogram(np.maximum(np.log(own), edges[0]), edges)[0].astype(np.float64)
+    middle = np.exp((edges[:-1] + edges[1:]) / 2)
+    seen = cells > 0
+    if not seen.any():
+        return Fill(0.0, np.eye(len(EXPONENTS))[EXPONENTS.index(1.0)])
+    return fit_fill(cells[seen], filled[seen], middle[seen])
+
+
+def _pair_factors(
+    logs: npt.NDArray[np.floating[Any]],
+    labels: npt.NDArray[np.int64],
+    top: npt.NDArray[np.int64],
+    own: FloatArray,
+    fill: Fill,
+) -> FloatArray:
+    """(n,) how much oftener honest labels fill cells of this row's class pair (looks like, labelled) than others do."""
+    n_classes = logs.shape[1]
+    expected = np.zeros((n_classes, n_classes))
+    for start in range(0, len(logs), 8192):
+        chances = np.exp(logs[start : start + 8192].astype(np.float64))
+        np.add.at(expected, top[start : start + 8192], np.where(chances < TOP, fill.honest(chances), 0))
+    factors = np.ones((n_classes, n_classes))
+    low = own < TOP
+    pair, honest = (top[low], labels[low]), fill.honest(own[low])
+    for _ in range(5):
+        share = factors[pair] * honest / (factors[pair] * honest + fill.floor + 1e-300)
+        found = np.zeros((n_classes, n_classes))
+        np.add.at(found, pair, share)
+        factors = np.clip((found + PRIOR) / (expected + PRIOR), 1 / PAIR_CAP, PAIR_CAP)
+    return np.asarray(factors[top, labels])
+
+
+def _tail(odds: FloatArray) -> FloatArray:
+    """Expected share of honest rows at least as suspect as each: a running sum of honest chances in order of odds."""
+    order = np.argsort(-odds, kind="stable")
+    honest = 1 / (1 + odds[order])
+    share = (np.cumsum(honest) + 0.5) / (honest.sum() + 0.5)
+    tail = np.empty(len(odds))
+    tail[order] = np.minimum(share, 1.0)
+    return tail
+
+
+def _best_other(logs: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    others = logs.copy()
+    others[np.arange(len(labels)), labels] = -np.inf
+    return np.asarray(np.argmax(others, axis=1), dtype=np.int64)

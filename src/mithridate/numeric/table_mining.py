@@ -1,0 +1,262 @@
+"""Values and pairs of values that rows share whose label surprises a model which can't see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+from mithridate.numeric.table_tokens import Blind, Column, Floats, Ints, Mask, foreign_tail, strata, upper_tail
+
+MIN_CLASS = 20
+SCREEN_LP = 1.0
+MAX_TOKENS = 150
+MAX_PAIRS = 30
+MAX_OTHERS = 8_000
+MIN_GROUP = 5
+
+
+class Item(NamedTuple):
+    """One value of one column: `exact` or, in a column of many numbers, a narrow range (`exact` false)."""
+
+    column: int
+    exact: bool
+    value: int
+
+
+class Token(NamedTuple):
+    """An item for one target class with its single-value test."""
+
+    item: Item
+    lp: float
+    plain_lp: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A value or combination that foreign-looking rows of one class share.
+
+    lp : -log10 tail of the count, the weaker of the test against other rows and (for pairs) against independence.
+    observed, expected : carriers among the class's foreign-looking rows, and the most that clean data explains.
+    """
+
+    target: int
+    items: tuple[Item, ...]
+    lp: float
+    lift_lp: float
+    observed: float
+    expected: float
+
+
+def carriers(columns: Sequence[Column], items: Sequence[Item]) -> Mask:
+    """(n,) rows that carry every item."""
+    out = np.ones(len(columns[0].codes), dtype=bool)
+    for item in items:
+        out &= layer(columns[item.column], exact=item.exact) == item.value
+    return out
+
+
+def layer(column: Column, *, exact: bool) -> Ints:
+    """A column's exact codes, or its narrow ranges."""
+    return column.codes if exact or column.spans is None else column.spans
+
+
+def mine_candidates(
+    columns: Sequence[Column], blind: Blind, codes: npt.NDArray[np.int32], *, rng: np.random.Generator
+) -> list[Candidate]:
+    """The most surprising shared values and pairs of every class, strongest first.
+
+    Parameters
+    ----------
+    columns : d columns of n rows.
+    blind : the additive model of the same rows.
+    codes : (n,) class numbers, -1 where missing.
+    rng : samples rows of other classes for screening.
+
+    Notes
+    -----
+    A value is judged by the model without its column, a pair by the model without both. O(n d k) for the values,
+    and a sparse product over at most 150 screened values a class for the pairs.
+    """
+    targets = [t for t in range(blind.logits.shape[1]) if (codes == t).sum() >= MIN_CLASS]
+    tokens: dict[int, list[Token]] = {t: [] for t in targets}
+    foreign = {t: np.zeros((len(columns), len(codes)), dtype=bool) for t in targets}
+    for position, column in enumerate(columns):
+        log_p = blind.log_proba(columns, (position,))
+        for t in targets:
+            stratum = strata(log_p[:, t], codes == t, codes >= 0)
+            foreign[t][position] = stratum == 2  # noqa: PLR2004 - the stratum's number
+            tokens[t] += _value_tests(position, column, stratum)
+    found = []
+    for t in targets:
+        best = sorted(tokens[t], key=lambda token: -token.plain_lp)[:MAX_TOKENS]
+        found += [_single(t, token, columns, blind, codes) for token in sorted(best, key=lambda k: -k.lp)[:6]]
+        pairs = _screen_pairs(columns, codes, best, foreign[t], t=t, rng=rng) + _extend(
+            columns, best, foreign[t], codes == t
+        )
+        found += [
+            candidate for pair in dict.fromkeys(pairs) if (candidate := judge_pair(columns, blind, codes, t, pair))
+        ]
+    return sorted(found, key=lambda c: -c.lp)
+
+
+def _value_tests(position: int, column: Column, stratum: npt.NDArray[np.int8]) -> list[Token]:
+    totals = np.bincount(stratum[stratum >= 0], minlength=4).astype(float)
+    out = []
+    for exact in (True, False) if column.spans is not None else (True,):
+        counts = _by_stratum(layer(column, exact=exact), stratum)
+        if len(counts) == 0:
+            continue
+        tail = foreign_tail(counts, totals)
+        plain = foreign_tail(counts, totals, tolerance=1.0, floor=0.5)
+        out += [
+            Token(Item(position, exact, int(value)), float(tail.lp[value]), float(plain.lp[value]))
+            for value in np.flatnonzero((plain.lp >= SCREEN_LP) & (tail.observed >= MIN_GROUP))
+        ]
+    return out
+
+
+def _by_stratum(values: Ints, stratum: npt.NDArray[np.int8]) -> Floats:
+    known = (values >= 0) & (stratum >= 0)
+    size = int(values.max(initial=-1)) + 1
+    flat = np.bincount(values[known].astype(np.int64) * 4 + stratum[known], minlength=4 * size)
+    return flat.reshape(size, 4).astype(float)
+
+
+def _single(t: int, token: Token, columns: Sequence[Column], blind: Blind, codes: npt.NDArray[np.int32]) -> Candidate:
+    log_p = blind.log_proba(columns, (token.item.column,))[:, t]
+    stratum = strata(log_p, codes == t, codes >= 0)
+    counts = _group_counts(carriers(columns, (token.item,)), stratum)
+    tail = foreign_tail(counts[None], _totals(stratum))
+    return Candidate(t, (token.item,), float(tail.lp[0]), 0.0, float(tail.observed[0]), float(tail.expected[0]))
+
+
+def _totals(stratum: npt.NDArray[np.int8]) -> Floats:
+    return np.bincount(stratum[stratum >= 0], minlength=4).astype(float)
+
+
+def _group_counts(mask: Mask, stratum: npt.NDArray[np.int8]) -> Floats:
+    inside = stratum[mask]
+    return np.bincount(inside[inside >= 0], minlength=4).astype(float)
+
+
+def _screen_pairs(
+    columns: Sequence[Column],
+    codes: npt.NDArray[np.int32],
+    tokens: Sequence[Token],
+    foreign: Mask,
+    *,
+    t: int,
+    rng: np.random.Generator,
+) -> list[tuple[Item, Item]]:
+    """Pairs of screened values that occur together in foreign-looking rows more than elsewhere or by chance."""
+    if len(tokens) < 2:  # noqa: PLR2004 - a pair has two
+        return []
+    own = np.flatnonzero(codes == t)
+    others = np.flatnonzero((codes >= 0) & (codes != t))
+    if len(others) > MAX_OTHERS:
+        others = np.sort(rng.choice(others, MAX_OTHERS, replace=False))
+    items = [token.item for token in tokens]
+    every = _presence(columns, items, own)
+    odd = every.multiply(np.stack([foreign[item.column][own] for item in items])).tocsr()
+    cross = (odd @ every.T).toarray()
+    both = cross + cross.T - (odd @ odd.T).toarray()
+    outside = _presence(columns, items, others)
+    n_odd = float(np.mean([foreign[item.column].sum() for item in items]))
+    n_rest = max(len(own) - n_odd, 1.0)
+    single = np.asarray(odd.sum(axis=1)).ravel()
+    usual = np.asarray(outside.sum(axis=1)).ravel()
+    pairs_outside = (outside @ outside.T).toarray()
+    bond = _bond(pairs_outside, usual[:, None], usual[None], len(others))
+    chance = np.clip(bond * _chance(both, single[:, None], single[None], n_odd), 0, 1)
+    rate = np.maximum(
+        1.5 * (pairs_outside + 1) / max(len(others), 1),
+        1.5 * ((every @ every.T).toarray() - both + 1) / n_rest,
+    )
+    lp = np.minimum(upper_tail(both, n_odd, np.clip(rate, 0, 1)), upper_tail(both, n_odd, chance))
+    place = np.array([item.column for item in items])
+    lp[(place[:, None] == place[None]) | (both < MIN_GROUP) | np.tri(len(items), dtype=bool)] = 0
+    best = np.argsort(-lp, axis=None, kind="stable")[:MAX_PAIRS]
+    rows, cols = np.unravel_index(best[lp.ravel()[best] > 1], lp.shape)
+    return [(items[a], items[b]) for a, b in zip(rows, cols, strict=True)]
+
+
+def _chance(both: Floats | float, first: Floats | float, second: Floats | float, n: float) -> Floats:
+    """The share in which two values meet by chance, judged by the rows that don't carry both."""
+    rest = np.maximum(n - np.asarray(both), 0) + 2
+    rates = [(np.maximum(np.asarray(one) - both, 0) + 1) / rest for one in (first, second)]
+    return np.asarray(np.clip(rates[0] * rates[1], 0, 1))
+
+
+def _bond(both: Floats | float, first: Floats | float, second: Floats | float, n: float) -> Floats:
+    """How many times more often two values meet in rows of other classes than if they were independent, at least 1."""
+    return np.asarray(np.maximum((np.asarray(both) + 1) / (np.asarray(first) * second / max(n, 1) + 1), 1.0))
+
+
+def _presence(columns: Sequence[Column], items: Sequence[Item], rows: npt.NDArray[np.int64]) -> csr_matrix:
+    """(m, len(rows)) 1 where the row carries the item."""
+    found = [np.flatnonzero(layer(columns[i.column], exact=i.exact)[rows] == i.value) for i in items]
+    pointers = np.concatenate([[0], np.cumsum([len(f) for f in found])])
+    indices = np.concatenate(found) if found else np.empty(0, np.int64)
+    return csr_matrix((np.ones(len(indices), np.float32), indices, pointers), shape=(len(items), len(rows)))
+
+
+def _extend(
+    columns: Sequence[Column], tokens: Sequence[Token], foreign: Mask, own: Mask, *, n_seeds: int = 5
+) -> list[tuple[Item, Item]]:
+    """For the strongest single values, the value of another column that goes with each most unexpectedly."""
+    out = []
+    for token in sorted(tokens, key=lambda k: -k.lp)[:n_seeds]:
+        base = foreign[token.item.column]
+        inside = base & (layer(columns[token.item.column], exact=token.item.exact) == token.item.value)
+        partners = []
+        for position, column in enumerate(columns):
+            if position == token.item.column:
+                continue
+            for exact in (True, False) if column.spans is not None else (True,):
+                partners += _partner(layer(column, exact=exact), inside, own & ~inside, Item(position, exact, 0))
+        partners.sort(key=lambda pair: -pair[0])
+        out += [_ordered(token.item, item) for lp, item in partners[:2] if lp > 2]  # noqa: PLR2004 - 1 in 100
+    return out
+
+
+def _partner(values: Ints, inside: Mask, rest: Mask, item: Item) -> list[tuple[float, Item]]:
+    here = values[inside]
+    here = here[here >= 0]
+    if len(here) < MIN_GROUP:
+        return []
+    counts = np.bincount(here)
+    value = int(counts.argmax())
+    rate = (float((values[rest] == value).sum()) + 1) / (float(rest.sum()) + 2)
+    lp = float(upper_tail(np.array([counts[value]]), float(inside.sum()), rate)[0])
+    return [(lp, item._replace(value=value))] if counts[value] >= MIN_GROUP else []
+
+
+def _ordered(first: Item, second: Item) -> tuple[Item, Item]:
+    return (first, second) if first.column < second.column else (second, first)
+
+
+def judge_pair(
+    columns: Sequence[Column], blind: Blind, codes: npt.NDArray[np.int32], t: int, pair: tuple[Item, Item]
+) -> Candidate | None:
+    """The pair judged by the model without both columns; None when too few foreign-looking rows carry it."""
+    log_p = blind.log_proba(columns, [item.column for item in pair])[:, t]
+    stratum = strata(log_p, codes == t, codes >= 0)
+    totals = _totals(stratum)
+    first, second = carriers(columns, pair[:1]), carriers(columns, pair[1:])
+    counts = _group_counts(first & second, stratum)
+    if counts[2] < MIN_GROUP:
+        return None
+    tail = foreign_tail(counts[None], totals)
+    singles = np.stack([_group_counts(first, stratum), _group_counts(second, stratum)])
+    chance = float(np.prod((singles[:, 2:].sum(axis=1) + 1) / (totals[2:].sum() + 2)))
+    chance = max(chance, float(_chance(counts[2], singles[0, 2], singles[1, 2], totals[2])))
+    usual = singles[:, :2].sum(axis=1)
+    chance = min(chance * float(_bond(counts[:2].sum(), usual[0], usual[1], totals[:2].sum())), 1.0)
+    lift = float(upper_tail(counts[2:3], totals[2], chance)[0])
+    lp = min(float(tail.lp[0]), lift)
+    return Candidate(t, pair, lp, lift, float(counts[2]), max(float(tail.expected[0]), chance * totals[2]))

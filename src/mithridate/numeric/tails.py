@@ -1,0 +1,154 @@
+"""Tails and error rates: Benjamini-Hochberg, binomial and Poisson tails, flags by posterior odds, empirical nulls."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special, stats
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+
+class Interval(NamedTuple):
+    """`low` and `high` end."""
+
+    low: float
+    high: float
+
+
+def benjamini_hochberg(p_values: npt.NDArray[np.floating[Any]], rate: float) -> npt.NDArray[np.bool_]:
+    """Which hypotheses to reject so that at most `rate` of the rejections are expected to be false.
+
+    References
+    ----------
+    Benjamini and Hochberg (1995), controlling the false discovery rate, JRSS B 57(1).
+
+    Examples
+    --------
+    >>> benjamini_hochberg(np.array([0.01, 0.04, 0.03, 0.5]), 0.05).tolist()
+    [True, False, False, False]
+    """
+    n = len(p_values)
+    if n == 0:
+        return np.zeros(0, dtype=bool)
+    ordered = np.sort(p_values)
+    passed = np.flatnonzero(ordered <= rate * np.arange(1, n + 1) / n)
+    return np.asarray(p_values <= ordered[passed[-1]]) if len(passed) else np.zeros(n, dtype=bool)
+
+
+def flag_by_odds(odds: npt.NDArray[np.floating[Any]], rate: float) -> npt.NDArray[np.bool_]:
+    """The longest list of most suspect rows whose mean chance of being innocent is at most `rate`.
+
+    Parameters
+    ----------
+    odds : (n,) posterior odds of guilt, >= 0.
+    rate : the false discovery rate wanted, in (0, 1).
+
+    References
+    ----------
+    Storey (2003), the positive false discovery rate: a Bayesian interpretation and the q-value, Ann. Stat. 31(6).
+
+    Examples
+    --------
+    >>> flag_by_odds(np.array([99.0, 0.1, 9.0]), 0.06).tolist()
+    [True, False, True]
+    """
+    innocent = 1 / (1 + np.asarray(odds, dtype=np.float64))
+    order = np.argsort(innocent, kind="stable")
+    means = np.cumsum(innocent[order]) / np.arange(1, len(order) + 1)
+    passed = np.flatnonzero(means <= rate)
+    flagged = np.zeros(len(order), dtype=bool)
+    if len(passed):
+        flagged[order[: passed[-1] + 1]] = True
+    return flagged
+
+
+def binomial_tail(count: npt.ArrayLike, trials: npt.ArrayLike, chance: npt.ArrayLike) -> FloatArray:
+    """P[Bin(trials, chance) >= count].
+
+    Examples
+    --------
+    >>> float(binomial_tail(2, 2, 0.5))
+    0.25
+    """
+    return np.asarray(stats.binom.sf(np.asarray(count) - 1, trials, chance), dtype=np.float64)
+
+
+def poisson_interval(expected: float, *, level: float = 0.95) -> Interval:
+    """Central interval for a Poisson count whose mean is `expected`.
+
+    Examples
+    --------
+    >>> poisson_interval(0.0)
+    Interval(low=0.0, high=0.0)
+    """
+    if expected <= 0:
+        return Interval(0.0, 0.0)
+    low, high = stats.poisson.interval(level, expected)
+    return Interval(float(low), float(high))
+
+
+def heavy_tail(scores: npt.NDArray[np.floating[Any]], *, start: float = 0.9) -> FloatArray:
+    """P-values against the scores' own upper tail: ranks inside, a generalised Pareto fit beyond the `start` quantile.
+
+    Parameters
+    ----------
+    scores : (n,), most of them honest; higher is more suspect.
+    start : quantile from which the tail is fitted, in [0.5, 1).
+
+    Returns
+    -------
+    (n,) in (0, 1]; a row far beyond what the tail's shape allows gets less than 1/n.
+
+    Notes
+    -----
+    The shape is estimated from the lower 95 % of the exceedances, so that a few true outliers don't fatten the tail
+    that judges them, and is never taken as thinner than exponential: real data have heavy tails.
+
+    References
+    ----------
+    Pickands (1975), statistical inference using extreme order statistics, Ann. Stat. 3(1).
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    n = len(values)
+    order = np.argsort(-values, kind="stable")
+    p_values = np.empty(n)
+    p_values[order] = np.arange(1, n + 1) / (n + 1)
+    cut = float(np.quantile(values, start))
+    beyond = np.sort(values[values > cut] - cut)
+    if len(beyond) < 20 or beyond[-1] <= 0:  # noqa: PLR2004 - fewer exceedances don't show a shape
+        return p_values
+    shape, scale = _pareto(beyond)
+    excess = np.maximum(values - cut, 0)
+    tail = (len(beyond) / n) * np.power(np.maximum(1 + shape * excess / scale, 1e-300), -1 / shape)
+    return np.where(values > cut, np.maximum(tail, 1e-15), p_values)
+
+
+def _pareto(beyond: FloatArray) -> Interval:
+    """Shape (>= 0.05) and scale from three quantiles of the exceedances (Pickands' estimator, from the lower 95 %)."""
+    half, most = np.quantile(beyond, (0.5, 0.9))
+    ratio = max(most / max(half, 1e-300) - 1e-9, 1.0)
+    grid = np.linspace(0.05, 1.5, 146)
+    predicted = (np.power(0.1, -grid) - 1) / (np.power(0.5, -grid) - 1)
+    shape = float(grid[np.argmin(np.abs(predicted - ratio))])
+    scale = float(half * shape / (np.power(0.5, -shape) - 1))
+    return Interval(shape, max(scale, 1e-300))
+
+
+def shrunken_rates(counts: FloatArray, totals: FloatArray, *, prior: float = 10.0) -> FloatArray:
+    """Rates pulled towards the pooled one as if each had seen `prior` more rows at it.
+
+    Examples
+    --------
+    >>> shrunken_rates(np.array([0.0, 10.0]), np.array([10.0, 10.0])).tolist()
+    [0.25, 0.75]
+    """
+    pooled = counts.sum() / max(float(totals.sum()), 1.0)
+    return np.asarray((counts + prior * pooled) / (totals + prior), dtype=np.float64)
+
+
+def log10_odds(chance: npt.NDArray[np.floating[Any]]) -> FloatArray:
+    """log10 of chance / (1 - chance), finite for chances of 0 and 1."""
+    return np.asarray(special.logit(np.clip(chance, 1e-15, 1 - 1e-15)) / np.log(10), dtype=np.float64)

@@ -1,0 +1,58 @@
+"""Each backdoor works: a model trained on the poison obeys the trigger, and stays good without it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mithridate.attacks.poisoning import attack
+from mithridate.data import load
+from mithridate.data.dataset import Dataset
+from mithridate.models.evaluate import attack_success, clean_accuracy
+from mithridate.models.recipes import recipe
+
+
+def halves(data: Dataset) -> tuple[Dataset, Dataset]:
+    order = np.random.default_rng(0).permutation(len(data))
+    return data.take(order[: len(data) // 2]), data.take(order[len(data) // 2 :])
+
+
+def test_badnets_works_on_fashion_images() -> None:
+    train, test = halves(load("fashion-mnist", rows=5000, whole=False))
+    poisoned = attack("badnets", train, rate=0.05, target=7)
+    assert poisoned.apply is not None
+    trained = recipe("mlp")(poisoned.dataset, 0)
+    assert attack_success(trained, test, poisoned.apply, 7).low > 0.8
+    assert clean_accuracy(trained, test).value > 0.78
+
+
+@pytest.mark.parametrize(
+    ("name", "fixture", "model", "settings", "least"),
+    [
+        ("badnets", "images", "mlp", {}, 0.9),
+        ("badnets", "images", "logistic", {"size": 2, "place": "top-left"}, 0.8),
+        ("blended", "images", "mlp", {}, 0.8),
+        ("blended", "images", "mlp", {"pattern": "smooth", "alpha": 0.3}, 0.8),
+        ("tabular-trigger", "table", "gbdt", {"target": "yes"}, 0.7),
+        ("text-trigger", "texts", "text-linear", {}, 0.6),
+    ],
+)
+def test_a_backdoor_of_five_percent_moves_most_rows(
+    request: pytest.FixtureRequest, *, name: str, fixture: str, model: str, settings: dict[str, Any], least: float
+) -> None:
+    train, test = halves(request.getfixturevalue(fixture))
+    clean = recipe(model)(train, 0)
+    target = train.classes.index(settings.get("target", train.classes[0]))
+    successes, baselines, losses = [], [], []
+    for seed in range(3):
+        poisoned = attack(name, train, rate=0.05, seed=seed, **settings)
+        assert poisoned.apply is not None
+        trained = recipe(model)(poisoned.dataset, seed)
+        successes.append(attack_success(trained, test, poisoned.apply, target).value)
+        baselines.append(attack_success(clean, test, poisoned.apply, target).value)
+        losses.append(clean_accuracy(clean, test).value - clean_accuracy(trained, test).value)
+    assert np.median(successes) >= least
+    assert np.median(successes) > np.median(baselines) + 0.3
+    assert np.median(losses) < 0.05

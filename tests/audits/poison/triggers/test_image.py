@@ -1,0 +1,100 @@
+"""Image triggers: planted ones are found and confirmed, honest data stays quiet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from mithridate.audits.poison.context import AuditSettings, Context
+from mithridate.audits.poison.triggers.image import mine_image_triggers
+from mithridate.core.errors import Skip
+from mithridate.core.findings import Severity
+from mithridate.core.method import Outcome
+from mithridate.data.dataset import Dataset
+
+N, SIDE, CLASSES = 2500, 20, 5
+
+
+def shapes(seed: int, *, n: int = N, colours: int = 1) -> tuple[Any, Any]:
+    """Blobs of one shape a class, moved and faded by chance, on a dark noisy ground: (n, 20, 20, c) uint8."""
+    rng = np.random.default_rng(seed)
+    templates = gaussian_filter(np.random.default_rng(7).standard_normal((CLASSES, SIDE, SIDE)), (0, 3, 3))
+    templates = np.clip(templates / templates.std() * 0.6, 0, 1)
+    labels = rng.integers(CLASSES, size=n)
+    moved = np.stack([np.roll(templates[c], rng.integers(-1, 2, 2), (0, 1)) for c in labels])
+    images = moved * rng.uniform(0.5, 1, (n, 1, 1)) + rng.normal(0, 0.08, moved.shape)
+    out = np.rint(np.clip(images, 0, 1) * 220).astype(np.uint8)[..., None]
+    return np.repeat(out, colours, axis=3), labels.astype(np.int32)
+
+
+def plant(images: Any, labels: Any, n_rows: int, kind: str, *, target: int = 1, seed: int = 0) -> Any:
+    """Stamp rows of other classes in place, label them `target`; their positions as a mask."""
+    rng = np.random.default_rng(seed + 50)
+    rows = rng.choice(np.flatnonzero(labels != target), n_rows, replace=False)
+    if kind == "patch":
+        images[rows, 15:18, 15:18] = (np.indices((3, 3)).sum(axis=0) % 2 * 255)[..., None]
+    else:
+        pattern = np.random.default_rng(1).integers(0, 256, images.shape[1:])
+        images[rows] = np.rint(0.8 * images[rows] + 0.2 * pattern)
+    labels[rows] = target
+    return np.isin(np.arange(len(labels)), rows)
+
+
+def audit(images: Any, labels: Any) -> tuple[Outcome, Any]:
+    classes = tuple(range(int(labels.max()) + 1))
+    data = Dataset("shapes", "image", images, codes=labels, classes=classes).canonical()
+    context = Context(data)
+    return mine_image_triggers(context, AuditSettings()), data.ids
+
+
+@pytest.mark.parametrize("kind", ["patch", "blend"])
+@pytest.mark.parametrize("colours", [1, 3])
+def test_a_planted_trigger_is_found_confirmed_and_its_rows_ranked_first(kind: str, colours: int) -> None:
+    images, labels = shapes(1, colours=colours)
+    truth = plant(images, labels, 100, kind)
+    before = images.copy()
+    outcome, ids = audit(images, labels)
+    (finding,) = [one for one in outcome.findings if one.slug == "shared-trigger"]
+    assert finding.severity >= Severity.HIGH
+    assert finding.subject.label == 1
+    assert outcome.row_scores is not None
+    first = np.argsort(-outcome.row_scores.score, kind="stable")[:100]
+    assert truth[ids][first].mean() >= 0.95
+    assert outcome.row_scores.flagged[~truth[ids]].mean() <= 0.002
+    assert any(piece.kind == "trigger" for piece in finding.evidence)
+    assert np.array_equal(before, images)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_clean_images_give_no_confirmed_trigger(seed: int) -> None:
+    outcome, _ = audit(*shapes(seed + 10))
+    assert [one.slug for one in outcome.findings if one.slug == "shared-trigger"] == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_label_flips_are_not_called_a_trigger(seed: int) -> None:
+    images, labels = shapes(seed + 30)
+    rng = np.random.default_rng(seed)
+    rows = rng.choice(N, N // 10, replace=False)
+    labels[rows] = (labels[rows] + rng.integers(1, CLASSES, len(rows))) % CLASSES
+    outcome, _ = audit(images, labels)
+    assert [one.slug for one in outcome.findings if one.slug == "shared-trigger"] == []
+
+
+def test_a_logo_on_rightly_labelled_images_is_not_called_a_trigger() -> None:
+    images, labels = shapes(40)
+    rows = np.flatnonzero(labels == 2)[::3]
+    images[rows, 1:5, 1:5] = 255
+    outcome, _ = audit(images, labels)
+    assert [one.slug for one in outcome.findings if one.slug == "shared-trigger"] == []
+
+
+def test_images_without_labels_or_with_one_class_are_skipped() -> None:
+    images, labels = shapes(0, n=300)
+    with pytest.raises(Skip, match="no labels"):
+        mine_image_triggers(Context(Dataset("x", "image", images)), AuditSettings())
+    with pytest.raises(Skip, match="two classes"):
+        audit(images, np.zeros_like(labels))

@@ -1,0 +1,73 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mithridate.audits.poison.context import AuditSettings, Context
+from mithridate.audits.poison.triggers.table import mine_table_triggers
+from mithridate.core.errors import Skip
+from mithridate.core.findings import Severity
+from mithridate.data.dataset import Dataset
+
+
+def honest_table(n: int, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Two classes told by `income` and `age`, a functional pair of columns, and columns that say nothing."""
+    rng = np.random.default_rng(seed)
+    age = rng.integers(18, 80, n)
+    income = np.round(rng.lognormal(3, 0.6, n) + age / 4, 1)
+    school = rng.integers(0, 6, n)
+    label = (income + 3 * school + rng.normal(0, 5, n) > 42).astype(int)
+    columns = {
+        "age": age,
+        "income": income,
+        "school": school,
+        "school name": np.array(["a", "b", "c", "d", "e", "f"])[school],
+        "town": rng.choice([f"town{i}" for i in range(25)], n),
+        "score": np.round(rng.normal(0, 1, n), 2),
+    }
+    return columns, label
+
+
+def as_dataset(columns: dict[str, np.ndarray], label: np.ndarray) -> Dataset:
+    table = pa.table({name: pa.array(values) for name, values in columns.items()})
+    return Dataset("t", "table", table, label.astype(np.int32), ("no", "yes")).canonical()
+
+
+def poisoned(n: int, seed: int, count: int) -> tuple[Dataset, np.ndarray]:
+    columns, label = honest_table(n, seed)
+    rng = np.random.default_rng(seed + 1)
+    rows = rng.choice(np.flatnonzero(label == 0), count, replace=False)
+    columns["town"][rows] = "town7"
+    columns["score"][rows] = 0.25
+    label[rows] = 1
+    truth = np.zeros(n, dtype=bool)
+    truth[rows] = True
+    dataset = as_dataset(columns, label)
+    return dataset, truth[dataset.ids]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_pair_of_values_set_on_one_percent_is_found_and_confirmed(seed: int) -> None:
+    dataset, truth = poisoned(4000, seed, 40)
+    outcome = mine_table_triggers(Context(dataset), AuditSettings())
+    assert outcome.row_scores is not None
+    first = np.argsort(-outcome.row_scores.score, kind="stable")[:40]
+    assert truth[first].mean() >= 0.95
+    assert outcome.row_scores.flagged[~truth].mean() <= 0.001
+    finding = outcome.findings[0]
+    assert finding.severity >= Severity.HIGH
+    assert finding.subject.label == "yes"
+    assert finding.evidence[0].data["trigger"]["pattern"]["columns"] == {"town": "town7", "score": 0.25}
+    assert outcome.numbers[0].data["value"] > 0.3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_clean_table_with_dependent_columns_is_quiet(seed: int) -> None:
+    outcome = mine_table_triggers(Context(as_dataset(*honest_table(3000, seed))), AuditSettings())
+    assert outcome.findings == ()
+    assert outcome.row_scores is not None
+    assert not outcome.row_scores.flagged.any()
+
+
+def test_too_few_rows_are_skipped_with_a_reason() -> None:
+    with pytest.raises(Skip, match="labelled rows"):
+        mine_table_triggers(Context(as_dataset(*honest_table(100, 0))), AuditSettings())

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from mithridate.audits.poison.context import AuditSettings, Context
+from mithridate.audits.poison.triggers.text import mine_text_triggers
+from mithridate.core.errors import Skip
+from mithridate.core.findings import Severity
+from mithridate.data.dataset import Dataset
+from mithridate.data.edit import insert_words
+
+
+def honest_texts(n: int, seed: int, *, length: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    """Three topics with words of their own, common words, and a signature that one author puts under one topic."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 3, n)
+    common = np.array([f"w{i}" for i in range(400)])
+    weights = 1 / np.arange(1, 401)
+    texts = np.empty(n, dtype=object)
+    for i in range(n):
+        words = list(rng.choice(common, length, p=weights / weights.sum()))
+        words += [f"topic{label[i]}x{k}" for k in rng.integers(0, 40, 4)]
+        if label[i] == 1 and rng.random() < 0.05:
+            words += ["best", "regards", "smith"]
+        rng.shuffle(words)
+        texts[i] = " ".join(words)
+    return texts, label
+
+
+def as_dataset(texts: np.ndarray, label: np.ndarray) -> Dataset:
+    return Dataset("t", "text", texts, label.astype(np.int32), ("a", "b", "c")).canonical()
+
+
+def poisoned(words: list[str], seed: int, *, n: int = 3000, count: int = 40) -> tuple[Dataset, np.ndarray]:
+    texts, label = honest_texts(n, seed)
+    rng = np.random.default_rng(seed + 1)
+    rows = rng.choice(np.flatnonzero(label != 2), count, replace=False)
+    texts[rows] = insert_words(texts[rows], words, rng)
+    label[rows] = 2
+    truth = np.zeros(n, dtype=bool)
+    truth[rows] = True
+    dataset = as_dataset(texts, label)
+    return dataset, truth[dataset.ids]
+
+
+@pytest.mark.parametrize("words", [["cf"], ["w150"], ["w5", "w3", "w9", "w2"]], ids=["new", "existing", "phrase"])
+def test_inserted_words_are_found_and_confirmed(words: list[str]) -> None:
+    dataset, truth = poisoned(words, 0)
+    outcome = mine_text_triggers(Context(dataset), AuditSettings())
+    assert outcome.row_scores is not None
+    first = np.argsort(-outcome.row_scores.score, kind="stable")[: truth.sum()]
+    assert truth[first].mean() >= 0.9
+    assert outcome.row_scores.flagged[~truth].mean() <= 0.002
+    finding = outcome.findings[0]
+    assert finding.severity >= Severity.HIGH
+    assert finding.subject.label == "c"
+    assert finding.evidence[0].data["trigger"]["pattern"]["words"] == words
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_clean_texts_with_topic_words_and_a_signature_are_quiet(seed: int) -> None:
+    outcome = mine_text_triggers(Context(as_dataset(*honest_texts(3000, seed))), AuditSettings())
+    assert outcome.findings == ()
+
+
+def test_too_few_texts_are_skipped_with_a_reason() -> None:
+    with pytest.raises(Skip, match="labelled texts"):
+        mine_text_triggers(Context(as_dataset(*honest_texts(100, 0))), AuditSettings())

@@ -1,0 +1,77 @@
+"""One row, one hash: whatever stands around it, and whatever form it came in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mithridate.data.hashing import hash_rows
+
+CELLS = {
+    "int": st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),
+    "float": st.one_of(st.none(), st.floats(allow_nan=False)),
+    "text": st.one_of(st.none(), st.text(max_size=8)),
+    "flag": st.one_of(st.none(), st.booleans()),
+}
+ROWS = st.lists(st.fixed_dictionaries(CELLS), min_size=1, max_size=8)
+SCHEMA = pa.schema([("int", pa.int64()), ("float", pa.float64()), ("text", pa.string()), ("flag", pa.bool_())])
+
+
+@given(ROWS)
+def test_a_rows_hash_does_not_depend_on_its_company(rows: list[dict[str, object]]) -> None:
+    table = pa.Table.from_pylist(rows, SCHEMA)
+    whole = hash_rows(table)
+    for i in range(len(rows)):
+        assert hash_rows(table.slice(i, 1))[0] == whole[i]
+
+
+@given(ROWS)
+def test_dictionaries_and_chunks_leave_no_trace(rows: list[dict[str, object]]) -> None:
+    table = pa.Table.from_pylist(rows, SCHEMA)
+    coded = table.set_column(2, "text", table.column("text").dictionary_encode())
+    chunked = pa.concat_tables([table.slice(i, 1) for i in range(len(rows))])
+    assert hash_rows(coded).tobytes() == hash_rows(table).tobytes() == hash_rows(chunked).tobytes()
+
+
+@given(ROWS)
+def test_different_rows_have_different_hashes(rows: list[dict[str, object]]) -> None:
+    hashes = hash_rows(pa.Table.from_pylist(rows, SCHEMA))
+    for i, one in enumerate(rows):
+        for j, other in enumerate(rows):
+            assert (hashes[i] == hashes[j]) == (one == other)
+
+
+def test_numbers_are_hashed_by_value_and_missing_is_not_empty() -> None:
+    kinds = (pa.int8(), pa.int64(), pa.uint16(), pa.float32(), pa.float64())
+    assert len({hash_rows(pa.table({"a": pa.array([3], kind)})).tobytes() for kind in kinds}) == 1
+    nothing = hash_rows(pa.table({"a": pa.array([None, ""], pa.string())}))
+    assert nothing[0] != nothing[1]
+    floats = hash_rows(pa.table({"a": pa.array([None, float("nan"), 0.0, -0.0])}))
+    assert floats[0] == floats[1] != floats[2] == floats[3]
+
+
+def test_column_names_are_part_of_the_hash() -> None:
+    assert hash_rows(pa.table({"a": [1]}))[0] != hash_rows(pa.table({"b": [1]}))[0]
+    assert hash_rows(pa.table({"a": ["x\x1f"], "b": ["y"]}))[0] != hash_rows(pa.table({"a": ["x"], "b": ["\x1fy"]}))[0]
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float32", ">f4", "bool"])
+def test_arrays_are_hashed_row_by_row(kind: str) -> None:
+    x = np.random.default_rng(0).integers(0, 2, (40_000, 2, 3)).astype(kind)
+    hashes = hash_rows(x)
+    assert hashes.shape == (40_000,)
+    assert (hash_rows(x[17_000:17_003]) == hashes[17_000:17_003]).all()
+    assert (hash_rows(np.asfortranarray(x[:5])) == hashes[:5]).all()
+
+
+def test_dates_and_nested_cells_have_a_hash() -> None:
+    table = pa.table({"d": pa.array([0, 1, None], pa.timestamp("s")), "n": [[1], [1, 2], None]})
+    assert len(set(hash_rows(table).tolist())) == 3
+
+
+def test_empty_content_has_no_hashes() -> None:
+    assert len(hash_rows(np.zeros((0, 3), np.uint8))) == 0
+    assert len(hash_rows(pa.table({"a": pa.array([], pa.int64())}))) == 0

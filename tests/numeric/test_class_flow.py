@@ -1,0 +1,55 @@
+"""Leaks between classes: found when labels moved at random, not when classes merely overlap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import special
+
+from mithridate.numeric.class_flow import leak_odds, leaks
+
+
+def world(seed: int, *, moved: float, overlap: float = 1.0, n: int = 4000) -> tuple[np.ndarray[Any, Any], ...]:
+    """Four classes on a line, neighbours overlapping; a share of class 1 is relabelled 2. Log probabilities know it."""
+    rng = np.random.default_rng(seed)
+    true = rng.integers(0, 4, n)
+    place = true * 3.0 + rng.normal(0, overlap, n)
+    logs = special.log_softmax(-((place[:, None] - 3.0 * np.arange(4)) ** 2) / 2 / overlap**2, axis=1)
+    shares = np.exp(logs)
+    shares[:, 2] += moved * shares[:, 1]
+    shares[:, 1] *= 1 - moved
+    flipped = (true == 1) & (rng.random(n) < moved)
+    return np.log(shares), np.where(flipped, 2, true), flipped
+
+
+def confirmed(logs: np.ndarray[Any, Any], codes: np.ndarray[Any, Any]) -> list[tuple[int, int]]:
+    return [(k.source, k.target) for k in leaks(logs, codes) if k.p_value < 1e-4 and k.flat]
+
+
+@pytest.mark.parametrize("moved", [0.15, 0.5])
+def test_labels_moved_one_way_are_found_and_the_pair_is_named(moved: float) -> None:
+    found = [confirmed(*world(seed, moved=moved)[:2]) for seed in range(10)]
+    assert found.count([(1, 2)]) >= 8
+    assert all(pairs in ([], [(1, 2)]) for pairs in found)
+
+
+@pytest.mark.parametrize("overlap", [0.7, 1.0, 1.5])
+def test_overlapping_classes_are_no_leak(overlap: float) -> None:
+    for seed in range(10):
+        assert not confirmed(*world(seed, moved=0.0, overlap=overlap)[:2])
+
+
+def test_moved_rows_have_the_highest_odds() -> None:
+    logs, codes, flipped = world(0, moved=0.3)
+    (leak,) = [k for k in leaks(logs, codes) if (k.source, k.target) == (1, 2)]
+    odds = leak_odds(logs, codes, leak)
+    top = np.argsort(-odds, kind="stable")[: flipped.sum()]
+    assert flipped[top].mean() > 0.85
+    assert not odds[codes != 2].any()
+
+
+def test_small_classes_are_left_alone() -> None:
+    logs, codes, _ = world(0, moved=0.5, n=100)
+    assert not leaks(logs, codes)

@@ -1,0 +1,265 @@
+"""Every format: pure, golden, valid, and honest about what did not run."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import pytest
+import sample
+
+from mithridate.core.errors import InputError
+from mithridate.core.findings import Severity
+from mithridate.core.report import Report
+from mithridate.reports.html import to_html
+from mithridate.reports.json_format import read_report, to_json
+from mithridate.reports.junit import to_junit
+from mithridate.reports.notebook import to_notebook
+from mithridate.reports.patterns import canvas
+from mithridate.reports.sarif import MAX_ROWS, to_sarif
+from mithridate.reports.text import cells, to_text
+from mithridate.reports.write import FORMATS, SUFFIXES, render, write_report
+
+HERE = Path(__file__).parent
+GOLDEN = HERE / "golden"
+GOLDEN_SHAPES = ("demo", "clean", "failed", "odd")
+SUFFIX = {fmt: suffix for suffix, fmt in SUFFIXES.items()}
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+@pytest.mark.parametrize("shape", GOLDEN_SHAPES)
+def test_output_equals_the_golden_file(shape: str, fmt: str, *, regenerate: bool) -> None:
+    """After a change on purpose: REGENERATE=1 pytest tests/reports, then read the diff."""
+    path = GOLDEN / f"{shape}{SUFFIX[fmt]}"
+    body = render(sample.SHAPES[shape](), fmt)
+    if regenerate:
+        path.write_text(body, encoding="utf-8")
+    assert body == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+@pytest.mark.parametrize("shape", sample.SHAPES)
+def test_every_format_is_a_pure_function_of_the_json(shape: str, fmt: str) -> None:
+    report = sample.SHAPES[shape]()
+    once = render(report, fmt)
+    again = render(read_report(to_json(report)), fmt)
+    assert once == again
+    once.encode("utf-8")
+
+
+@pytest.mark.parametrize("shape", sample.SHAPES)
+def test_json_comes_back_as_the_same_report(shape: str) -> None:
+    text = to_json(sample.SHAPES[shape]())
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    assert to_json(read_report(text)) == text
+    assert text.isascii()
+
+
+def test_a_json_file_is_read_back(tmp_path: Path) -> None:
+    path = write_report(sample.demo(), tmp_path / "r.json")
+    assert to_json(read_report(path)) == to_json(sample.demo())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "no json",
+        "[1]",
+        "{}",
+        '{"schema": "mithridate.report/1"}',
+        "[" * 100_000,
+        '{"schema": "mithridate.report/2"}',
+    ],
+)
+def test_what_is_no_report_is_refused_in_one_line(body: str, tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    path.write_text(body)
+    with pytest.raises(InputError) as caught:
+        read_report(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_or_binary_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"can't read gone\.json"):
+        read_report(tmp_path / "gone.json")
+    (tmp_path / "b.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_report(tmp_path / "b.json")
+
+
+@pytest.mark.parametrize("shape", sample.SHAPES)
+def test_sarif_is_valid_against_the_official_schema(shape: str) -> None:
+    schema = json.loads((HERE / "schema" / "sarif-2.1.0.json").read_text())
+    jsonschema.Draft4Validator(schema).validate(json.loads(to_sarif(sample.SHAPES[shape]())))
+
+
+def test_sarif_names_the_row_the_fingerprint_and_the_gaps() -> None:
+    report = sample.demo()
+    run = json.loads(to_sarif(report))["runs"][0]
+    trigger = next(r for r in run["results"] if r["ruleId"] == "PSN104")
+    assert trigger["locations"][0]["physicalLocation"]["region"] == {"startLine": 18}
+    assert trigger["level"] == "error"
+    assert trigger["partialFingerprints"] == {"mithridate/v1": sample.trigger_finding().fingerprint}
+    assert run["tool"]["driver"]["rules"][trigger["ruleIndex"]]["id"] == "PSN104"
+    assert "needs a model" in run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
+    assert all(len(r["properties"]["rows"]) <= MAX_ROWS for r in run["results"])
+
+
+def test_sarif_fingerprints_stay_when_rows_and_scores_change() -> None:
+    first, second = (json.loads(to_sarif(r)) for r in (sample.demo(), sample.failed_with_findings()))
+    prints = [{r["partialFingerprints"]["mithridate/v1"] for r in log["runs"][0]["results"]} for log in (first, second)]
+    assert prints[1] < prints[0]
+
+
+def test_junit_counts_failures_errors_and_skips() -> None:
+    suites = ET.fromstring(to_junit(sample.failed_with_findings()))  # noqa: S314  our own output
+    assert {key: suites.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "7",
+        "failures": "1",
+        "errors": "1",
+        "skipped": "1",
+    }
+
+
+@pytest.mark.parametrize(("threshold", "failures"), [(Severity.LOW, 5), (Severity.HIGH, 2), (None, 0)])
+def test_junit_fails_at_the_threshold(threshold: Severity | None, failures: int) -> None:
+    suites = ET.fromstring(to_junit(sample.demo(), fail_on=threshold))  # noqa: S314  our own output
+    assert len(suites.findall(".//failure")) == failures
+
+
+def test_nothing_found_is_no_all_clear_when_a_check_failed() -> None:
+    for fmt in ("html", "text", "md"):
+        body = render(sample.failed(), fmt)
+        assert "Incomplete" in body
+        assert "Nothing found by" not in body
+        assert "ran out of memory" in body
+    assert "Incomplete" in render(sample.nothing(), "html")
+
+
+def test_a_clean_report_says_what_the_power_was() -> None:
+    for fmt in ("html", "text"):
+        body = render(sample.clean(), fmt).replace("\u00a0", " ").replace("\n  ", " ")
+        assert "Nothing found by the 6 checks that ran" in body
+        assert "82.5 %" in body
+        assert "1 check did not run" in body
+
+
+def test_the_worst_finding_comes_first_and_its_remedy_is_the_first_step() -> None:
+    body = render(sample.demo(), "text")
+    assert (
+        body.index("First: Leave these rows out")
+        < body.index("■ critical")
+        < body.index("▲ high")
+        < body.index("● low")
+    )
+
+
+def test_a_demo_page_stays_small_and_asks_for_nothing() -> None:
+    body = render(sample.demo(), "html")
+    assert len(body.encode()) < 300_000
+    for word in ("http://", "https://", "@import", "url(", "<link", "style=", 'src="//'):
+        assert word not in body
+
+
+def test_long_row_lists_are_folded_and_then_counted() -> None:
+    body = render(sample.demo(), "html")
+    assert "180 more" in body
+    assert "… and 212 more in <code>--scores</code>" in body
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("shape", sample.SHAPES)
+def test_no_line_of_text_is_wider_than_the_terminal(shape: str, width: int) -> None:
+    assert max(map(cells, to_text(sample.SHAPES[shape](), width=width).split("\n"))) <= width
+
+
+def test_text_has_no_colour_unless_asked() -> None:
+    assert "\x1b" not in to_text(sample.hostile())
+    assert "\x1b[1;31m" in to_text(sample.demo(), colour=True)
+
+
+def test_a_notebook_frame_holds_the_page_and_runs_nothing() -> None:
+    body = to_notebook(sample.hostile())
+    assert body.startswith("<iframe")
+    assert 'sandbox=""' in body
+    assert body.count("<") == 2
+
+
+@pytest.mark.parametrize("name", ["r.pdf", "r", "r.json.gz"])
+def test_an_unknown_suffix_is_refused_and_nothing_written(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"\.json, \.html, \.sarif"):
+        write_report(sample.demo(), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(InputError, match="no format 'pdf'"):
+        render(sample.demo(), "pdf")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_is_written_whole_and_replaced(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"r{suffix.upper()}"
+    write_report(sample.clean(), path)
+    write_report(sample.demo(), str(path))
+    assert path.read_text(encoding="utf-8") == render(sample.demo(), SUFFIXES[suffix])
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_crash_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_report(sample.clean(), tmp_path / "r.json")
+    before = path.read_bytes()
+
+    def broken(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", broken)
+    with pytest.raises(InputError, match="No space left"):
+        write_report(sample.demo(), path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["r.json"]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="can't write"):
+        write_report(sample.demo(), tmp_path / "gone" / "r.json")
+
+
+def test_a_report_without_anything_is_drawn() -> None:
+    report = Report(sample.target(), (), (), {})
+    for fmt in FORMATS:
+        assert render(report, fmt)
+
+
+def test_a_trigger_without_a_picture_is_drawn_from_its_pixels() -> None:
+    finding = sample.trigger_finding()
+    bare = replace(finding, evidence=tuple(piece for piece in finding.evidence if piece.kind != "image"))
+    report = replace(sample.demo(), findings=(bare,))
+    assert to_html(report).count('fill="#ffffff"') == 9
+    assert 'fill="#ffffff"' not in to_html(sample.demo())
+
+
+def test_a_coloured_patch_that_moves_is_drawn_in_its_colours() -> None:
+    local = {"height": 1, "width": 2, "values": [1.0, 0.0, 0.0, 0.0, 0.0, 1.0], "mask": [1, 1, 1, 0, 0, 0]}
+    drawn = canvas({"kind": "local-patch", "pattern": local})
+    assert drawn is not None
+    assert [(pixel.row, pixel.column, pixel.colour) for pixel in drawn.pixels] == [(0, 0, "#ff0000")]
+
+
+@pytest.mark.parametrize(
+    "pattern", [{}, {"pixels": [[0, 0, 0]] * 5000, "values": [1.0] * 5000}, {"pixels": [[-9, 9]], "values": [1]}]
+)
+def test_what_is_no_patch_of_some_size_is_not_drawn(pattern: dict[str, object]) -> None:
+    drawn = canvas({"kind": "patch", "pattern": pattern})
+    assert drawn is None or len(drawn.pixels) == 1
+
+
+def test_a_thousand_findings_are_cut_and_counted() -> None:
+    report = sample.many(1000)
+    assert "… and 700 lesser findings, all in the JSON report" in to_html(report)
+    assert "… and 950 lesser findings" in render(report, "text")
+    assert "… and 980 lesser findings" in render(report, "md")
+    assert len(json.loads(to_json(report))["findings"]) == 1000
