@@ -25,7 +25,7 @@ class Case:
     def __init__(self, seed: int, *, n_rows: int = 3000) -> None:
         self.rng = np.random.default_rng(seed)
         self.truth = self.rng.integers(0, CLASSES, n_rows)
-        centres = 3.5 * np.eye(CLASSES, 6)
+        centres = 5 * np.eye(CLASSES, 6)
         self.x = (centres[self.truth] + self.rng.normal(size=(n_rows, 6))).astype(np.float32)
         self.codes = self.truth.astype(np.int32)
         self.believed = self.truth.copy()  # what the model goes by
