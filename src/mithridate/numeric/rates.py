@@ -159,7 +159,7 @@ def group_excess(
     rows: npt.NDArray[Any],
     pool: npt.NDArray[np.bool_],
     *,
-    spread: float = 0.35,
+    spread: float = 0.25,
     min_rest: int = 30,
 ) -> Excess:
     """How far each group's number of hits passes what the other groups' rates, class by class, explain.
