@@ -38,7 +38,7 @@ def block_means(images: npt.NDArray[Any], *, side: int = 8) -> npt.NDArray[np.fl
         lines = sum((block[:, step::tall].astype(running) for step in range(1, tall)), block[:, ::tall].astype(running))
         out[start : start + _CHUNK] = sum((lines[:, :, step::wide] for step in range(1, wide)), lines[:, :, ::wide])
     out /= np.float32(tall * wide * (255 if whole else 1))
-    return out.reshape(n_rows, -1)
+    return out.reshape(n_rows, rows * columns * channels)
 
 
 def pixel_distance(

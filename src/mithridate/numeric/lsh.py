@@ -34,7 +34,7 @@ def projections(
     ----------
     dimension : length of the vectors.
     radius : distance up to which rows count as near, > 0; at that distance a table unites two rows with
-        probability 0.35, at half of it 0.6.
+        probability 0.5, at half of it 0.7.
     tables, digits : keys a row, and rounded projections joined in each.
 
     References
@@ -42,7 +42,7 @@ def projections(
     Datar, Immorlica, Indyk and Mirrokni (2004), locality-sensitive hashing based on p-stable distributions, SoCG.
     """
     directions = rng.standard_normal((tables, dimension, digits)).astype(np.float32)
-    return Projections(directions, rng.uniform(0, 1, (tables, digits)).astype(np.float32), 8.0 * radius, tables)
+    return Projections(directions, rng.uniform(0, 1, (tables, digits)).astype(np.float32), 12.0 * radius, tables)
 
 
 def projection_keys(vectors: npt.NDArray[np.float32], using: Projections, table: int) -> npt.NDArray[np.uint64]:

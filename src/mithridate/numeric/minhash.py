@@ -13,6 +13,7 @@ IntArray = npt.NDArray[np.int64]
 EMPTY = np.uint32(0xFFFFFFFF)  # a slot that no triple fell into
 _ASCII_END = 128
 _IDEOGRAPHS = (0xE3, 0xED)  # first bytes, in UTF-8, of Chinese, Japanese and Korean signs
+_RANDOM_TRIES = 16
 _CHUNK_BYTES = 1 << 17  # hashed at once: a few arrays of 1 MB that stay in the cache, whatever the corpus
 _MULTIPLIER = 0x9E3779B97F4A7C15
 _INVERSE = pow(_MULTIPLIER, -1, 1 << 64)
@@ -145,6 +146,10 @@ def _densify(signature: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
         attempt += 1
         seeds = columns.astype(np.uint64) * np.uint64(1 << 20) + np.uint64(attempt)
         tried = (mix(seeds) & np.uint64(slots - 1)).astype(np.int64)
+        if attempt > _RANDOM_TRIES:  # few slots are filled: now each in turn, in steps that differ from slot to slot
+            steps = mix(columns.astype(np.uint64) + np.uint64(1))
+            turned = (steps >> np.uint64(32)) + np.uint64(attempt) * (steps | np.uint64(1))
+            tried = (turned & np.uint64(slots - 1)).astype(np.int64)
         found = filled[rows, tried]
         out[rows[found], columns[found]] = signature[rows[found], tried[found]]
         rows, columns = rows[~found], columns[~found]

@@ -82,7 +82,7 @@ def rate_interval(hits: float, trials: float, *, level: float = 0.95) -> Interva
     Examples
     --------
     >>> [round(part, 3) for part in rate_interval(5, 100)]
-    [0.05, 0.019, 0.107]
+    [0.05, 0.019, 0.106]
     """
     if not 0 <= hits <= trials:
         raise InputError(f"hits must be in [0, trials], got {hits} of {trials}")
@@ -159,7 +159,7 @@ def group_excess(
     rows: npt.NDArray[Any],
     pool: npt.NDArray[np.bool_],
     *,
-    spread: float = 0.35,
+    spread: float = 0.25,
     min_rest: int = 30,
 ) -> Excess:
     """How far each group's number of hits passes what the other groups' rates, class by class, explain.
@@ -204,7 +204,8 @@ def group_excess(
     total, sure = mean.sum(axis=1), np.maximum(mean, 1e-12)
     tail = excess_tail(seen.sum(axis=1), np.maximum(total, 1e-12), inner.sum(axis=1) + (own_spread * total) ** 2)
     cell_spread = np.maximum(own_spread, _CELL_SPREAD)[:, None]
-    cell = excess_tail(seen, sure, inner + (cell_spread * mean) ** 2)
+    alone = np.maximum(sure, _by_size(hits, rows, pool))
+    cell = excess_tail(seen, alone, np.maximum(inner, alone) + (cell_spread * alone) ** 2)
     usable = counted > 0
     return Excess(
         counted.sum(axis=1),
@@ -216,6 +217,17 @@ def group_excess(
 
 
 _CELL_SPREAD = 0.5  # honest groups differ more in one class than over all
+
+
+def _by_size(hits: FloatArray, rows: FloatArray, pool: npt.NDArray[np.bool_]) -> FloatArray:
+    """(g, c) hits expected when they come with a group's size: a wrong label lands in classes that the group lacks."""
+    inside = pool & (len(rows) <= _MOST_GROUPS)
+    rest_hits = hits[pool].sum(axis=0) - np.where(inside[:, None], hits, 0.0)
+    rest_rows = rows[pool].sum() - np.where(inside, rows.sum(axis=1), 0.0)
+    expected: FloatArray = rows.sum(axis=1)[:, None] * (rest_hits + 0.5) / (rest_rows + 1.0)[:, None]
+    return expected
+
+
 _PRIOR_ROWS = 20.0
 _MOST_GROUPS = 1_000
 

@@ -17,10 +17,11 @@ from mithridate.data.dataset import Dataset
 from mithridate.numeric.rates import Excess, benjamini_hochberg, cauchy_combine, group_excess, rate_interval
 
 ID, SLUG = "PSN106", "bad-source"
-STRICTER = 0.2  # accusing a party asks for a fifth of the rate at which rows are flagged
+STRICTER = 0.5  # accusing a party asks for half the rate at which rows are flagged
 KINDS = ("trigger", "label-error", "duplicate")  # in the order in which they name the deed
 SHARES = (0.003, 0.01, 0.03)  # the most suspect rows, of all and of each label: what is looked at besides the flags
 LEAST_HITS = 4  # fewer bad rows never accuse a source
+LEAST_ERRORS = 8  # fewer label errors in one label alone may be a clump of like rows
 MOST_BARS = 30
 STANDARDS = ("AML.T0020", "AML.T0019", "ML02:2023")
 
@@ -55,7 +56,7 @@ def bad_source(context: Context, settings: AuditSettings) -> Outcome:
     compared with the others on the labels that they share, so that one with harder classes is not accused for them;
     honest sources may differ by a third and more without being named. Sources are named one after the other, worst
     first, and the named ones no longer count as a standard for the rest; never more than half of them. Naming a source
-    is held to a fifth of the chosen rate of false findings.
+    is held to half of the chosen rate of false findings.
 
     Raises
     ------
@@ -142,7 +143,7 @@ def _judge(signs: list[Sign], rows: IntArray, pool: Flags) -> Verdict:
         mine = [place for place, sign in enumerate(signs) if sign.kind == kind]
         if not mine:
             continue
-        tails = np.stack([_tails(excess[place], signs[place].hits) for place in mine])
+        tails = np.stack([_tails(excess[place], signs[place]) for place in mine])
         p_value[kind] = cauchy_combine(tails.T)
         best[kind] = np.asarray(mine)[np.argmin(tails, axis=0)]
     joint = np.minimum(1.0, np.stack(list(p_value.values())).min(axis=0) * len(p_value))
@@ -152,10 +153,11 @@ def _judge(signs: list[Sign], rows: IntArray, pool: Flags) -> Verdict:
     return Verdict(q_value, p_value, best, excess)
 
 
-def _tails(excess: Excess, hits: IntArray) -> FloatArray:
+def _tails(excess: Excess, sign: Sign) -> FloatArray:
     """(g,) one p-value a source from all its labels together and each one alone."""
     whole = np.where(excess.hits >= LEAST_HITS, excess.p_value, 1.0)
-    cells = np.where(hits >= LEAST_HITS, excess.cell_p, 1.0)
+    least = LEAST_ERRORS if sign.kind == "label-error" else LEAST_HITS
+    cells = np.where(sign.hits >= least, excess.cell_p, 1.0)
     single = np.minimum(1.0, cells.min(axis=1) * np.maximum((excess.cell_p < 1).sum(axis=1), 1))
     joint: FloatArray = np.minimum(1.0, 2 * np.minimum(whole, single))
     return joint
