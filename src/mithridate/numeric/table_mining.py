@@ -18,6 +18,12 @@ MAX_TOKENS = 150
 MAX_PAIRS = 30
 MAX_OTHERS = 8_000
 MIN_GROUP = 5
+MAX_LIFTED = 60
+MIN_LIFTED = 3
+PER_COLUMNS = 2
+MAX_ITEMS = 700
+MAX_PRODUCTS = 4e7
+CANDIDATE_LIFT = 5.0
 
 
 class Item(NamedTuple):
@@ -92,12 +98,14 @@ def mine_candidates(
             foreign[t][position] = stratum == 2  # noqa: PLR2004 - the stratum's number
             tokens[t] += _value_tests(position, column, stratum)
     found = []
+    presence, every_item = _all_presence(columns)
     for t in targets:
         best = sorted(tokens[t], key=lambda token: -token.plain_lp)[:MAX_TOKENS]
         found += [_single(t, token, columns, blind, codes) for token in sorted(best, key=lambda k: -k.lp)[:6]]
         pairs = _screen_pairs(columns, codes, best, foreign[t], t=t, rng=rng) + _extend(
             columns, best, foreign[t], codes == t
         )
+        pairs += lifted_pairs(presence, every_item, codes, t, limit=max(MIN_LIFTED, MAX_LIFTED // len(targets)))
         found += [
             candidate for pair in dict.fromkeys(pairs) if (candidate := judge_pair(columns, blind, codes, t, pair))
         ]
@@ -183,6 +191,66 @@ def _screen_pairs(
     best = np.argsort(-lp, axis=None, kind="stable")[:MAX_PAIRS]
     rows, cols = np.unravel_index(best[lp.ravel()[best] > 1], lp.shape)
     return [(items[a], items[b]) for a, b in zip(rows, cols, strict=True)]
+
+
+def _all_presence(columns: Sequence[Column]) -> tuple[csr_matrix, list[Item]]:
+    """(n, m) the exact value of every cell, or its narrow range where the value is too rare; and the m items."""
+    items: list[Item] = []
+    parts = []
+    for position, column in enumerate(columns):
+        n_exact = int(column.codes.max(initial=-1)) + 1
+        place = np.where(column.codes >= 0, column.codes, -1)
+        n_spans = 0
+        if column.spans is not None:
+            n_spans = int(column.spans.max(initial=-1)) + 1
+            place = np.where((place < 0) & (column.spans >= 0), n_exact + column.spans, place)
+        parts.append(np.where(place >= 0, place + len(items), -1))
+        items += [Item(position, exact=True, value=v) for v in range(n_exact)]
+        items += [Item(position, exact=False, value=v) for v in range(n_spans)]
+    table = np.stack(parts, axis=1)
+    kept = table >= 0
+    pointers = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
+    shape = (len(table), len(items))
+    return csr_matrix((np.ones(int(kept.sum()), np.float32), table[kept], pointers), shape=shape), items
+
+
+def lifted_pairs(
+    presence: csr_matrix, items: Sequence[Item], codes: npt.NDArray[np.int32], t: int, *, limit: int
+) -> list[tuple[Item, Item]]:
+    """Pairs that meet in a class more often than in the others and than by chance, whether they look foreign or not.
+
+    A rare value that only the stamped rows carry teaches the additive model its label, so that its rows don't look
+    foreign to a model that lacks just one of the two columns.
+    """
+    own, others = np.flatnonzero(codes == t), np.flatnonzero((codes >= 0) & (codes != t))
+    room = max(int(MAX_PRODUCTS / max(presence.nnz / presence.shape[0], 1) ** 2), 500)
+    own, others = own[:: len(own) // room + 1], others[:: len(others) // room + 1]
+    counts = np.asarray(presence[own].sum(axis=0)).ravel()
+    usual = np.asarray(presence[others].sum(axis=0)).ravel()
+    gain = (counts - usual * len(own) / max(len(others), 1)) / np.sqrt(counts + 1)
+    kept = np.argsort(np.where(counts >= MIN_GROUP, -gain, np.inf), kind="stable")[:MAX_ITEMS]
+    kept = kept[counts[kept] >= MIN_GROUP]
+    mine, rest = presence[own][:, kept], presence[others][:, kept]
+    both, outside = (mine.T @ mine).toarray(), (rest.T @ rest).toarray()
+    single, common = counts[kept], usual[kept]
+    chance = _bond(outside, common[:, None], common[None], len(others))
+    chance = np.clip(chance * _chance(both, single[:, None], single[None], len(own)), 0, 1)
+    rate = np.maximum(np.clip(1.5 * (outside + 1) / max(len(others), 1), 0, 1), chance)
+    place = np.array([items[k].column for k in kept])
+    wanted = (place[:, None] < place[None]) & (both >= MIN_GROUP) & (both > 2 * rate * len(own))
+    first, second = np.nonzero(wanted)
+    lp = upper_tail(both[first, second], float(len(own)), rate[first, second])
+    out: list[tuple[Item, Item]] = []
+    met: dict[tuple[int, int], int] = {}
+    for best in np.argsort(-lp, kind="stable"):
+        pair = (items[kept[first[best]]], items[kept[second[best]]])
+        columns = (pair[0].column, pair[1].column)
+        met[columns] = met.get(columns, 0) + 1
+        if met[columns] <= PER_COLUMNS:
+            out.append(pair)
+        if len(out) >= limit or lp[best] < CANDIDATE_LIFT:
+            break
+    return out
 
 
 def _chance(both: Floats | float, first: Floats | float, second: Floats | float, n: float) -> Floats:

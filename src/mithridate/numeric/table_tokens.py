@@ -23,6 +23,8 @@ N_BINS = 16
 N_SPANS = 60
 POOL_SHARE = 0.03
 MAX_FIT_ROWS = 16_000
+LEAK = 1 / 3
+LEAK_ROOM = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,8 +225,12 @@ def foreign_tail(counts: Floats, totals: Floats, *, tolerance: float = 1.5, floo
     >>> bool(tail.lp[0] > 10), bool(tail.lp[1] < 1)
     (True, True)
     """
-    rates = (counts[:, [0, 3]] + floor) / (totals[[0, 3]] + 2 * floor)
-    rate = np.clip(tolerance * rates.max(axis=1), 0, 1)
+    outside = (counts[:, 0] + floor) / (totals[0] + 2 * floor)
+    # a stamped group leaves a quarter of itself in stratum 3: take that off, as far as the two strata can be told apart
+    leak = np.maximum(counts[:, 2] - tolerance * outside * totals[2], 0)
+    leak *= min(LEAK, LEAK_ROOM * totals[3] / max(totals[2], 1))
+    inside = (np.maximum(counts[:, 3] - leak, 0) + floor) / (totals[3] + 2 * floor)
+    rate = np.clip(tolerance * np.maximum(outside, inside), 0, 1)
     observed = counts[:, 2]
     n = totals[2]
     return Tail(observed, rate * n, upper_tail(observed, n, rate))

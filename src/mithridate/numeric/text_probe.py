@@ -16,8 +16,8 @@ from mithridate.numeric.table_tokens import Floats, Mask
 from mithridate.numeric.text_tokens import (
     LOOKS_FOREIGN,
     Corpus,
-    class_weights,
     inverse_frequency,
+    log_ratio,
     one_hot,
     weigh,
 )
@@ -31,41 +31,87 @@ N_CONTROLS = 6
 
 
 class Judged(NamedTuple):
-    """The verdict on a group's labels; its target-labelled texts; P(target | other words) of these and of the rest."""
+    """The verdict on a group's labels; its target-labelled texts; P(target | other words) of these and of the rest.
+
+    place : (m,) where each target-labelled text stands among texts of other classes, by how much it looks like the
+        target, in [0, 1]: stamped texts are spread evenly, natural ones crowd at the top.
+    """
 
     verdict: Verdict
     own: npt.NDArray[np.int64]
     expected: Floats
     others: Floats
+    place: Floats
 
 
-def judge_words(counts: csr_matrix, positive: Mask, usable: Mask, group: Mask, rng: np.random.Generator) -> Judged:
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """Word weights of the labelled texts, made so that a group can be taken out of them cheaply.
+
+    features : (n, v) TF-IDF of words; codes : (n,) class numbers, -1 unused.
+    fitted : (n,) texts that the weights are learnt from, 70 %; the others are compared with.
+    sums : (v, k) total feature of the fitted texts by class.
+    """
+
+    features: csr_matrix
+    codes: npt.NDArray[np.int32]
+    fitted: Mask
+    sums: Floats
+
+    @classmethod
+    def build(cls, features: csr_matrix, codes: npt.NDArray[np.int32], rng: np.random.Generator) -> Reference:
+        """Split the labelled texts and add up the fitted ones."""
+        fitted = (codes >= 0) & (rng.random(len(codes)) < 0.7)  # noqa: PLR2004 - the share learnt from
+        hot = one_hot(codes, fitted, int(codes.max()) + 1)
+        return cls(features, codes, fitted, np.asarray((features.T @ hot).todense(), dtype=np.float64))
+
+    def weights(self, target: int, group: Mask, left_out: npt.NDArray[np.int64]) -> Floats:
+        """(v,) weights of the target against the rest without the group's texts and the words `left_out`."""
+        inside = np.flatnonzero(group & self.fitted)
+        part = self.features[inside]
+        own = np.asarray(part[self.codes[inside] == target].sum(axis=0), dtype=np.float64).ravel()
+        every = np.asarray(part.sum(axis=0), dtype=np.float64).ravel()
+        mine = np.maximum(self.sums[:, target] - own, 0)
+        total = np.maximum(self.sums.sum(axis=1) - every, mine)
+        weights = log_ratio(mine[:, None], total[:, None])[:, 0]
+        weights[left_out] = 0
+        return np.asarray(weights)
+
+    def scores(self, rows: npt.NDArray[np.int64], weights: Floats, left_out: npt.NDArray[np.int64]) -> Floats:
+        """(m,) weighted sums of the rows' other words, each row brought back to length 1 without those left out."""
+        part = self.features[rows]
+        gone = np.zeros(part.shape[1])
+        gone[left_out] = 1
+        squares = csr_matrix((part.data**2, part.indices, part.indptr), shape=part.shape)
+        return np.asarray((part @ weights) / np.sqrt(np.maximum(1 - squares @ gone, 0.05)))
+
+
+def judge_words(reference: Reference, target: int, group: Mask) -> Judged:
     """Whether the labels of a group's texts surprise word weights learnt without any of them.
 
     Parameters
     ----------
-    counts : (n, m) sparse, without the trigger's own columns.
-    positive, usable, group : (n,) texts of the target class, texts that may be used, carriers of the trigger.
-    rng : splits the other texts into 70 % to fit and 30 % to compare with.
+    reference : the labelled texts.
+    group : (n,) carriers of the trigger. Words that 80 % of its target-labelled texts hold are left out: the trigger
+        itself, and what is inserted with it.
     """
-    pool = sample(usable & ~group, MAX_FIT, rng)
-    held = rng.random(len(pool)) < 0.3  # noqa: PLR2004 - the share kept to compare with
+    codes, usable = reference.codes, reference.codes >= 0
     inside = np.flatnonzero(group & usable)
-    features = weigh(counts, inverse_frequency(counts))
-    fit = np.zeros(len(positive), dtype=bool)
-    fit[pool[~held]] = True
-    weights = class_weights(features, one_hot(positive.astype(np.int32), fit, 2))[:, 1]
-    there, here = features[pool[held]] @ weights, features[inside] @ weights
-    known = positive[pool[held]]
-    own = inside[positive[inside]]
-    if known.all() or not known.any():
-        return Judged(Verdict(0.0, 0, 0), own, np.full(len(own), 0.5), np.empty(0))
+    compare = np.flatnonzero(usable & ~reference.fitted & ~group)
+    shared = np.bincount(reference.features[inside[codes[inside] == target]].indices, minlength=len(reference.sums))
+    left_out = np.flatnonzero(shared >= AGREE * max((codes[inside] == target).sum(), 1))
+    weights = reference.weights(target, group, left_out)
+    there, here = (reference.scores(rows, weights, left_out) for rows in (compare, inside))
+    known, hit = codes[compare] == target, codes[inside] == target
+    own = inside[hit]
+    if known.all() or not known.any() or len(own) == 0:
+        return Judged(Verdict(0.0, 0, 0), own, np.full(len(own), 0.5), np.empty(0), np.ones(len(own)))
     spread = max(float(there.std()), 1e-9)
     scale = LogisticRegression(C=100.0).fit(there[:, None] / spread, known)
     expected = scale.predict_proba(here[:, None] / spread)[:, 1]
     foreign = here <= np.quantile(there[~known], LOOKS_FOREIGN)
-    hit = positive[inside]
-    return Judged(label_tail(expected, hit, foreign), own, expected[hit], expected[~hit])
+    place = np.searchsorted(np.sort(there[~known]), here) / int((~known).sum())
+    return Judged(label_tail(expected, hit, foreign), own, expected[hit], expected[~hit], place[hit])
 
 
 def phrase_around(corpus: Corpus, words: Sequence[int], rows: npt.NDArray[np.int64]) -> tuple[int, ...]:
@@ -112,6 +158,7 @@ class WordProbe:
     """Two linear models of target against the rest, and the texts to put the trigger into.
 
     moved : text numbers of other classes that the first model doesn't call the target already.
+    dose : how many times the trigger is put into each.
     """
 
     counts: csr_matrix
@@ -119,9 +166,12 @@ class WordProbe:
     fitted: LogisticRegression
     relabelled: LogisticRegression
     moved: npt.NDArray[np.int64]
+    dose: int
 
     @classmethod
-    def fit(cls, counts: csr_matrix, positive: Mask, usable: Mask, group: Mask, rng: np.random.Generator) -> WordProbe:
+    def fit(
+        cls, counts: csr_matrix, positive: Mask, group: Mask, *, usable: Mask, dose: int, rng: np.random.Generator
+    ) -> WordProbe:
         """Both models, on the labels as they are and with the group's labels set back."""
         idf = inverse_frequency(counts)
         features = weigh(counts, idf)
@@ -132,14 +182,14 @@ class WordProbe:
             models.append(model.fit(features[chosen], target[chosen]))
         others = sample(usable & ~positive & ~group, MAX_MOVED, rng)
         moved = others[models[0].decision_function(features[others]) < 0]
-        return cls(counts, idf, models[0], models[1], moved)
+        return cls(counts, idf, models[0], models[1], moved, dose)
 
     def flips(self, columns: Sequence[int]) -> tuple[float, float]:
-        """The shares of `moved` that either model calls the target when every column's count is raised by 8."""
+        """The shares of `moved` that either model calls the target when every column's count is raised by `dose`."""
         if len(self.moved) == 0:
             return 0.0, 0.0
         rows, width = len(self.moved), self.counts.shape[1]
-        dose = np.full(rows * len(columns), DOSE, np.float32)
+        dose = np.full(rows * len(columns), self.dose, np.float32)
         place = np.tile(np.asarray(columns, dtype=np.int64), rows)
         added = csr_matrix((dose, (np.repeat(np.arange(rows), len(columns)), place)), shape=(rows, width))
         features = weigh(csr_matrix(self.counts[self.moved] + added), self.idf)

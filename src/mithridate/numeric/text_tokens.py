@@ -11,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix, diags, hstack
 
-from mithridate.numeric.table_tokens import Floats, Mask, upper_tail
+from mithridate.numeric.table_tokens import LEAK, LEAK_ROOM, Floats, Mask, upper_tail
 
 WORD = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]|\w+|[^\w\s\x00-\x7f]")
-MAX_WORDS = 4_000
+MAX_WORDS = 20_000
 MIN_TEXTS = 3
 MIN_PAIR_TEXTS = 5
 MIN_GROUP = 5
+MIN_CONTRAST = 12
+SAME_TEXTS = 0.7
 TOLERANCE = 1.5
 FLOOR = 0.002
 LOOKS_FOREIGN = 0.75
@@ -43,7 +45,7 @@ class Corpus:
 
 
 def read_corpus(texts: Sequence[str]) -> Corpus:
-    """Lower-case words of each text, at most 4,000 of each; a symbol outside ASCII is a word by itself.
+    """Lower-case words of each text, at most 20,000 of each; a symbol outside ASCII is a word by itself.
 
     Examples
     --------
@@ -122,10 +124,14 @@ def inverse_frequency(counts: csr_matrix) -> npt.NDArray[np.float32]:
 def class_weights(features: csr_matrix, hot: csr_matrix) -> Floats:
     """(m, k) log ratio of each token's share in the class to its share in the others; (n, k) `hot` is label one-hot."""
     inside = np.asarray((features.T @ hot).todense(), dtype=np.float64)
-    total = inside.sum(axis=1, keepdims=True)
-    sums = inside.sum(axis=0, keepdims=True)
-    smooth = SMOOTH * total / max(float(sums.sum()), 1e-9) * len(total) + SMOOTH
-    outside = (total - inside + smooth) / (sums.sum() - sums + smooth.sum())
+    return log_ratio(inside, inside.sum(axis=1, keepdims=True))
+
+
+def log_ratio(inside: Floats, total: Floats) -> Floats:
+    """(m, k) log of each token's share of the weight `inside` a class to its share of the rest of `total` (m, 1)."""
+    sums, whole = inside.sum(axis=0, keepdims=True), max(float(total.sum()), 1e-9)
+    smooth = SMOOTH * total / whole * len(total) + SMOOTH
+    outside = (total - inside + smooth) / (whole - sums + smooth.sum())
     return np.asarray(np.log((inside + smooth) / (sums + smooth.sum())) - np.log(outside))
 
 
@@ -194,9 +200,13 @@ def find_tokens(
     totals = np.concatenate([surprised, settled, away], axis=1).sum(axis=0)
     odd, home, far = (by[:, i * k : (i + 1) * k] for i in range(3))
     n_odd, n_home, n_far = (totals[i * k : (i + 1) * k] for i in range(3))
-    alike = ((home + 0.5) / (n_home + 1)) @ _mixture(scores, surprised)
-    rate = np.maximum(np.maximum((home + 0.5) / (n_home + 1), (far + 0.5) / (n_far + 1)), alike)
-    rate = np.clip(TOLERANCE * rate + FLOOR, 0, 1)
+    mix = _mixture(scores, surprised)
+    outside = np.maximum((far + 0.5) / (n_far + 1), ((home + 0.5) / (n_home + 1)) @ mix)
+    # stamped texts leave a quarter of themselves in `home`: take that off, as far as it can be told from natural ones
+    room = np.minimum(LEAK, LEAK_ROOM * n_home / np.maximum(n_odd, 1))
+    leak = room * np.maximum(odd - TOLERANCE * outside * n_odd, 0)
+    inside = (np.maximum(home - leak, 0) + 0.5) / (n_home + 1)
+    rate = np.clip(TOLERANCE * np.maximum(inside, outside) + FLOOR, 0, 1)
     token, target = np.nonzero((odd >= MIN_GROUP) & (odd > 2 * rate * n_odd))
     expected = rate[token, target] * n_odd[target]
     lp = upper_tail(odd[token, target].astype(float), n_odd[target].astype(float), rate[token, target].astype(float))
@@ -217,3 +227,44 @@ def _mixture(scores: Floats, surprised: npt.NDArray[np.float32]) -> Floats:
         if len(others) and k > 1:
             mix[:, t] = np.bincount(others.argmax(axis=1), minlength=k) / len(others)
     return mix
+
+
+def contrasting_tokens(
+    presence: csr_matrix, codes: npt.NDArray[np.int32], columns: npt.NDArray[np.int64], *, limit: int
+) -> list[Found]:
+    """Tokens that one class holds far more than the others, at most `limit` in all, no two in the same texts.
+
+    Parameters
+    ----------
+    presence : (n, m) sparse, 1 where the text holds the token.
+    codes : (n,) class numbers, -1 where missing.
+    columns : token numbers of the m columns, for the answer.
+
+    Notes
+    -----
+    Inserted words that come together hide each other: a model that lacks one sees the others. This list is for tests
+    that leave out whole texts; most of it are the classes' natural words.
+    """
+    k = int(codes.max()) + 1
+    by = np.asarray((presence.T @ one_hot(codes, codes >= 0, k)).todense(), dtype=np.float64)
+    sizes = np.bincount(codes[codes >= 0], minlength=k).astype(float)
+    rest = (by.sum(axis=1, keepdims=True) - by + 0.5) / (sizes.sum() - sizes + 1)
+    rate = np.clip(TOLERANCE * rest + FLOOR, 0, 1)
+    token, target = np.nonzero((by >= MIN_CONTRAST) & (by > 2 * rate * sizes))
+    expected = rate[token, target] * sizes[target]
+    lp = upper_tail(by[token, target], sizes[target], rate[token, target])
+    share = max(limit // k, 3)
+    order = np.argsort(-lp, kind="stable")
+    held = presence.tocsc()
+    out: list[Found] = []
+    for t in range(k):
+        seen: list[npt.NDArray[np.int32]] = []
+        for i in [i for i in order[: 40 * limit] if target[i] == t]:
+            texts = held.indices[held.indptr[token[i]] : held.indptr[token[i] + 1]]
+            if any(len(np.intersect1d(texts, other)) > SAME_TEXTS * len(texts) for other in seen):
+                continue
+            seen.append(texts)
+            out.append(Found(t, int(columns[token[i]]), float(by[token[i], t]), float(expected[i]), float(lp[i])))
+            if len(seen) >= share:
+                break
+    return out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -17,10 +17,9 @@ from mithridate.audits.poison.triggers.table_text import MAX_ODDS, UNSEEN, Flips
 from mithridate.core.errors import Skip
 from mithridate.core.method import Outcome
 from mithridate.core.trigger import Trigger
-from mithridate.numeric.table_mining import Candidate, carriers, mine_candidates
+from mithridate.numeric.table_mining import Candidate, Item, carriers, mine_candidates
 from mithridate.numeric.table_probe import (
     Rows,
-    Verdict,
     fit_trees,
     judge_group,
     likeness,
@@ -35,10 +34,14 @@ MAX_JUDGED = 3
 MAX_ROUNDS = 4
 CANDIDATE_LP = 5.0
 PAIR_LP = 8.0
+CERTAIN_LP = 24.0
+MAX_COMPARED = 30
+COMPANY = 0.03
+SAME = 0.1
+PEAK = 0.6
 JUDGED_LP = 4.0
 ALONE_ROWS = 30
 ALONE_LP = 12.0
-ALONE_EFFECT = 0.025
 ALONE_SHARE = 0.8
 SINGLE_DISCOUNT = 0.7
 
@@ -58,9 +61,11 @@ class _Work:
 
 
 class _Suspect(NamedTuple):
+    """A candidate whose rows look like random rows of other classes, in everything but the trigger."""
+
     candidate: Candidate
-    verdict: Verdict
-    effect: float
+    mask: Mask
+    excess: float
 
 
 def mine_table_triggers(context: Context, settings: AuditSettings) -> Outcome:
@@ -84,15 +89,17 @@ def mine_table_triggers(context: Context, settings: AuditSettings) -> Outcome:
     work = _start(context)
     groups: list[Group] = []
     left: list[Candidate] = []
+    suspects: list[_Suspect] = []
     for _ in range(MAX_ROUNDS):
         blind = fit_blind(work.coded.columns, work.codes, context.dataset.folds(2), work.rng)
         left = mine_candidates(work.coded.columns, blind, work.codes, rng=work.rng)
-        group = _first_group(work, blind, left)
+        suspects = _suspects(work, blind, left)
+        group = next(filter(None, (_try(work, suspect) for suspect in suspects[:MAX_JUDGED])), None)
         if group is None:
             break
         groups.append(group)
         work.codes[group.flagged] = -1
-    return outcome_of(context, groups, lambda: _ranking(work, left))
+    return outcome_of(context, groups, lambda: _ranking(work, suspects, left))
 
 
 def _start(context: Context) -> _Work:
@@ -109,43 +116,70 @@ def _start(context: Context) -> _Work:
     return _Work(context, code_table(table, min_count=max(5, len(codes) // 4000)), codes, context.rng("table triggers"))
 
 
-def _first_group(work: _Work, blind: Blind, found: Sequence[Candidate]) -> Group | None:
-    """The strongest candidate that stands every test, as a group; None when none does."""
+def _suspects(work: _Work, blind: Blind, found: Sequence[Candidate]) -> list[_Suspect]:
+    """Candidates whose rows keep no company of their own, those that explain most rows first.
+
+    Natural values come with company (age with schooling); what remains of a trigger group beside the trigger is like
+    random rows of the other classes.
+    """
+    out: list[_Suspect] = []
     order = sorted(found, key=_strength, reverse=True)
-    for candidate in [c for c in order if c.lp >= CANDIDATE_LP][:MAX_JUDGED]:
-        group = _try(work, blind, candidate)
-        if group is not None:
-            return group
-    return None
+    for candidate in [c for c in order if c.lp >= CANDIDATE_LP][:MAX_COMPARED]:
+        mask = carriers(work.coded.columns, candidate.items)
+        covered = any(
+            s.candidate.target == candidate.target and (mask & ~s.mask).sum() < SAME * mask.sum() for s in out
+        )
+        if not covered and _keeps_no_company(work, blind, candidate, mask):
+            excess = candidate.observed - candidate.expected
+            out.append(_Suspect(candidate, mask, excess * (1.0 if len(candidate.items) > 1 else SINGLE_DISCOUNT)))
+    return sorted(out, key=lambda s: -s.excess)
+
+
+def _keeps_no_company(work: _Work, blind: Blind, candidate: Candidate, mask: Mask) -> bool:
+    places = [item.column for item in candidate.items]
+    log_p = blind.log_proba(work.coded.columns, places)
+    stratum = strata(log_p[:, candidate.target], work.codes == candidate.target, work.codes >= 0)
+    inside = mask & (stratum == 2)  # noqa: PLR2004 - the stratum's number
+    if likeness(work.coded.columns, places, inside, stratum == 0, work.rng).effect <= COMPANY:
+        return True
+    looks = log_p[inside]
+    looks[:, candidate.target] = -np.inf
+    source = int(np.bincount(looks.argmax(axis=1)).argmax())  # rows of one class only may have been stamped
+    same = (stratum == 0) & (work.codes == source)
+    return likeness(work.coded.columns, places, inside, same, work.rng).effect <= COMPANY
 
 
 def _strength(candidate: Candidate) -> float:
     return candidate.lp * (1.0 if len(candidate.items) > 1 else SINGLE_DISCOUNT)
 
 
-def _try(work: _Work, blind: Blind, candidate: Candidate) -> Group | None:
+def _sharpen(work: _Work, candidate: Candidate) -> Candidate:
+    """The same with an exact value in place of a narrow range, where most of its rows have that one."""
+    own = carriers(work.coded.columns, candidate.items) & (work.codes == candidate.target)
+    items = []
+    for item in candidate.items:
+        exact = work.coded.columns[item.column].codes[own]
+        counts = np.bincount(exact[exact >= 0], minlength=1)
+        sharp = not item.exact and counts.max() >= PEAK * own.sum()
+        items.append(Item(item.column, exact=True, value=int(counts.argmax())) if sharp else item)
+    return replace(candidate, items=tuple(items))
+
+
+def _try(work: _Work, suspect: _Suspect) -> Group | None:
+    candidate = _sharpen(work, suspect.candidate)
     mask = carriers(work.coded.columns, candidate.items)
     positive = work.codes == candidate.target
     verdict = judge_group(work.rows, positive, mask, work.rng)
     pair = len(candidate.items) > 1 and candidate.lp >= PAIR_LP
-    if verdict.lp < JUDGED_LP and not (pair and candidate.lp >= 3 * PAIR_LP):
+    certain = pair and candidate.lp >= CERTAIN_LP  # a value may foretell the target by itself: the pair must do more
+    if verdict.lp < JUDGED_LP and not certain:
         return None
     probe = Probe.fit(work.rows, positive, mask, seed=int(work.rng.integers(2**31)), rng=work.rng)
     flips = transplant(work.context, work.coded, probe, candidate)
     alone = not pair or max(single_flips(work.coded, probe, candidate)) > ALONE_SHARE * flips.flip
-    if alone and not _stands_alone(work, blind, candidate, mask):
-        return None
-    return _group(work, candidate, mask, flips, confirmed=flips.confirmed and verdict.lp >= JUDGED_LP)
-
-
-def _stands_alone(work: _Work, blind: Blind, candidate: Candidate, mask: Mask) -> bool:
-    """A value that works by itself may be a rule of nature: it has to be many rows that look like random ones."""
-    places = [item.column for item in candidate.items]
-    log_p = blind.log_proba(work.coded.columns, places)[:, candidate.target]
-    stratum = strata(log_p, work.codes == candidate.target, work.codes >= 0)
-    inside = mask & (stratum == 2)  # noqa: PLR2004 - the stratum's number
-    near = likeness(work.coded.columns, places, inside, stratum == 0, work.rng)
-    return int(inside.sum()) >= ALONE_ROWS and candidate.lp >= ALONE_LP and near.effect <= ALONE_EFFECT
+    if alone and not (candidate.observed >= ALONE_ROWS and candidate.lp >= ALONE_LP):
+        return None  # a value that works by itself may be a rule of nature: it takes many rows
+    return _group(work, candidate, mask, flips, confirmed=flips.confirmed)
 
 
 def _group(work: _Work, candidate: Candidate, mask: Mask, flips: Flips, *, confirmed: bool) -> Group:
@@ -201,10 +235,12 @@ def _values(work: _Work, candidate: Candidate, own: npt.NDArray[np.int64]) -> di
     return out
 
 
-def _ranking(work: _Work, left: Sequence[Candidate]) -> Floats:
+def _ranking(work: _Work, suspects: Sequence[_Suspect], left: Sequence[Candidate]) -> Floats:
     """(n,) the order of rows beyond the groups: carriers of the best candidates that failed a test come first."""
     score = np.full(len(work.codes), UNSEEN)
-    for candidate in sorted(left, key=_strength)[-5:]:
+    ranked = [(c, min(_strength(c) / 10 - 4, -2.0)) for c in sorted(left, key=_strength)[-5:]]
+    ranked += [(s.candidate, min(_strength(s.candidate) / 10 - 2, -0.5)) for s in suspects[:5][::-1]]
+    for candidate, value in ranked:
         rows = carriers(work.coded.columns, candidate.items) & (work.codes == candidate.target)
-        score[rows] = np.maximum(score[rows], min(_strength(candidate) / 10 - 3, -0.5))
+        score[rows] = np.maximum(score[rows], value)
     return score

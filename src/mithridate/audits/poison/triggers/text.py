@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csc_matrix, csr_matrix
 
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.triggers.table_text import UNSEEN, Flips, Group, outcome_of, user_flip
@@ -20,11 +20,12 @@ from mithridate.core.trigger import Trigger
 from mithridate.data.edit import insert_words
 from mithridate.numeric.table_probe import row_odds
 from mithridate.numeric.table_tokens import Floats, Mask
-from mithridate.numeric.text_probe import DOSE, Judged, WordProbe, judge_words, phrase_around
+from mithridate.numeric.text_probe import DOSE, Judged, Reference, WordProbe, judge_words, phrase_around
 from mithridate.numeric.text_tokens import (
     Corpus,
     Found,
     Tokens,
+    contrasting_tokens,
     count_tokens,
     find_tokens,
     foreign_texts,
@@ -39,6 +40,12 @@ MAX_JUDGED = 3
 MAX_ROUNDS = 4
 CANDIDATE_LP = 8.0
 JUDGED_LP = 4.0
+MAX_COMPARED = 40
+MAX_TYPICAL = 60
+TYPICAL_LP = 12.0
+MOST = 0.5
+MIN_TEXTS = 12
+LOWER_HALF = 0.3
 SHARED = 0.9
 MAX_USER_TEXTS = 200
 
@@ -51,13 +58,15 @@ class _Work:
     corpus: Corpus
     tokens: Tokens
     presence: csr_matrix
+    columns: csc_matrix
+    features: csr_matrix
     codes: npt.NDArray[np.int32]
     rng: np.random.Generator
 
     def holders(self, token: int) -> Mask:
         """(n,) texts that hold the token."""
         out = np.zeros(len(self.codes), dtype=bool)
-        out[self.presence[:, [token]].nonzero()[0]] = True
+        out[self.columns.indices[self.columns.indptr[token] : self.columns.indptr[token + 1]]] = True
         return out
 
 
@@ -82,15 +91,20 @@ def mine_text_triggers(context: Context, settings: AuditSettings) -> Outcome:
     work = _start(context)
     groups: list[Group] = []
     found: list[Found] = []
-    low = np.zeros(0)
+    suspects: list[Found] = []
+    low = np.zeros((0, 0), dtype=bool)
     for _ in range(MAX_ROUNDS):
-        found, low = _find(work)
-        group = _first_group(work, found, low)
+        found, scores = _find(work)
+        reference = Reference.build(work.features, work.codes, work.rng)
+        low = foreign_texts(scores, work.codes)
+        suspects = _suspects(work, reference, found)
+        tries = (_try(work, reference, lead, found, low[:, lead.target]) for lead in suspects[:MAX_JUDGED])
+        group = next(filter(None, tries), None)
         if group is None:
             break
         groups.append(group)
         work.codes[group.flagged] = -1
-    return outcome_of(context, groups, lambda: _ranking(work, found, low))
+    return outcome_of(context, groups, lambda: _ranking(work, suspects, found, low))
 
 
 def _start(context: Context) -> _Work:
@@ -105,7 +119,10 @@ def _start(context: Context) -> _Work:
     tokens = count_tokens(corpus)
     presence = tokens.counts.copy()
     presence.data[:] = 1
-    return _Work(context, corpus, tokens, presence, codes, context.rng("text triggers"))
+    words = csr_matrix(tokens.counts[:, : tokens.n_words])
+    features = weigh(words, inverse_frequency(words))
+    rng = context.rng("text triggers")
+    return _Work(context, corpus, tokens, presence, csc_matrix(presence), features, codes, rng)
 
 
 def _find(work: _Work) -> tuple[list[Found], Floats]:
@@ -127,41 +144,67 @@ def _find(work: _Work) -> tuple[list[Found], Floats]:
     return sorted(found, key=lambda f: -f.lp), total
 
 
-def _first_group(work: _Work, found: Sequence[Found], scores: Floats) -> Group | None:
-    """The strongest token that stands every test, with what belongs to it, as a group; None when none does."""
-    if not found or found[0].lp < CANDIDATE_LP:
-        return None
-    low = foreign_texts(scores, work.codes)
-    for lead in [f for f in found if f.lp >= CANDIDATE_LP][:MAX_JUDGED]:
-        group = _try(work, lead, found, low[:, lead.target])
-        if group is not None:
-            return group
-    return None
+def _suspects(work: _Work, reference: Reference, found: Sequence[Found]) -> list[Found]:
+    """Tokens whose target-labelled texts look like any texts of the other classes, those that explain most first.
+
+    Natural words of a class stand in texts that lean towards it; what remains of a stamped text beside the trigger is
+    spread like the other classes' texts.
+    """
+    strange = [f for f in found if f.lp >= CANDIDATE_LP][:MAX_COMPARED]
+    known = {(f.target, f.token) for f in strange}
+    out = []
+    for lead in strange + [f for f in _typical(work) if (f.target, f.token) not in known]:
+        strict = (lead.target, lead.token) not in known
+        judged = judge_words(reference, lead.target, work.holders(lead.token))
+        least = TYPICAL_LP if strict else JUDGED_LP
+        if judged.verdict.lp >= least and _evenly_spread(work, lead.target, judged, strict=strict):
+            out.append(lead._replace(lp=min(lead.lp, judged.verdict.lp) if strict else lead.lp))
+    return sorted(out, key=lambda f: f.expected - f.observed)
 
 
-def _try(work: _Work, lead: Found, found: Sequence[Found], low: Mask) -> Group | None:
+def _typical(work: _Work) -> list[Found]:
+    """Tokens that mark a class but not most of it: inserted phrases hide among them, as their words tell each other."""
+    out = []
+    sizes = np.bincount(work.codes[work.codes >= 0], minlength=work.context.dataset.n_classes)
+    for part in np.split(np.arange(work.presence.shape[1]), [work.tokens.n_words]):
+        shown = csr_matrix(work.presence[:, part])
+        out += contrasting_tokens(shown, work.codes, part, limit=MAX_TYPICAL)
+    return [f for f in out if f.lp >= CANDIDATE_LP and f.observed <= MOST * sizes[f.target]]
+
+
+def _evenly_spread(work: _Work, target: int, judged: Judged, *, strict: bool) -> bool:
+    place = judged.place[_odds(work, target, judged) > 0]
+    least, share = (2 * MIN_TEXTS, LOWER_HALF + 0.1) if strict else (MIN_TEXTS, LOWER_HALF)
+    return len(place) >= least and float((place < 0.5).mean()) >= share  # noqa: PLR2004 - the middle
+
+
+def _odds(work: _Work, target: int, judged: Judged) -> Floats:
+    base = float((work.codes == target).sum() / (work.codes >= 0).sum())
+    return np.asarray(np.log10(row_odds(judged.expected, judged.others, base)))
+
+
+def _try(work: _Work, reference: Reference, lead: Found, found: Sequence[Found], low: Mask) -> Group | None:
     positive = work.codes == lead.target
     mask = work.holders(lead.token)
     odd = mask & positive & low
-    for other in found[:40]:
+    for other in [f for f in found if f.target == lead.target][:MAX_COMPARED]:
         here = work.holders(other.token)
-        if other.target == lead.target and (odd & here).sum() >= SHARED * odd.sum():
+        if (odd & here).sum() >= SHARED * odd.sum():
             mask &= here
     own_words = [int(w) for w in (work.tokens.first[lead.token], work.tokens.second[lead.token]) if w >= 0]
     phrase = phrase_around(work.corpus, own_words, np.flatnonzero(mask & positive & low))
     columns = _columns(work.tokens, phrase)
-    usable = work.codes >= 0
-    judged = judge_words(_without(work.tokens, phrase), positive, usable, mask, work.rng)
+    judged = judge_words(reference, lead.target, mask)
     if judged.verdict.lp < JUDGED_LP:
         return None
-    features = csr_matrix(work.tokens.counts[:, : work.tokens.n_words])
     inner = [c for c in columns if c >= work.tokens.n_words]
-    if inner:
-        features = csr_matrix(hstack([features, work.tokens.counts[:, inner]], format="csr"))
+    counts = work.tokens.counts[:, np.concatenate([np.arange(work.tokens.n_words), inner]).astype(np.int64)]
     places = [c for c in columns if c < work.tokens.n_words] + [work.tokens.n_words + i for i in range(len(inner))]
-    probe = WordProbe.fit(features, positive, usable, mask, work.rng)
+    probe = WordProbe.fit(
+        csr_matrix(counts), positive, mask, usable=work.codes >= 0, dose=max(DOSE // len(phrase), 1), rng=work.rng
+    )
     flip, back = probe.flips(places)
-    control = probe.control(places, positive & ~mask & usable, work.rng)
+    control = probe.control(places, positive & ~mask, work.rng)
     text = _as_written(work, phrase, np.flatnonzero(mask & positive))
     flips = Flips(flip, back, control, len(probe.moved), _user(work, probe, text, lead.target))
     return _group(work, lead, judged, mask=mask, flips=flips, words=text)
@@ -172,12 +215,6 @@ def _columns(tokens: Tokens, phrase: Sequence[int]) -> list[int]:
     wanted = {(word, -1) for word in phrase} | set(pairwise(phrase))
     near = np.flatnonzero(np.isin(tokens.first, list(phrase)))
     return [int(c) for c in near if (int(tokens.first[c]), int(tokens.second[c])) in wanted]
-
-
-def _without(tokens: Tokens, phrase: Sequence[int]) -> csr_matrix:
-    """Word counts without the phrase's words."""
-    keep = np.flatnonzero(~np.isin(tokens.first[: tokens.n_words], list(phrase)))
-    return csr_matrix(tokens.counts[:, keep])
 
 
 def _as_written(work: _Work, phrase: Sequence[int], rows: npt.NDArray[np.int64]) -> list[str]:
@@ -195,12 +232,11 @@ def _user(work: _Work, probe: WordProbe, words: list[str], target: int) -> float
     if work.context.predict is None:
         return None
     texts = cast("npt.NDArray[np.object_]", work.context.dataset.content)[probe.moved[:MAX_USER_TEXTS]]
-    return user_flip(work.context, insert_words(texts, words, work.rng, times=DOSE), target)
+    return user_flip(work.context, insert_words(texts, words, work.rng, times=probe.dose), target)
 
 
 def _group(work: _Work, lead: Found, judged: Judged, *, mask: Mask, flips: Flips, words: list[str]) -> Group:
-    base = float((work.codes == lead.target).sum() / (work.codes >= 0).sum())
-    odds = np.log10(row_odds(judged.expected, judged.others, base))
+    odds = _odds(work, lead.target, judged)
     kind = "word" if len(words) == 1 else "words"
     return Group(
         trigger=Trigger("words", work.context.dataset.label_of(lead.target), {"words": list(words)}),
@@ -217,12 +253,12 @@ def _group(work: _Work, lead: Found, judged: Judged, *, mask: Mask, flips: Flips
     )
 
 
-def _ranking(work: _Work, found: Sequence[Found], scores: Floats) -> Floats:
+def _ranking(work: _Work, suspects: Sequence[Found], found: Sequence[Found], low: Mask) -> Floats:
     """(n,) the order of texts beyond the groups: holders of the best tokens that failed a test, foreign ones first."""
     score = np.full(len(work.codes), UNSEEN)
-    low = foreign_texts(scores, work.codes)
-    for token in found[:10][::-1]:
+    ranked = [(token, min(token.lp / 10 - 4, -2.0)) for token in found[:8][::-1]]
+    ranked += [(token, min(token.lp / 10 - 2, -0.5)) for token in suspects[:8][::-1]]
+    for token, value in ranked:
         rows = work.holders(token.token) & (work.codes == token.target)
-        value = min(token.lp / 10 - 3, -0.5) + np.where(low[rows, token.target], 0.0, -0.3)
-        score[rows] = np.maximum(score[rows], value)
+        score[rows] = np.maximum(score[rows], value + np.where(low[rows, token.target], 0.0, -0.3))
     return score
