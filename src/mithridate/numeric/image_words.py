@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mithridate.numeric.image_tokens import Weights
+from mithridate.numeric.image_tokens import Weights, grey
 
 Images: TypeAlias = npt.NDArray[np.uint8]
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -37,8 +37,7 @@ def words(images: Images) -> npt.NDArray[np.int16]:
     >>> words(np.full((1, 3, 3, 1), 255, np.uint8)).item() == N_WORDS - 1
     True
     """
-    grey = images[..., 0] if images.shape[3] == 1 else images.mean(axis=3, dtype=np.float32).astype(np.uint8)
-    bands = np.minimum(grey // 86, BANDS - 1).astype(np.int16)
+    bands = np.minimum(grey(images) // 86, BANDS - 1).astype(np.int16)
     high, wide = images.shape[1] - SIDE + 1, images.shape[2] - SIDE + 1
     out = np.zeros((len(images), high, wide), np.int16)
     for place in range(SIDE * SIDE):
