@@ -117,7 +117,8 @@ def audit(
     InputError : the source can't be read, or an option is out of range.
     """
     settings = _settings(fdr=fdr, power=power, seed=seed, jobs=jobs)
-    data = _dataset(source, labels, sources, _columns(label, source_column, content, modality))
+    columns = _columns(label, source_column, content, modality)
+    data = _dataset(source, labels, sources, columns)
     target = Target("dataset", data.name, data.digest, len(data), _facts(data))
     rows = data.canonical()
     del data
@@ -129,15 +130,17 @@ def audit(
     with threads(jobs):
         report, table = run(job)
     if isinstance(source, (str, Path)):
-        report = _with_commands(report, table, Path(source))
+        report = _with_commands(report, table, Path(source), columns)
     parts = {item.name: getattr(report, item.name) for item in fields(Report)}
     return AuditReport(**parts, table=table)
 
 
-def _with_commands(report: Report, table: RowTable, source: Path) -> Report:
+def _with_commands(report: Report, table: RowTable, source: Path, columns: Columns) -> Report:
     """The report with the command that drops them after the remedy of every finding whose rows are all flagged."""
     clean = source.with_name(f"{source.stem}.clean{source.suffix}")
-    command = shlex.join(["mithridate", "audit", str(source), "--clean", str(clean)])
+    names = {"source_column": "--source"}
+    options = [word for key, value in columns.items() if value for word in (names.get(key, f"--{key}"), str(value))]
+    command = shlex.join(["mithridate", "audit", str(source), *options, "--clean", str(clean)])
     findings = [
         replace(f, remedy=f"{f.remedy.rstrip('.')}: `{command}`") if _all_flagged(f, table) else f
         for f in report.findings
