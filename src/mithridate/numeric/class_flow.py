@@ -16,6 +16,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 ANCHOR = 0.125  # the first 1/8 of a class, in order of how much more it looks like itself than like the other class
 BANDS = 3
 LEAST_ROWS = 40  # a class with fewer rows has no anchors to speak of
+LIKE = 0.3  # probability that a row must give to the two classes together to tell of them
 LEAST_SHOWN = 3  # rows that look like the one class and carry the other label
 TOLERATED = 0.02  # labels that even well-kept classes lose to a look-alike
 TIMES = 5.0  # how much more than the way back, or than into any third class, is still natural
@@ -77,7 +78,8 @@ def leaks(log_probabilities: npt.NDArray[np.floating[Any]], codes: npt.NDArray[n
     """
     counts = np.bincount(codes[codes >= 0], minlength=log_probabilities.shape[1])
     large = counts >= LEAST_ROWS
-    pairs = _candidates(log_probabilities, codes, large)
+    top = np.argmax(log_probabilities, axis=1)
+    pairs = _candidates(top, codes, large)
     members = {k: np.flatnonzero(codes == k) for k in {k for pair in pairs for k in pair}}
     bands = {(k, j): _bands(log_probabilities, members[k], members[j], (k, j)) for k, j in pairs}
     n_large = int(large.sum())
@@ -87,11 +89,18 @@ def leaks(log_probabilities: npt.NDArray[np.floating[Any]], codes: npt.NDArray[n
     return tuple(leak._replace(p_value=min(leak.p_value * unseen, 1.0)) for leak in tested)
 
 
+def _like(
+    logs: npt.NDArray[np.floating[Any]], rows: npt.NDArray[np.int64], pair: tuple[int, int], least: float
+) -> npt.NDArray[np.int64]:
+    """The rows that look like one of the two classes rather than like a third."""
+    together = np.logaddexp(logs[rows, pair[0]], logs[rows, pair[1]])
+    return np.asarray(rows[together >= np.log(least)], dtype=np.int64)
+
+
 def _candidates(
-    logs: npt.NDArray[np.floating[Any]], codes: npt.NDArray[np.integer[Any]], large: npt.NDArray[np.bool_]
+    top: npt.NDArray[np.integer[Any]], codes: npt.NDArray[np.integer[Any]], large: npt.NDArray[np.bool_]
 ) -> set[tuple[int, int]]:
     """Pairs (looks like, labelled) of large classes that some rows show, and their ways back."""
-    top = np.argmax(logs, axis=1)
     odd = (codes >= 0) & (top != codes)
     found, counts = np.unique(np.stack([top[odd], codes[odd]]), axis=1, return_counts=True)
     shown = {(int(k), int(j)) for k, j in found[:, counts >= LEAST_SHOWN].T if large[k] and large[j]}
@@ -105,6 +114,7 @@ def _bands(
     pair: tuple[int, int],
 ) -> Bands:
     """Bands that each hold an eighth of the rows still labelled `source`."""
+    own, other = (_like(logs, rows, pair, LIKE) for rows in (own, other))
     rows = np.concatenate([own, other])
     order = np.argsort(logs[rows, pair[1]] - logs[rows, pair[0]], kind="stable")
     leaked = order >= len(own)
@@ -142,7 +152,8 @@ def leak_odds(
     In order of likeness to the source, the share of target labels is fitted as a rising curve. Rows still labelled
     source show how many true source rows there are at each place; a constant share of those leaked.
     """
-    pair = np.flatnonzero((codes == leak.source) | (codes == leak.target))
+    both = (leak.source, leak.target)
+    pair = _like(log_probabilities, np.flatnonzero(np.isin(codes, both)), both, LIKE / 3)
     likeness = log_probabilities[pair, leak.source] - log_probabilities[pair, leak.target]
     order = pair[np.argsort(-likeness, kind="stable")]
     moved = codes[order] == leak.target
