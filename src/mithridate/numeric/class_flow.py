@@ -16,6 +16,8 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 ANCHOR = 0.125  # the first 1/8 of a class, in order of how much more it looks like itself than like the other class
 BANDS = 3
 LEAST_ROWS = 40  # a class with fewer rows has no anchors to speak of
+LIKE = 0.3  # probability that a row must give to the two classes together to tell of them
+LEAST_SHOWN = 3  # rows that look like the one class and carry the other label
 TOLERATED = 0.02  # labels that even well-kept classes lose to a look-alike
 TIMES = 5.0  # how much more than the way back, or than into any third class, is still natural
 LARGEST = 0.8  # a class that has lost more than this is a part of the other class, or its old name
@@ -61,7 +63,7 @@ def leaks(log_probabilities: npt.NDArray[np.floating[Any]], codes: npt.NDArray[n
 
     Returns
     -------
-    One leak for each ordered pair of classes with at least 40 rows each and any leaked row at all.
+    One leak for each ordered pair of classes with at least 40 rows each that some rows confuse.
 
     Notes
     -----
@@ -74,12 +76,35 @@ def leaks(log_probabilities: npt.NDArray[np.floating[Any]], codes: npt.NDArray[n
     ----------
     Patrini et al. (2017), making deep neural networks robust to label noise (anchor points), CVPR.
     """
-    n_classes = log_probabilities.shape[1]
-    rows = [np.flatnonzero(codes == k) for k in range(n_classes)]
-    large = [k for k in range(n_classes) if len(rows[k]) >= LEAST_ROWS]
-    bands = {(k, j): _bands(log_probabilities, rows[k], rows[j], (k, j)) for k in large for j in large if k != j}
-    many = len(large) > 2  # noqa: PLR2004 - without a third class, only flatness tells
-    return tuple(_leak(pair, found, bands, many=many) for pair, found in sorted(bands.items()) if found.rate > 0)
+    counts = np.bincount(codes[codes >= 0], minlength=log_probabilities.shape[1])
+    large = counts >= LEAST_ROWS
+    top = np.argmax(log_probabilities, axis=1)
+    pairs = _candidates(top, codes, large)
+    members = {k: np.flatnonzero(codes == k) for k in {k for pair in pairs for k in pair}}
+    bands = {(k, j): _bands(log_probabilities, members[k], members[j], (k, j)) for k, j in pairs}
+    n_large = int(large.sum())
+    many = n_large > 2  # noqa: PLR2004 - without a third class, only flatness tells
+    tested = [_leak(pair, found, bands, many=many) for pair, found in sorted(bands.items()) if found.rate > 0]
+    unseen = n_large * (n_large - 1) / max(len(tested), 1)  # pairs that nobody confuses count as tests too
+    return tuple(leak._replace(p_value=min(leak.p_value * unseen, 1.0)) for leak in tested)
+
+
+def _like(
+    logs: npt.NDArray[np.floating[Any]], rows: npt.NDArray[np.int64], pair: tuple[int, int], least: float
+) -> npt.NDArray[np.int64]:
+    """The rows that look like one of the two classes rather than like a third."""
+    together = np.logaddexp(logs[rows, pair[0]], logs[rows, pair[1]])
+    return np.asarray(rows[together >= np.log(least)], dtype=np.int64)
+
+
+def _candidates(
+    top: npt.NDArray[np.integer[Any]], codes: npt.NDArray[np.integer[Any]], large: npt.NDArray[np.bool_]
+) -> set[tuple[int, int]]:
+    """Pairs (looks like, labelled) of large classes that some rows show, and their ways back."""
+    odd = (codes >= 0) & (top != codes)
+    found, counts = np.unique(np.stack([top[odd], codes[odd]]), axis=1, return_counts=True)
+    shown = {(int(k), int(j)) for k, j in found[:, counts >= LEAST_SHOWN].T if large[k] and large[j]}
+    return shown | {(j, k) for k, j in shown}
 
 
 def _bands(
@@ -89,6 +114,7 @@ def _bands(
     pair: tuple[int, int],
 ) -> Bands:
     """Bands that each hold an eighth of the rows still labelled `source`."""
+    own, other = (_like(logs, rows, pair, LIKE) for rows in (own, other))
     rows = np.concatenate([own, other])
     order = np.argsort(logs[rows, pair[1]] - logs[rows, pair[0]], kind="stable")
     leaked = order >= len(own)
@@ -126,7 +152,8 @@ def leak_odds(
     In order of likeness to the source, the share of target labels is fitted as a rising curve. Rows still labelled
     source show how many true source rows there are at each place; a constant share of those leaked.
     """
-    pair = np.flatnonzero((codes == leak.source) | (codes == leak.target))
+    both = (leak.source, leak.target)
+    pair = _like(log_probabilities, np.flatnonzero(np.isin(codes, both)), both, LIKE / 3)
     likeness = log_probabilities[pair, leak.source] - log_probabilities[pair, leak.target]
     order = pair[np.argsort(-likeness, kind="stable")]
     moved = codes[order] == leak.target

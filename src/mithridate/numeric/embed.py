@@ -174,6 +174,19 @@ def _unit_variance(rows: FloatArray) -> FloatArray:
     return rows / np.float32(np.sqrt(total)) if total > 0 else rows
 
 
+def even_out(rows: FloatArray) -> FloatArray:
+    """Coordinates divided by the square root of their spread: half way from principal components to whitened ones.
+
+    Examples
+    --------
+    >>> even_out(np.array([[-4.0, -1.0], [4.0, 1.0]], np.float32)).round(2).tolist()
+    [[-0.89, -0.45], [0.89, 0.45]]
+    """
+    spread = rows.std(axis=0, dtype=np.float64)
+    scale = np.sqrt(np.maximum(spread, max(float(spread.max(initial=0.0)), 1e-12) * 1e-3))
+    return _unit_variance((rows / scale).astype(np.float32))
+
+
 def standardise(numbers: npt.NDArray[np.floating[Any]]) -> FloatArray:
     """Columns on one robust scale: standard scores after the outer 1 % on each side is pulled in.
 

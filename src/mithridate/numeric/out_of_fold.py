@@ -19,7 +19,11 @@ BANDWIDTH = 0.7  # kernel exp(-(0.7 distance)² / 2) on rows of total variance 1
 RIDGE = 0.1
 TREES = 40
 TREE_CLASSES = 12  # a boosted round costs one tree a class
-JOIN_ROWS = 4000  # rows that the few joining weights are fitted to
+JOIN_ROWS = 4000  # rows that the few joining weights are fitted to,
+JOIN_CELLS = 200_000  # fewer with many classes,
+JOIN_CLASSES = 50  # and without an offset for each class above this many
+CLEAN = -4.6  # logit of 1 % noise
+PULL = 10.0  # strength of the prior on log weights, in rows
 BLOCK = 4096
 
 
@@ -98,7 +102,8 @@ def random_feature_scores(
     for fold, (own_gram, own_cross) in zip(names, moments, strict=True):
         rest = gram - own_gram
         rest[np.diag_indices_from(rest)] += np.float32(RIDGE)
-        weights = linalg.solve(rest, cross - own_cross, assume_a="pos", overwrite_a=True, check_finite=False)
+        factor = linalg.cho_factor(rest, lower=True, overwrite_a=True, check_finite=False)
+        weights = linalg.cho_solve(factor, cross - own_cross, check_finite=False)
         rows = np.flatnonzero(folds == fold)
         for start in range(0, len(rows), BLOCK):
             part = rows[start : start + BLOCK]
@@ -188,8 +193,8 @@ def tree_scores(
     for fold in np.unique(folds):
         rows = np.flatnonzero((folds != fold) & (codes >= 0))
         rows = rows[:: max(len(rows) // TRAIN_ROWS, 1)]
-        useful = [j for j in range(cells.shape[1]) if _varies(cells[rows, j])]
-        if not useful or not _varies(codes[rows]):
+        useful = np.flatnonzero([_varies(column) for column in cells[rows].T])
+        if not len(useful) or not _varies(codes[rows]):
             continue
         trees = HistGradientBoostingClassifier(
             max_iter=TREES,
@@ -217,7 +222,7 @@ def join_scores(scores: Sequence[FloatArray], codes: Codes, *, rng: np.random.Ge
     ----------
     scores : each (n, c); the row's own label played no part in them.
     codes : (n,) labels, -1 where missing.
-    rng : chooses at most 4,000 rows to fit to.
+    rng : chooses the at most 4,000 rows to fit to.
 
     Returns
     -------
@@ -229,8 +234,9 @@ def join_scores(scores: Sequence[FloatArray], codes: Codes, *, rng: np.random.Ge
     """
     n_classes = scores[0].shape[1]
     known = np.flatnonzero(codes >= 0)
-    if len(known) > JOIN_ROWS:
-        known = np.sort(rng.choice(known, JOIN_ROWS, replace=False))
+    most = min(JOIN_ROWS, max(JOIN_CELLS // n_classes, 500))
+    if len(known) > most:
+        known = np.sort(rng.choice(known, most, replace=False))
     offsets = [part.mean(axis=1, keepdims=True) for part in scores]
     stacked = np.stack([part[known] - offset[known] for part, offset in zip(scores, offsets, strict=True)])
     scales = np.maximum(stacked.std(axis=(1, 2)), 1e-6)
@@ -243,7 +249,28 @@ def join_scores(scores: Sequence[FloatArray], codes: Codes, *, rng: np.random.Ge
 
 
 def _fit_join(stacked: npt.NDArray[np.float64], codes: Codes) -> npt.NDArray[np.float64]:
-    """Log weights (m), logit of the noise (1), class offsets (c)."""
+    """Log weights (m), logit of the noise (1), class offsets (c): first as if labels were clean, then with noise.
+
+    Sharp opinions and much noise explain small data as well as blunt opinions and little noise, so the second fit is
+    held near the first by a prior on the weights that a few hundred rows can outweigh.
+    """
+    n_models, _, n_classes = stacked.shape
+    start = np.concatenate([np.zeros(n_models), [CLEAN], np.zeros(n_classes)])
+    offset = 5.0 if n_classes <= JOIN_CLASSES else 0.0
+    bounds = [(-4.0, 4.0)] * n_models + [(CLEAN, CLEAN)] + [(-offset, offset)] * n_classes
+    first = _minimise(stacked, codes, start, bounds, np.zeros(0))
+    bounds[n_models] = (-7.0, 0.0)
+    begin = np.concatenate([first[:n_models], [-3.0], first[n_models + 1 :]])
+    return _minimise(stacked, codes, begin, bounds, first[:n_models])
+
+
+def _minimise(
+    stacked: npt.NDArray[np.float64],
+    codes: Codes,
+    start: npt.NDArray[np.float64],
+    bounds: list[tuple[float, float]],
+    prior: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
     n_models, n_rows, n_classes = stacked.shape
     rows, truth = np.arange(n_rows), indicators(codes, n_classes).astype(np.float64)
 
@@ -257,9 +284,11 @@ def _fit_join(stacked: npt.NDArray[np.float64], codes: Codes) -> npt.NDArray[np.
         by_noise = -np.mean((1 / n_classes - own) / likely) * noise * (1 - noise)
         pull = 0.01 * offsets / n_classes
         value = -float(np.mean(np.log(likely))) + 0.5 * float(offsets @ pull)
+        if len(prior):
+            away = point[:n_models] - prior
+            by_weight = by_weight + PULL / n_rows * away
+            value += 0.5 * PULL / n_rows * float(away @ away)
         return value, np.concatenate([by_weight, [by_noise], slope.sum(axis=0) + pull])
 
-    start = np.concatenate([np.zeros(n_models), [-3.0], np.zeros(n_classes)])
-    bounds = [(-4.0, 4.0)] * n_models + [(-7.0, 0.0)] + [(-5.0, 5.0)] * n_classes
     found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 60})
     return np.asarray(found.x, dtype=np.float64)

@@ -22,6 +22,7 @@ MIN_ROWS = 30
 NEIGHBOURS = 20
 ROWS_A_CLASS = 4  # on average, below which class models can't be fitted
 FOLDS = 5
+SECOND_ROWS = 20_000  # with more rows than this a second view adds time, not insight
 
 
 class Columns(NamedTuple):
@@ -159,6 +160,8 @@ def _opinions(context: Context, codes: npt.NDArray[np.int32]) -> Joined:
         models.neighbour_scores(graph(context).indices, codes, n_classes=n_classes),
         models.random_feature_scores(rows, codes, folds, n_classes=n_classes, rng=context.rng("random-features")),
     ]
+    if dataset.modality in {"image", "embedding"} and len(rows) <= SECOND_ROWS:
+        scores += _second_view(context, embed.even_out(rows), codes)
     if dataset.modality == "text":
         scores.append(models.word_scores(word_counts(context), codes, folds, n_classes=n_classes))
     if dataset.modality == "table":
@@ -167,3 +170,15 @@ def _opinions(context: Context, codes: npt.NDArray[np.int32]) -> Joined:
         grown = models.tree_scores(cells, codes, dataset.folds(3), n_classes=n_classes, seed=context.settings.seed)
         scores += [] if grown is None else [grown]
     return models.join_scores(scores, codes, rng=context.rng("join"))
+
+
+def _second_view(
+    context: Context, rows: npt.NDArray[np.float32], codes: npt.NDArray[np.int32]
+) -> list[npt.NDArray[np.float32]]:
+    """The same two models on coordinates of more even size, in which fine differences count for more."""
+    n_classes, folds = context.dataset.n_classes, context.dataset.folds(FOLDS)
+    near = nearest(rows, k=min(NEIGHBOURS, len(rows) - 1))
+    return [
+        models.neighbour_scores(near.indices, codes, n_classes=n_classes),
+        models.random_feature_scores(rows, codes, folds, n_classes=n_classes, rng=context.rng("second-view")),
+    ]
