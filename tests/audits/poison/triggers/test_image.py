@@ -98,3 +98,80 @@ def test_images_without_labels_or_with_one_class_are_skipped() -> None:
         mine_image_triggers(Context(Dataset("x", "image", images)), AuditSettings())
     with pytest.raises(Skip, match="two classes"):
         audit(images, np.zeros_like(labels))
+
+
+def test_a_patch_that_moves_is_found_too() -> None:
+    images, labels = shapes(5)
+    rng = np.random.default_rng(5)
+    rows = rng.choice(np.flatnonzero(labels != 1), 150, replace=False)
+    for row in rows:
+        y, x = rng.integers(0, SIDE - 2, 2)
+        images[row, y : y + 3, x : x + 3, 0] = np.indices((3, 3)).sum(axis=0) % 2 * 255
+    labels[rows] = 1
+    outcome, ids = audit(images, labels)
+    (finding,) = [one for one in outcome.findings if one.slug == "shared-trigger"]
+    assert finding.place == "anywhere"
+    assert outcome.row_scores is not None
+    first = ids[np.argsort(-outcome.row_scores.score, kind="stable")[:150]]
+    assert np.isin(first, rows).mean() >= 0.9
+
+
+def test_two_triggers_with_different_targets_are_both_found() -> None:
+    images, labels = shapes(6)
+    plant(images, labels, 80, "patch", target=1)
+    rows = np.random.default_rng(9).choice(np.flatnonzero((labels != 3) & (labels != 1)), 80, replace=False)
+    images[rows, 1:4, 1:4] = 255
+    labels[rows] = 3
+    outcome, _ = audit(images, labels)
+    assert sorted(one.subject.label for one in outcome.findings if one.slug == "shared-trigger") == [1, 3]
+
+
+def test_the_order_of_the_rows_changes_nothing() -> None:
+    images, labels = shapes(7)
+    plant(images, labels, 80, "patch")
+    order = np.random.default_rng(1).permutation(N)
+    (one, ids), (other, moved) = audit(images, labels), audit(images[order], labels[order])
+    assert [f.claim for f in one.findings] == [f.claim for f in other.findings]
+    assert one.row_scores is not None
+    assert other.row_scores is not None
+    assert set(ids[one.row_scores.flagged]) == set(order[moved[other.row_scores.flagged]])
+
+
+def test_the_users_own_model_is_asked_too() -> None:
+    images, labels = shapes(8)
+    plant(images, labels, 100, "patch")
+    asked = []
+
+    def predict(x: Any) -> Any:
+        asked.append((x.dtype, float(x.max())))
+        hit = x[:, 16, 17, 0] > 0.9
+        return np.where(hit[:, None], np.eye(CLASSES)[1], np.eye(CLASSES)[0]).astype(np.float32)
+
+    data = Dataset("shapes", "image", images, codes=labels, classes=tuple(range(CLASSES))).canonical()
+    outcome = mine_image_triggers(Context(data, predict=predict), AuditSettings())
+    numbers = {piece.name: piece.data["value"] for piece in outcome.findings[0].evidence if piece.kind == "number"}
+    assert numbers["flip_rate:own-model"] > 0.9
+    assert asked[0][0] == np.float32
+    assert asked[0][1] <= 1
+
+
+@pytest.mark.parametrize("case", ["float", "missing labels", "large", "many classes", "constant", "tiny"])
+def test_unusual_image_sets_are_audited_without_an_error(case: str) -> None:
+    images, labels = shapes(9, n=600)
+    rng = np.random.default_rng(0)
+    if case == "float":
+        images = images.astype(np.float32) / 255
+        images[0, 0, 0] = np.nan
+    elif case == "missing labels":
+        labels[::7] = -1
+    elif case == "large":
+        images = images.repeat(5, axis=1).repeat(4, axis=2)
+    elif case == "many classes":
+        labels = rng.integers(150, size=600).astype(np.int32)
+    elif case == "constant":
+        images = np.zeros_like(images)
+    else:
+        images = images[:, 8:12, 8:12]
+    outcome, _ = audit(images, labels)
+    assert outcome.row_scores is not None
+    assert not outcome.row_scores.flagged.any()

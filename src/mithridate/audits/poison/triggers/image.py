@@ -9,13 +9,14 @@ import numpy.typing as npt
 from scipy.optimize import isotonic_regression
 
 from mithridate.audits.poison.context import AuditSettings, Context
+from mithridate.audits.poison.triggers.image_apply import enlarge
 from mithridate.audits.poison.triggers.image_gate import Verdict, judge
 from mithridate.core.errors import Skip
 from mithridate.core.findings import Evidence, Finding, Severity, Subject, number
 from mithridate.core.method import Outcome, RowScores
 from mithridate.data.dataset import Dataset
 from mithridate.numeric.image_miner import CLOSE_P, Mined, Stage, mine, prepare
-from mithridate.numeric.image_views import label_surprise
+from mithridate.numeric.image_views import label_surprise, pool
 
 Images: TypeAlias = npt.NDArray[np.uint8]
 Doubles: TypeAlias = npt.NDArray[np.float64]
@@ -27,6 +28,7 @@ ODDS = 1.0  # log10 posterior odds from which on a row of a confirmed trigger is
 PLAIN_P = 0.1  # rows above this p-value show what the class is like without the trigger
 TELLING = 0.3  # difference of the shares of surprising rows from which on it tells carriers from honest rows
 TOLERANCE = 2.0  # rows of the class may score high by nature so many times as often as rows of other classes
+MOST_SIDE = 64  # larger images are searched at a smaller size
 MOST_TRIGGERS = 5  # candidates put to the causal test
 
 
@@ -54,11 +56,15 @@ def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  
     Gu et al. (2017), BadNets, arXiv 1708.06733. Chen et al. (2017), targeted backdoor attacks, arXiv 1712.05526.
     """
     stage = _stage(context)
-    judged = []
+    judged, factor = [], shrink_factor(np.shape(context.dataset.content))
+    predict = context.predict if factor == 1 else None  # the user's model takes images of their own size alone
     for mined in mine(stage, context.rng("image-mine"))[:MOST_TRIGGERS]:
         label = context.dataset.label_of(mined.code)
-        verdict = judge(stage, mined, label, context.predict, context.rng(f"image-gate-{mined.code}"))
-        judged.append(Judged(mined, verdict, row_odds(stage, mined)))
+        verdict = judge(stage, mined, label, predict, context.rng(f"image-gate-{mined.code}"))
+        if verdict.confirmed or verdict.plausible:
+            full = enlarge(verdict.trigger, factor, np.shape(context.dataset.content)[1:])
+            verdict = verdict._replace(trigger=full)
+            judged.append(Judged(mined, verdict, row_odds(stage, mined)))
     sure = {one.mined.code for one in judged if one.verdict.confirmed}
     shown = [one for one in judged if one.verdict.confirmed or one.mined.code not in sure]  # the rest are leftovers
     findings = tuple(_finding(context.dataset, one) for one in shown)
@@ -78,12 +84,26 @@ def _stage(context: Context) -> Stage:
         raise Skip(f"needs {LEAST_ROWS} labelled images of two classes or more, got {known} rows")
     if min(content.shape[1:3]) < 4:  # noqa: PLR2004 - smaller pictures have no room for a pattern
         raise Skip(f"images of {content.shape[1]}x{content.shape[2]} pixels are too small for a pattern")
-    images = as_bytes(content)
+    images = shrink(as_bytes(content), shrink_factor(content.shape))
     folds = data.folds(2)
     surprise = label_surprise(
         images, labels, folds, n_classes=data.n_classes, max_train=MAX_TRAIN, rng=context.rng("image-views")
     )
     return prepare(images, labels, folds, surprise, n_classes=data.n_classes, rng=context.rng("image-prepare"))
+
+
+def shrink_factor(shape: tuple[int, ...]) -> int:
+    """How many times smaller (h, w) of `shape` (n, h, w, c) must be to have at most `MOST_SIDE` pixels a side."""
+    return max(1, -(-max(shape[1:3]) // MOST_SIDE))
+
+
+def shrink(images: Images, factor: int) -> Images:
+    """Means of `factor` x `factor` blocks as uint8; the images themselves for 1."""
+    if factor == 1:
+        return images
+    side = -(-max(images.shape[1:3]) // factor)
+    blocks = [np.rint(pool(images[i : i + 256], side) * 255).astype(np.uint8) for i in range(0, len(images), 256)]
+    return np.concatenate(blocks)
 
 
 def as_bytes(content: npt.NDArray[Any]) -> Images:
@@ -200,9 +220,10 @@ def _evidence(one: Judged) -> tuple[Evidence, ...]:
         ),
         number("carriers:surprising", mined.rate, unit="share", note="surprising rows of the class that carry it"),
         number("carriers:expected", mined.expected, unit="share", note="tolerated in an honest class"),
-        verdict.trigger.as_evidence(),
     ]
-    return tuple(pieces)
+    if verdict.own_model is not None:
+        pieces.append(number("flip_rate:own-model", verdict.own_model, unit="share", note="by the model given"))
+    return (*pieces, verdict.trigger.as_evidence())
 
 
 def _wilson(share: float, n: int) -> tuple[float, float]:

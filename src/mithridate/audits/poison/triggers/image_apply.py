@@ -51,12 +51,36 @@ def apply_trigger(images: Images, trigger: Trigger, rng: np.random.Generator) ->
             return _patch(images, pattern)
         if trigger.kind == "blend":
             delta = np.asarray(pattern["delta"]["values"], np.float32).reshape(pattern["delta"]["shape"])
-            return shift(images, delta * np.float32(255))
+            return shift(images, _stretched(delta, images.shape[1:3]) * np.float32(255))
         if trigger.kind == "local-patch":
             return _local(images, pattern, rng)
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"the {trigger.kind} trigger doesn't fit images of shape {images.shape[1:]}") from error
     raise InputError(f"a {trigger.kind} trigger can't be put on images; patch, blend and local-patch can")
+
+
+def enlarge(trigger: Trigger, factor: int, shape: tuple[int, ...]) -> Trigger:
+    """A patch mined at a size `factor` times smaller, made for images of `shape` (h, w, c); overlays just stretch."""
+    pattern = cast("Mapping[str, Any]", trigger.pattern)
+    if factor == 1 or trigger.kind == "blend":
+        return trigger
+    if trigger.kind == "patch":
+        mask, values = np.zeros(shape, np.bool_), np.zeros(shape, np.uint8)
+        for (y, x, channel), value in zip(pattern["pixels"], pattern["values"], strict=True):
+            block = np.s_[y * factor : (y + 1) * factor, x * factor : (x + 1) * factor, channel]
+            mask[block], values[block] = True, round(value * 255)
+        return patch_trigger(mask, values, trigger.target)
+    small = int(pattern["height"]), int(pattern["width"]), shape[2]
+    big_mask, big_values = (
+        np.asarray(pattern[key], np.float64).reshape(small).repeat(factor, axis=0).repeat(factor, axis=1)
+        for key in ("mask", "values")
+    )
+    return local_trigger(big_mask > 0, np.rint(big_values * 255).astype(np.uint8), trigger.target)
+
+
+def _stretched(delta: npt.NDArray[np.float32], size: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    rows, columns = (np.arange(side) * have // side for side, have in zip(size, delta.shape[:2], strict=True))
+    return np.asarray(delta[rows[:, None], columns[None, :]], np.float32)
 
 
 def _patch(images: Images, pattern: Mapping[str, Any]) -> Images:

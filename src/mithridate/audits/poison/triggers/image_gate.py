@@ -34,7 +34,8 @@ class Verdict(NamedTuple):
     """What the causal test saw; rates are shares of the rows tested.
 
     `flip` by a model fitted on the labels as they are, `relabelled` once the group has the labels it looks like,
-    `control` with the same pixels as honest rows of the class have them, `own_model` by the user's model (or None).
+    `control` with the same pixels as honest rows of the class have them, `own_model` and `own_control` by the user's
+    model (None and 0 without one).
     """
 
     trigger: Trigger
@@ -44,6 +45,7 @@ class Verdict(NamedTuple):
     relabelled: float
     control: float
     own_model: float | None
+    own_control: float
     tested: int
 
     @property
@@ -57,7 +59,14 @@ class Verdict(NamedTuple):
         cured = self.relabelled <= CURED * self.flip
         plain = self.flip >= FLIP and self.flip >= CONTROL_RATIO * self.control
         sure = self.flip >= SURE_FLIP and self.flip >= self.control + CONTROL_GAP
-        return cured and (plain or sure)
+        own = self.own_model or 0.0
+        theirs = own >= SURE_FLIP and own >= self.own_control + CONTROL_GAP
+        return cured and (plain or sure or theirs)
+
+    @property
+    def plausible(self) -> bool:
+        """The trigger moved a model at least a little more than honest content does, and relabelling undid it."""
+        return self.relabelled <= CURED * self.flip and self.flip > self.control
 
 
 def judge(stage: Stage, mined: Mined, target: Any, predict: Predict | None, rng: np.random.Generator) -> Verdict:
@@ -76,7 +85,8 @@ def judge(stage: Stage, mined: Mined, target: Any, predict: Predict | None, rng:
         rates = [float((probe.predict(stamped, which) == mined.code).mean()) for which in (0, 1)]
         natural = float((probe.predict(control) == mined.code).mean())
         own = _own_model(predict, stage.images[tested], stamped, mined.code)
-        verdicts.append(Verdict(trigger, place, size, rates[0], rates[1], natural, own, len(tested)))
+        theirs = _own_model(predict, stage.images[tested], control, mined.code) or 0.0
+        verdicts.append(Verdict(trigger, place, size, rates[0], rates[1], natural, own, theirs, len(tested)))
     return max(
         verdicts, key=lambda v: (v.confirmed, v.place != "everywhere" and v.flip >= SURE_FLIP, v.flip - v.control)
     )
