@@ -156,6 +156,7 @@ def _finding(context: Context, code: int, gap: Gap, whole: Excess, share: Excess
     rows = rows[np.argsort(-gap.size[rows], kind="stable")]
     label = dataset.label_of(code)
     own, usual = rate_interval(share.hits[code], share.rows[code]), share.expected[code] / max(share.rows[code], 1)
+    ids = tuple(int(row) for row in np.sort(dataset.ids[rows]))
     claim = (
         f"{len(rows)} rows labelled {label} look like other labels, but the model is sure of {label}: it goes "
         f"by something that the content does not show, as after a backdoor ({whole.expected[code]:.0f} are usual)"
@@ -166,13 +167,7 @@ def _finding(context: Context, code: int, gap: Gap, whole: Excess, share: Excess
         Severity.MEDIUM,
         float(np.clip(1 - max(whole.p_value[code], share.p_value[code]) * dataset.n_classes, 0, 0.99)),
         claim,
-        Subject(
-            "rows",
-            tuple(int(row) for row in np.sort(dataset.ids[rows])),
-            label,
-            dataset.source_counts(rows),
-            {"suspected": "backdoor"},
-        ),
+        Subject("rows", ids, label, dataset.source_counts(rows), {"suspected": "backdoor"}),
         (
             number("insisted_share", own.value, low=own.low, high=own.high, unit="share", note="of contradicted rows"),
             number("usual_share", float(usual), unit="share", note="of contradicted rows with other labels"),

@@ -149,6 +149,7 @@ def _burst_findings(context: Context, groups: Groups, bursts: Bursts, guilty: In
         claim = (
             f"{what} in the data {times} times as near copies labelled {label}, though like records carry other labels"
         )
+        seen = number("p_value", worst, note="against records without copies of the same label")
         found.append(
             Finding(
                 ID,
@@ -157,11 +158,7 @@ def _burst_findings(context: Context, groups: Groups, bursts: Bursts, guilty: In
                 float(np.clip(1 - bursts.q_value[mine].min(), 0, 0.99)),
                 claim,
                 _subject(dataset, rows, int(code)),
-                (
-                    number("p_value", worst, note="against records without copies of the same label"),
-                    number("copies", float(len(rows)), unit="rows"),
-                    *rows_evidence(dataset, rows, int(code), context),
-                ),
+                (seen, *rows_evidence(dataset, rows, int(code), context)),
                 "Keep one copy of each record with the label that its neighbours carry; ask the source for the origin.",
                 STANDARDS,
                 place="burst",

@@ -194,18 +194,17 @@ def _finding(context: Context, code: int, signs: list[Sign], verdict: Verdict, r
         Severity.HIGH,
         float(np.clip(1 - verdict.q_value[code], 0, 0.999)),
         f"Source '{name}' {_words(kind, dataset, mine)}: {told}",
-        Subject(
-            "rows",
-            tuple(int(row) for row in np.sort(dataset.ids[mine])),
-            None,
-            {dataset.source_names[code]: len(mine)},
-            {"deed": kind},
-        ),
+        _subject(dataset, code, mine, kind),
         evidence,
         "Quarantine what this source delivered until it is explained, look at the rows, and train without it.",
         STANDARDS,
         place=dataset.source_names[code],
     )
+
+
+def _subject(dataset: Dataset, code: int, rows: IntArray, deed: str) -> Subject:
+    ids = tuple(int(row) for row in np.sort(dataset.ids[rows]))
+    return Subject("rows", ids, None, {dataset.source_names[code]: len(rows)}, {"deed": deed})
 
 
 def _words(kind: str, dataset: Dataset, rows: IntArray) -> str:
