@@ -182,7 +182,11 @@ def _facts(data: Dataset) -> dict[str, Any]:
     if data.source_codes is not None:
         facts["sources"] = len(data.source_names)
     shape = getattr(data.content, "shape", None)
-    return {**facts, "shape": [int(size) for size in shape]} if shape is not None else facts
+    if shape is None or len(shape) < 2:  # noqa: PLR2004 - texts have one axis, and nothing to say of it
+        return facts
+    if len(shape) == 2:  # noqa: PLR2004 - rows and columns
+        return {**facts, "columns": int(shape[1])}
+    return {**facts, "shape": [int(size) for size in shape]}
 
 
 def _inputs(

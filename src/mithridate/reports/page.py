@@ -204,7 +204,7 @@ def _flags_tile(report: Report) -> Tile:
     if evidence is None:
         return Tile("Expected false flags", "–", "not measured in this run")
     shown = number(evidence)
-    flags = words.figure(shown.value) if shown.value is not None else "–"
+    flags = words.expected(shown.value) if shown.value is not None else "–"
     note = f"{shown.interval} by chance" if shown.interval else "rows flagged by chance, on average"
     return Tile("Expected false flags", flags, note)
 

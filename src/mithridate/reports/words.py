@@ -118,6 +118,19 @@ def size(n_bytes: float) -> str:
     return f"{n_bytes:,.0f} B"
 
 
+def expected(value: float) -> str:
+    """An expected count, no finer than a tenth of a row.
+
+    Examples
+    --------
+    >>> expected(0.0196), expected(0.0), expected(3.74), expected(20.6)
+    ('< 0.1', '0', '3.7', '21')
+    """
+    if 0 < value < 0.1:  # noqa: PLR2004 - a tenth of a row
+        return "< 0.1"
+    return f"{value:,.0f}" if value >= 10 or value == 0 else f"{value:.1f}"  # noqa: PLR2004 - two digits are enough
+
+
 def quantity(value: float | None, unit: str) -> str:
     """A measured value with its unit: shares in percent, seconds and bytes as people say them."""
     if value is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -34,7 +35,7 @@ def rows_evidence(
     rows : array positions of the flagged rows, the most telling first.
     label : class code (not the stored label) that the clean rows shall have; None takes each flagged row's own label.
     context : rows that any method has flagged so far are not shown as clean.
-    marked : names of table columns to point at.
+    marked : names of table columns to point at; for texts, the words around which an excerpt is cut.
 
     Returns
     -------
@@ -48,7 +49,7 @@ def rows_evidence(
         return (_gallery(dataset, flagged[:SHOWN], clean[:SHOWN]),)
     if dataset.modality == "table":
         return (_cells(dataset, flagged[:_TABLE_ROWS], clean[:_TABLE_ROWS], marked),)
-    return (_excerpts(dataset, flagged[:_EXCERPTS], clean[:_EXCERPTS]),)
+    return (_excerpts(dataset, flagged[:_EXCERPTS], clean[:_EXCERPTS], " ".join(marked)),)
 
 
 def _clean_rows(dataset: Dataset, flagged: npt.NDArray[np.int64], label: int | None, context: Context) -> Rows:
@@ -117,10 +118,10 @@ def _cells(dataset: Dataset, flagged: Rows, clean: Rows, marked: Sequence[str]) 
     )
 
 
-def _excerpts(dataset: Dataset, flagged: Rows, clean: Rows) -> Evidence:
+def _excerpts(dataset: Dataset, flagged: Rows, clean: Rows, phrase: str) -> Evidence:
     content = cast("npt.NDArray[Any]", dataset.content)
     lines: list[list[Json]] = [
-        [int(dataset.ids[row]), role, _label(dataset, int(row)), _short(str(content[row]), _EXCERPT)]
+        [int(dataset.ids[row]), role, _label(dataset, int(row)), _short(_around(str(content[row]), phrase), _EXCERPT)]
         for part, role in ((flagged, "flagged"), (clean, "clean"))
         for row in part
     ]
@@ -131,6 +132,13 @@ def _excerpts(dataset: Dataset, flagged: Rows, clean: Rows) -> Evidence:
         caption="Flagged texts beside texts of the same label that nothing was held against, cut to 200 characters",
         marked=["text"],
     )
+
+
+def _around(words: str, phrase: str) -> str:
+    """The text from a little before the first place where the phrase stands as words of its own."""
+    match = re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", words, re.IGNORECASE) if phrase else None
+    start = 0 if match is None else match.start() - _EXCERPT // 2
+    return words if start <= 0 else "…" + words[start:]
 
 
 def _short(words: str, limit: int) -> str:

@@ -52,9 +52,7 @@ def _illustrated(finding: Finding, context: Context, score: npt.NDArray[np.float
     pictures: list[Evidence] = []
     if trigger is not None and trigger.kind in _PICTURED:
         pictures.append(trigger_image(trigger, data))
-    columns = trigger.pattern.get("columns") if trigger is not None else None
-    marked = [str(name) for name in columns] if isinstance(columns, dict) else []
-    pictures += rows_evidence(data, rows, _code(data, finding), context, marked=marked)
+    pictures += rows_evidence(data, rows, _code(data, finding), context, marked=_marked(trigger))
     return replace(finding, evidence=(*pictures, *finding.evidence))
 
 
@@ -64,6 +62,13 @@ def _trigger(finding: Finding) -> Trigger | None:
         if isinstance(raw, dict):
             return Trigger.from_json(raw)
     return None
+
+
+def _marked(trigger: Trigger | None) -> list[str]:
+    """The columns or the words that a reader should look at."""
+    pattern = {} if trigger is None else trigger.pattern
+    named = pattern.get("columns") or pattern.get("words") or ()
+    return [str(name) for name in named] if isinstance(named, dict | list | tuple) else []
 
 
 def _code(data: Dataset, finding: Finding) -> int | None:
