@@ -24,6 +24,7 @@ N_SPANS = 60
 POOL_SHARE = 0.03
 MAX_FIT_ROWS = 16_000
 LEAK = 1 / 3
+MAX_LP = 300.0
 LEAK_ROOM = 0.2
 
 
@@ -237,6 +238,6 @@ def foreign_tail(counts: Floats, totals: Floats, *, tolerance: float = 1.5, floo
 
 
 def upper_tail(observed: Floats, n: Floats | float, rate: Floats | float) -> Floats:
-    """-log10 P[Binomial(n, rate) >= observed], elementwise, at least 0."""
+    """-log10 P[Binomial(n, rate) >= observed], elementwise, in [0, 300]."""
     tail = binom.logsf(np.asarray(observed) - 1, n, rate)
-    return np.asarray(np.maximum(tail / -np.log(10.0), 0.0))
+    return np.asarray(np.clip(tail / -np.log(10.0), 0.0, MAX_LP))

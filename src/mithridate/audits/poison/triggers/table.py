@@ -41,6 +41,7 @@ SAME = 0.1
 PEAK = 0.6
 JUDGED_LP = 4.0
 ALONE_ROWS = 30
+ALONE_RATE = 0.004
 ALONE_LP = 12.0
 ALONE_SHARE = 0.8
 SINGLE_DISCOUNT = 0.7
@@ -177,7 +178,8 @@ def _try(work: _Work, suspect: _Suspect) -> Group | None:
     probe = Probe.fit(work.rows, positive, mask, seed=int(work.rng.integers(2**31)), rng=work.rng)
     flips = transplant(work.context, work.coded, probe, candidate)
     alone = not pair or max(single_flips(work.coded, probe, candidate)) > ALONE_SHARE * flips.flip
-    if alone and not (candidate.observed >= ALONE_ROWS and candidate.lp >= ALONE_LP):
+    many = max(ALONE_ROWS, ALONE_RATE * int((work.codes >= 0).sum()))
+    if alone and not (candidate.observed >= many and candidate.lp >= ALONE_LP):
         return None  # a value that works by itself may be a rule of nature: it takes many rows
     return _group(work, candidate, mask, flips, confirmed=flips.confirmed)
 

@@ -42,7 +42,8 @@ CANDIDATE_LP = 8.0
 JUDGED_LP = 4.0
 MAX_COMPARED = 40
 MAX_TYPICAL = 60
-TYPICAL_LP = 12.0
+TYPICAL_LP = 25.0
+STAMPED = 0.35
 MOST = 0.5
 MIN_TEXTS = 12
 LOWER_HALF = 0.3
@@ -175,7 +176,8 @@ def _typical(work: _Work) -> list[Found]:
 def _evenly_spread(work: _Work, target: int, judged: Judged, *, strict: bool) -> bool:
     place = judged.place[_odds(work, target, judged) > 0]
     least, share = (2 * MIN_TEXTS, LOWER_HALF + 0.1) if strict else (MIN_TEXTS, LOWER_HALF)
-    return len(place) >= least and float((place < 0.5).mean()) >= share  # noqa: PLR2004 - the middle
+    enough = len(place) >= max(least, STAMPED * len(judged.place))  # a class's own word stands mostly in its own texts
+    return enough and float((place < 0.5).mean()) >= share  # noqa: PLR2004 - the middle
 
 
 def _odds(work: _Work, target: int, judged: Judged) -> Floats:
@@ -195,7 +197,7 @@ def _try(work: _Work, reference: Reference, lead: Found, found: Sequence[Found],
     phrase = phrase_around(work.corpus, own_words, np.flatnonzero(mask & positive & low))
     columns = _columns(work.tokens, phrase)
     judged = judge_words(reference, lead.target, mask)
-    if judged.verdict.lp < JUDGED_LP:
+    if judged.verdict.lp < JUDGED_LP or not _evenly_spread(work, lead.target, judged, strict=False):
         return None
     inner = [c for c in columns if c >= work.tokens.n_words]
     counts = work.tokens.counts[:, np.concatenate([np.arange(work.tokens.n_words), inner]).astype(np.int64)]
