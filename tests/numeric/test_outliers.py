@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mithridate.numeric.outliers import column_tails, robust_distance
+from mithridate.numeric.outliers import column_tails, robust_distance, wild_values
 
 
 def test_outliers_do_not_hide_themselves_by_stretching_the_shape() -> None:
@@ -38,3 +38,12 @@ def test_distances_are_finite_even_for_constant_columns(n: int, d: int, seed: in
     rows = np.random.default_rng(seed).integers(0, 3, (n, d)).astype(np.float32)
     rows[:, 0] = 1
     assert np.isfinite(robust_distance(rows)).all()
+
+
+def test_a_wild_cell_is_measured_in_widths_of_its_own_column() -> None:
+    numbers = np.stack([np.arange(101.0), np.arange(101.0) * 1000], axis=1)
+    numbers[0] = [np.nan, 50_000.0]
+    numbers[1, 0] = 540.0
+    scores = wild_values(numbers)
+    assert scores.argmax() == 1
+    assert scores[0] == 0

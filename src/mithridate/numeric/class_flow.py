@@ -20,7 +20,7 @@ LIKE = 0.3  # probability that a row must give to the two classes together to te
 LEAST_SHOWN = 3  # rows that look like the one class and carry the other label
 TOLERATED = 0.02  # labels that even well-kept classes lose to a look-alike
 TIMES = 5.0  # how much more than the way back, or than into any third class, is still natural
-LARGEST = 0.8  # a class that has lost more than this is a part of the other class, or its old name
+LARGEST = 0.65  # a class that has lost more than this is a part of the other class, or its old name
 SLACK = 0.7  # standard errors of benefit to few rows, where a third class vouches
 FLAT_TWO, FLAT_MANY = 0.7, 0.55  # odds in the first band over odds in the last, below which confusion grows as natural
 

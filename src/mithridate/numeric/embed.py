@@ -179,8 +179,9 @@ def even_out(rows: FloatArray) -> FloatArray:
 
     Examples
     --------
-    >>> even_out(np.array([[-4.0, -1.0], [4.0, 1.0]], np.float32)).round(2).tolist()
-    [[-0.89, -0.45], [0.89, 0.45]]
+    >>> even_out(np.array([[-4.0, -1.0], [4.0, 1.0]], np.float32)).round(2)
+    array([[-0.89, -0.45],
+           [ 0.89,  0.45]], dtype=float32)
     """
     spread = rows.std(axis=0, dtype=np.float64)
     scale = np.sqrt(np.maximum(spread, max(float(spread.max(initial=0.0)), 1e-12) * 1e-3))
@@ -200,8 +201,8 @@ def standardise(numbers: npt.NDArray[np.floating[Any]]) -> FloatArray:
 
     Examples
     --------
-    >>> standardise(np.array([[1.0], [2.0], [3.0], [np.nan]])).ravel().round(2).tolist()
-    [-1.22, 0.0, 1.22, 0.0]
+    >>> standardise(np.array([[1.0], [2.0], [3.0], [np.nan]])).ravel().round(2)
+    array([-1.22,  0.  ,  1.22,  0.  ], dtype=float32)
     """
     out = np.zeros(numbers.shape, np.float32)
     for j in range(numbers.shape[1]):  # a loop: missing cells differ from column to column

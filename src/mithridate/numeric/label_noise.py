@@ -65,7 +65,7 @@ def fit_fill(cells: FloatArray, filled: FloatArray, probability: FloatArray) -> 
     --------
     >>> p = 10.0 ** np.arange(-5, 0)
     >>> fit = fit_fill(np.full(5, 1e5), 1e5 * (0.002 + p), p)
-    >>> round(fit.floor, 4)
+    >>> round(fit.floor, 3)
     0.002
     """
     basis = np.concatenate([np.ones((1, len(cells))), probability[None, :] ** np.array(EXPONENTS)[:, None]])

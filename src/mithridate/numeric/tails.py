@@ -9,6 +9,9 @@ import numpy.typing as npt
 from scipy import special, stats
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+THINNEST = -0.15  # least shape of a tail: distances in a bounded set end before an exponential does
+CAUTION = 2.0  # the shape is taken this many times 1/sqrt(exceedances) heavier than it looks
+INSIDE = 0.8  # share of the exceedances that shows the shape of a tail: the rest may be outliers
 
 
 class Interval(NamedTuple):
@@ -104,8 +107,8 @@ def heavy_tail(scores: npt.NDArray[np.floating[Any]], *, start: float = 0.9) -> 
 
     Notes
     -----
-    The shape is estimated from the lower 95 % of the exceedances, so that a few true outliers don't fatten the tail
-    that judges them, and is never taken as thinner than exponential: real data have heavy tails.
+    The shape is estimated from the lower 80 % of the exceedances, so that a few true outliers don't fatten the tail
+    that judges them, and a tail is never taken as much thinner than exponential.
 
     References
     ----------
@@ -127,13 +130,14 @@ def heavy_tail(scores: npt.NDArray[np.floating[Any]], *, start: float = 0.9) -> 
 
 
 def _pareto(beyond: FloatArray) -> Interval:
-    """Shape (>= 0.05) and scale from three quantiles of the exceedances (Pickands' estimator, from the lower 95 %)."""
-    half, most = np.quantile(beyond, (0.5, 0.9))
+    """Shape and scale from the median and the 80 % point of the exceedances."""
+    half, most = np.quantile(beyond, (0.5, INSIDE))
     ratio = max(most / max(half, 1e-300) - 1e-9, 1.0)
-    grid = np.linspace(0.05, 1.5, 146)
-    predicted = (np.power(0.1, -grid) - 1) / (np.power(0.5, -grid) - 1)
-    shape = float(grid[np.argmin(np.abs(predicted - ratio))])
-    scale = float(half * shape / (np.power(0.5, -shape) - 1))
+    grid = np.concatenate([np.linspace(THINNEST, -0.01, 20), np.linspace(0.01, 1.5, 150)])
+    predicted = (np.power(1 - INSIDE, -grid) - 1) / (np.power(0.5, -grid) - 1)
+    shape = float(grid[np.argmin(np.abs(predicted - ratio))]) + CAUTION / np.sqrt(len(beyond))
+    shape = shape if abs(shape) > 1e-3 else 1e-3  # noqa: PLR2004 - the formulas divide by it
+    scale = float(half * shape / (np.power(0.5, -shape) - 1))  # positive for a shape of either sign
     return Interval(shape, max(scale, 1e-300))
 
 

@@ -120,6 +120,16 @@ def test_noise_images_are_outliers() -> None:
     assert outcome.row_scores.score.max() <= 0
 
 
+def test_impossible_cells_are_flagged_and_few_others() -> None:
+    numbers = np.random.default_rng(0).normal(size=(2000, 4))
+    numbers[:5, 1] = 300.0
+    table = pa.table({name: numbers[:, j] for j, name in enumerate("abcd")})
+    scores = outliers(Context(Dataset("t", "table", table)), SETTINGS).row_scores
+    assert scores is not None
+    assert scores.flagged[:5].all()
+    assert scores.flagged[5:].sum() <= 2
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_the_same_seed_gives_the_same_scores_whatever_the_order(method: Callable[..., Outcome]) -> None:
     codes, _ = flip(load_digits().target, 0.05, 0)

@@ -10,7 +10,7 @@ from mithridate.audits.poison.embedding import columns, features, graph
 from mithridate.core.findings import Evidence, Finding, Json, Severity, Subject, number, table
 from mithridate.core.method import Outcome, RowScores
 from mithridate.data.dataset import Dataset
-from mithridate.numeric.outliers import column_tails, robust_distance
+from mithridate.numeric.outliers import column_tails, robust_distance, wild_values
 from mithridate.numeric.tails import benjamini_hochberg, heavy_tail
 
 AXES = 32  # coordinates that distances use: beyond these lies noise
@@ -42,7 +42,7 @@ def outliers(context: Context, settings: AuditSettings) -> Outcome:
     Notes
     -----
     Robust Mahalanobis distance overall and per class, distance to the tenth neighbour, and for tables the mean tail
-    share of the cells. Each gets a p-value from a generalised Pareto tail fitted to its own bulk; the smallest of a
+    share and the wildest of the cells. Each gets a p-value from a generalised Pareto tail fitted to its own bulk; the smallest of a
     row's, times their number, goes through Benjamini-Hochberg. Backdoors are rarely outliers: don't rely on this alone.
 
     References
@@ -80,6 +80,7 @@ def _tests(context: Context) -> PValues:
         tests["far from its label"] = _by_class(rows, codes)
     if context.dataset.modality == "table" and columns(context).numbers.shape[1]:
         tests["rare values"] = heavy_tail(column_tails(columns(context).numbers))
+        tests["wild value"] = heavy_tail(wild_values(columns(context).numbers), start=0.5)
     return tests
 
 
