@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mithridate.numeric.image_views import binarise, chance_without, label_surprise, one_hot, pool
+from mithridate.numeric.image_views import binarise, label_surprise, one_hot, pool
 
 
 @settings(max_examples=25, deadline=None)
@@ -57,11 +57,3 @@ def test_rows_without_a_label_are_not_judged() -> None:
     labels[:10] = -1
     found = label_surprise(images, labels, np.arange(400) % 2, n_classes=2, max_train=200, rng=np.random.default_rng(0))
     assert (found.doubt[:10] == -1).all()
-
-
-def test_the_chance_of_a_class_follows_the_content() -> None:
-    images, labels = two_kinds(600)
-    chance = chance_without(
-        images, labels, code=1, train=np.arange(300), ask=np.arange(300, 600), n_classes=2, rng=np.random.default_rng(0)
-    )
-    assert chance[labels[300:] == 1].min() > chance[labels[300:] == 0].max()

@@ -9,16 +9,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom
 
-from mithridate.numeric.image_probe import own_chance
+from mithridate.numeric.image_probe import fit_probe, own_chance
 from mithridate.numeric.image_tokens import (
     Weights,
     conformal,
     level_counts,
     likelihood_weights,
+    token_places,
     token_scores,
     token_weights,
 )
-from mithridate.numeric.image_views import Surprise, chance_without
+from mithridate.numeric.image_views import Surprise, one_hot
 from mithridate.numeric.image_words import word_counts, word_scores
 
 Images: TypeAlias = npt.NDArray[np.uint8]
@@ -42,11 +43,12 @@ TRIGGERS_A_CLASS = 3  # rounds of search
 CLOSE_P = 0.005  # p-value below which a row counts as a carrier once the group is known
 LOG_P_CLASS = 4.0  # -log10 of the class's tail from which on it is a candidate
 ASKED = 300  # rows of each kind asked how well the label fits
-FOREIGN_TRAIN = 4_000  # rows the views that never saw a carrier are fitted on
+FOREIGN_TRAIN = 5_000  # rows the probe that never saw a carrier is fitted on
 LEAST_FOREIGN = (
     0.6,
     0.5,
-)  # a trigger's carriers are at least so foreign to their label, and with one standard error less
+)  # a trigger's carriers are at least so foreign to their label, and less 1.5 standard errors
+OVERLAY = 0.4  # share of the pixels from which on a group shares an overlay, not a patch
 ROUNDS = 3  # refits, each with the carriers that the last one showed
 
 
@@ -110,7 +112,7 @@ class Mined(NamedTuple):
     @property
     def out_of_place(self) -> bool:
         """The carriers' content belongs to other classes, as in dirty-label poison."""
-        return self.foreign >= LEAST_FOREIGN[0] and self.foreign - self.foreign_error >= LEAST_FOREIGN[1]
+        return self.foreign >= LEAST_FOREIGN[0] and self.foreign - 1.5 * self.foreign_error >= LEAST_FOREIGN[1]
 
     @property
     def carriers(self) -> Rows:
@@ -260,8 +262,28 @@ def refit(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
     return _with_foreign(stage, mined, rng)
 
 
+def _hidden(stage: Stage, mined: Mined) -> Callable[[Rows], Images]:
+    """Images of rows with the trigger's own pixels blanked: the probe is to judge what is around them.
+
+    Not for an overlay, which is everywhere, nor for a patch that moves.
+    """
+    shape = stage.images.shape[1:]
+    places = np.zeros(shape[:2], np.bool_)
+    if mined.tokens.name == PIXELS.name:
+        places = token_places(mined.weights.columns, shape)
+    if places.mean() > OVERLAY:
+        places[:] = False
+
+    def take(rows: Rows) -> Images:
+        images = stage.images[rows]
+        images[:, places] = 0
+        return images
+
+    return take
+
+
 def _with_foreign(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
-    """How foreign the carriers' content is to their label, for views that never saw a carrier.
+    """How foreign the carriers' content is to their label, for a probe that never saw a carrier.
 
     In units of the distance between other rows of the class (0) and rows of other classes (1), by ranks.
     """
@@ -273,26 +295,17 @@ def _with_foreign(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined
     if not len(carriers) or not len(honest):
         return mined
     ask = np.concatenate([carriers, honest, outside[:ASKED]])
-    chance = chance_without(
-        stage.images,
-        stage.labels,
-        code=mined.code,
-        train=np.setdiff1d(rest, ask)[:FOREIGN_TRAIN],
-        ask=ask,
-        n_classes=stage.n_classes,
-        rng=rng,
-    )
-    scale = np.sort(chance[len(carriers) :])
-    ranks = 1 - np.searchsorted(scale, chance) / len(scale)
-    here, low, high = (
-        ranks[: len(carriers)],
-        ranks[len(carriers) : len(carriers) + len(honest)].mean(),
-        ranks[len(carriers) + len(honest) :].mean(),
-    )
-    width = max(float(high - low), 0.02)
-    return mined._replace(
-        foreign=float((here.mean() - low) / width), foreign_error=float(here.std() / np.sqrt(len(here)) / width)
-    )
+    train = np.setdiff1d(rest, ask)
+    train = rng.permutation(train)[:FOREIGN_TRAIN]
+    hidden = _hidden(stage, mined)
+    probe = fit_probe(hidden(train), (one_hot(stage.labels[train], stage.n_classes),), rng)
+    belief = (probe.features(hidden(ask)) @ probe.weights[0])[:, mined.code]
+    scale = np.sort(belief[len(carriers) :])
+    ranks = 1 - np.searchsorted(scale, belief) / len(scale)
+    here, low, high = np.split(ranks, (len(carriers), len(carriers) + len(honest)))
+    width = max(float(high.mean() - low.mean()), 0.02)
+    error = float(np.sqrt(sum(part.var() / len(part) for part in (here, low, high)))) / width
+    return mined._replace(foreign=float(here.mean() - low.mean()) / width, foreign_error=error)
 
 
 def mine(stage: Stage, rng: np.random.Generator) -> list[Mined]:

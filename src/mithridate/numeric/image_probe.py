@@ -15,7 +15,8 @@ Images: TypeAlias = npt.NDArray[np.uint8]
 Floats: TypeAlias = npt.NDArray[np.float32]
 Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 
-SIDE = 32  # the probe sees at most so many cells a side
+SIDE = 48  # the probe sees at most so many cells a side
+COARSE = 16  # cells a side of the whole image
 WINDOW = 0.25  # side of a local window, as a share of the image's
 N_WINDOWS = 6  # windows a side
 LOCAL, GLOBAL = 20, 400  # features a window, features of the whole image
@@ -42,7 +43,7 @@ class FeatureMap(NamedTuple):
         for i, (y, x) in enumerate(self.corners):
             window = cells[:, y : y + high, x : x + wide].reshape(n, -1)
             out[:, i * LOCAL : (i + 1) * LOCAL] = window @ self.local[i] + self.local_bias[i]
-        coarse = pool(images, SIDE // 2).reshape(n, -1)
+        coarse = pool(images, COARSE).reshape(n, -1)
         out[:, -GLOBAL - 1 : -1] = coarse @ self.whole + self.whole_bias
         np.maximum(out, 0, out=out)
         out[:, -1] = 1
@@ -61,7 +62,7 @@ def feature_map(sample: Images, rng: np.random.Generator) -> FeatureMap:
     for i, (y, x) in enumerate(corners):
         window = cells[:, y : y + high, x : x + wide].reshape(n, -1)
         local[i], bias[i] = _scaled(window, local[i], rng)
-    coarse = pool(sample, SIDE // 2).reshape(n, -1)
+    coarse = pool(sample, COARSE).reshape(n, -1)
     whole, whole_bias = _scaled(coarse, rng.standard_normal((coarse.shape[1], GLOBAL)).astype(np.float32), rng)
     return FeatureMap(corners, (high, wide), local, bias, whole, whole_bias)
 

@@ -81,6 +81,26 @@ def _columns(images: Images, columns: Ints) -> Levels:
     )
 
 
+def token_places(columns: Ints, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """(h, w) pixels that the given columns of `image_levels` look at, for images of `shape` (h, w, c).
+
+    Examples
+    --------
+    >>> token_places(np.array([5]), (2, 2, 1)).tolist()  # the step to the right in the second row
+    [[False, False], [True, True]]
+    """
+    h, w, c = shape
+    seen = np.zeros((h, w), np.bool_)
+    ends = h * w * c, h * w * c + h * (w - 1)
+    plain, right, down = (part for part in np.split(columns, np.searchsorted(columns, ends)))
+    seen.ravel()[plain // c] = True
+    y, x = np.divmod(right - ends[0], w - 1)
+    seen[y, x] = seen[y, x + 1] = True
+    y, x = np.divmod(down - ends[1], w)
+    seen[y, x] = seen[y + 1, x] = True
+    return seen
+
+
 def level_counts(images: Images, rows: Ints) -> npt.NDArray[np.int64]:
     """(d, 16) number of the given rows at each level of each token position (as in `image_levels`).
 

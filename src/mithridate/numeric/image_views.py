@@ -202,18 +202,3 @@ def label_surprise(
                 chances = judges[view](inputs)
                 right[view] += _keep_worst(chances, labels[block], block, doubt=doubt, look=look)
     return Surprise(doubt, look, right / np.float32(max(1, int(known.sum()))))
-
-
-def chance_without(
-    images: Images, labels: Ints, *, code: int, train: Ints, ask: Ints, n_classes: int, rng: np.random.Generator
-) -> Floats:
-    """(len(ask),) mean chance of class `code` by views fitted on the rows `train` alone.
-
-    With every carrier of a suspected trigger left out of `train`, no view can have learnt it: what they say of the
-    carriers is about the rest of the image.
-    """
-    judges = [_fit(inputs, labels[train], n_classes, rng) for inputs in _views(images[train])]
-    total = np.zeros(len(ask), np.float32)
-    for view, inputs in enumerate(_views(images[ask])):
-        total += judges[view](inputs)[:, code]
-    return total / np.float32(N_VIEWS)
