@@ -44,10 +44,7 @@ CLOSE_P = 0.005  # p-value below which a row counts as a carrier once the group 
 LOG_P_CLASS = 4.0  # -log10 of the class's tail from which on it is a candidate
 ASKED = 300  # rows of each kind asked how well the label fits
 FOREIGN_TRAIN = 5_000  # rows the probe that never saw a carrier is fitted on
-LEAST_FOREIGN = (
-    0.6,
-    0.5,
-)  # a trigger's carriers are at least so foreign to their label, and less 1.5 standard errors
+LEAST_FOREIGN = 0.5, 0.35  # how foreign carriers are to their label at least, plain and less 1.5 standard errors
 OVERLAY = 0.4  # share of the pixels from which on a group shares an overlay, not a patch
 ROUNDS = 3  # refits, each with the carriers that the last one showed
 

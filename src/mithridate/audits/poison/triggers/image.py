@@ -27,7 +27,7 @@ MAX_TRAIN = 6_000  # rows each view is fitted on
 ODDS = 1.0  # log10 posterior odds from which on a row of a confirmed trigger is flagged
 PLAIN_P = 0.1  # rows above this p-value show what the class is like without the trigger
 TELLING = 0.3  # difference of the shares of surprising rows from which on it tells carriers from honest rows
-TOLERANCE = 2.0  # rows of the class may score high by nature so many times as often as rows of other classes
+TOLERANCE = 4.0  # rows of the class may score high by nature so many times as often as rows of other classes
 MOST_SIDE = 64  # larger images are searched at a smaller size
 MOST_TRIGGERS = 5  # candidates put to the causal test
 
@@ -130,7 +130,7 @@ def row_odds(stage: Stage, mined: Mined) -> Doubles:
     false = np.minimum.accumulate(false[::-1])[::-1]
     odds = np.empty(len(order))
     odds[order] = np.log10((1 - false + 1e-4) / false)
-    odds = np.minimum(odds, _surprise_odds(stage, mined) + ODDS)
+    odds = np.minimum(odds, _surprise_odds(stage, mined) + ODDS / 2)
     odds[order] += 1.0 - above / len(order)  # rows of equal odds stay in the order of their scores
     return odds
 
