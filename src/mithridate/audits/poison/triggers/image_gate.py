@@ -66,7 +66,7 @@ class Verdict(NamedTuple):
     @property
     def plausible(self) -> bool:
         """The trigger moved a model at least a little more than honest content does, and relabelling undid it."""
-        return self.relabelled <= CURED * self.flip and self.flip > self.control
+        return self.flip >= FLIP / 2 and self.relabelled <= CURED * self.flip and self.flip > self.control
 
 
 def judge(stage: Stage, mined: Mined, target: Any, predict: Predict | None, rng: np.random.Generator) -> Verdict:
