@@ -285,7 +285,8 @@ def _with_foreign(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined
     In units of the distance between other rows of the class (0) and rows of other classes (1), by ranks.
     """
     carriers = rng.permutation(mined.core)[:ASKED]
-    rest = rng.permutation(np.setdiff1d(np.flatnonzero(stage.labels >= 0), mined.rows[mined.p_values <= CLOSE[2][0]]))
+    near = (mined.p_values <= CLOSE[2][0]) & (mined.scores >= mined.tokens.near / 2)  # a carrier, or too like one
+    rest = rng.permutation(np.setdiff1d(np.flatnonzero(stage.labels >= 0), mined.rows[near]))
     mine = stage.labels[rest] == mined.code
     honest, outside = rest[mine], rest[~mine]
     honest = honest[: min(ASKED, len(honest) // 2)]
