@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,8 @@ import numpy.typing as npt
 from mithridate.core.method import Outcome, RowScores
 from mithridate.core.progress import Progress, Silent
 from mithridate.data.dataset import Dataset
-
-if TYPE_CHECKING:
-    from mithridate.models.recipes import Recipe
+from mithridate.models.out_of_sample import out_of_sample
+from mithridate.models.protocol import Recipe
 
 T = TypeVar("T")
 
@@ -81,12 +80,28 @@ class Context:
         return self.once("row-evidence", dict)
 
 
-def prepare(
-    *,
-    dataset: Dataset,
-    settings: AuditSettings,
-    progress: Progress,
-    **parts: Any,
-) -> Context:
-    """The context of an audit: rows in content-hash order; a recipe's out-of-sample probabilities made on demand."""
-    return Context(dataset=dataset, settings=settings, progress=progress, **parts)
+RECIPE_FOLDS = 3
+
+
+def prepare(*, dataset: Dataset, settings: AuditSettings, progress: Progress, **parts: Any) -> Context:
+    """The context of an audit; a recipe is trained here, once on everything and once without each fold.
+
+    Its out-of-fold answers are the `probabilities` that label errors are judged by, its answers on its own training
+    rows the `predictions`, and the model itself is asked by the causal test; what the user gave stays as given.
+
+    Raises
+    ------
+    InputError : the recipe fails, or the data set has no labels to train on.
+    """
+    context = Context(dataset=dataset, settings=settings, progress=progress, **parts)
+    if context.recipe is None:
+        return context
+    if context.probabilities is None:
+        context.probabilities = out_of_sample(
+            dataset, context.recipe, folds=RECIPE_FOLDS, seed=settings.seed, progress=progress
+        )
+    if context.predict is None:
+        labelled = dataset.take(np.flatnonzero(dataset.y >= 0))
+        context.predict = context.recipe(labelled, settings.seed).predict_proba
+        context.predictions = context.predict(dataset.x)
+    return context
