@@ -55,12 +55,16 @@ class Verdict(NamedTuple):
 
     @property
     def confirmed(self) -> bool:
-        """The trigger moved a model, more than honest content does, and relabelling undid it."""
+        """The trigger moved a model, more than honest content does, and relabelling undid it.
+
+        The user's own model alone can confirm a patch, never an overlay: a whole-image shift towards a class moves a
+        linear model on clean data too (seen with `logistic`), and there is no relabelled twin of it to compare with.
+        """
         cured = self.relabelled <= CURED * self.flip
         plain = self.flip >= FLIP and self.flip >= CONTROL_RATIO * self.control
         sure = self.flip >= SURE_FLIP and self.flip >= self.control + CONTROL_GAP
         own = self.own_model or 0.0
-        theirs = own >= SURE_FLIP and own >= self.own_control + CONTROL_GAP
+        theirs = own >= SURE_FLIP and own >= self.own_control + CONTROL_GAP and self.place != "everywhere"
         return cured and (plain or sure or theirs)
 
     @property
