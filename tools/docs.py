@@ -7,6 +7,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+from figures import readme
 from mithridate.catalogue import METHODS
 from mithridate.cli import VERBS, cli
 from mithridate.core.pages import page
@@ -19,6 +20,8 @@ def pages() -> dict[Path, str]:
     made = {DOCS / "methods" / f"{method.id}.md": page(method) for method in METHODS}
     index = "".join(f"- [{m.id} {m.slug}](methods/{m.id}.md): {m.title}\n" for m in sorted(METHODS, key=lambda m: m.id))
     made[DOCS / "methods.md"] = f"# Methods\n\n{index}"
+    path = DOCS.parent / "README.md"
+    made[path] = readme(path.read_text(encoding="utf-8"))
     for verb in VERBS:
         made[DOCS / "verbs" / f"{verb}.md"] = f"# mithridate {verb}\n\n```\n{_help(verb)}```\n"
     return made
