@@ -50,10 +50,10 @@ def _poison(raw: dict[str, Any]) -> str:
     )
     lead = (
         f"Recall when flagging exactly the true number of poisoned rows; median [lowest, highest] of {len(raw['seeds'])} "
-        f"seeds, at most 10,000 rows; the best of {peers} and plain kNN on the same rows, each with its best features:"
+        f"seeds, at most 10,000 rows; the best of {peers} and plain kNN on the same rows, by its best features:"
     )
     lines = [lead, "", "| | Mithridate | best peer | which |", "| --- | --- | --- | --- |"]
-    for row in raw["summary"]:
+    for row in (line for line in raw["summary"] if "best peer" in line):
         name = WORDS.get(row["case"], row["case"])
         lines.append(
             f"| {name} | {_spread(row.get('ours'))} | {_spread(row.get('best peer'))} | {row.get('which') or '-'} |"
@@ -71,7 +71,11 @@ def _targets(name: str, raw: dict[str, Any]) -> str:
 
 
 def _spread(value: dict[str, float] | None) -> str:
-    return "not run" if not value else f"{value['median']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+    return (
+        "not run"
+        if not value or value["median"] is None
+        else f"{value['median']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+    )
 
 
 def _reached(value: object) -> str:
