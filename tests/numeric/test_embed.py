@@ -96,3 +96,10 @@ def test_vectors_that_are_not_finite_are_replaced() -> None:
     vectors = np.random.default_rng(0).normal(size=(50, 6))
     vectors[3, 2], vectors[4, 1] = np.nan, np.inf
     assert np.isfinite(embed.embed_vectors(vectors, rng=np.random.default_rng(0))).all()
+
+
+def test_rows_without_columns_all_lie_at_one_place() -> None:
+    rows = embed.embed_vectors(np.zeros((5, 0), np.float32), rng=np.random.default_rng(0))
+    assert rows.shape == (5, 1)
+    assert not rows.any()
+    assert embed.principal_axes(np.zeros((5, 0), np.float32), 3).axes.shape == (0, 0)

@@ -34,13 +34,15 @@ class Projection(NamedTuple):
 def principal_axes(rows: FloatArray, n_axes: int) -> Projection:
     """The directions along which the rows (n, p) vary most, at most `n_axes` of them.
 
-    Directions without variance are left out, so fewer may come back; at least one always does.
+    Directions without variance are left out, so fewer may come back; at least one does, unless there are no columns.
 
     Examples
     --------
     >>> principal_axes(np.array([[0.0, 1], [2, 1], [4, 1]], np.float32), 2).axes.shape
     (2, 1)
     """
+    if not rows.shape[1]:
+        return Projection(np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
     mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
     centred = rows - mean
     values, vectors = np.linalg.eigh((centred.T @ centred).astype(np.float64) / max(len(rows), 1))
@@ -158,7 +160,10 @@ def embed_vectors(vectors: npt.NDArray[Any], *, n_axes: int = 64, rng: np.random
     -------
     (n, <= n_axes) float32, total variance about 1.
     """
-    wide = np.asarray(vectors, dtype=np.float32).reshape(len(vectors), -1)
+    wide = np.asarray(vectors, dtype=np.float32)
+    if not wide.size:
+        return np.zeros((len(wide), 1), np.float32)  # rows without content all lie at one place
+    wide = wide.reshape(len(wide), -1)
     if not np.isfinite(wide).all():
         finite = np.where(np.isfinite(wide), wide, np.nan)
         seen = np.isfinite(finite)

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from mithridate.numeric.tails import benjamini_hochberg, conformal, flag_by_odds
+
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 EXPONENTS = (0.25, 0.5, 0.75, 1.0, 1.25)  # honest labels fill a cell of probability p about p^a times
@@ -16,6 +18,10 @@ LEAST = 1e-12
 ROUNDS = 1000
 PRIOR = 0.3  # honest labels that a class pair must show before it departs from the rest
 PAIR_CAP = 100.0
+DRAWS = 40  # refits to counts drawn again,
+SURE = 0.8  # and the share of them in which a row must be as suspect as its odds say
+WORST = 100.0  # flips are never taken for rarer than the best fit by more than this
+ANCHORED = 10  # trusted rows at the far end that set the scale of the odds
 SLIPS = 0.0003  # share of labels that even careful people get grossly wrong: honest, and never told from flips
 
 
@@ -45,6 +51,14 @@ class Fill(NamedTuple):
         return np.asarray(sum(w * np.exp(a * logs) for w, a in zip(self.weights, EXPONENTS, strict=True)))
 
 
+class Histogram(NamedTuple):
+    """(b,) each: cells in a bin, those that hold a label, and the bin's probability."""
+
+    cells: FloatArray
+    filled: FloatArray
+    probability: FloatArray
+
+
 def fit_fill(cells: FloatArray, filled: FloatArray, probability: FloatArray) -> Fill:
     """Maximum-likelihood mixture of a flat floor and powers of p, for counts of cells and filled cells by p.
 
@@ -68,22 +82,35 @@ def fit_fill(cells: FloatArray, filled: FloatArray, probability: FloatArray) -> 
     >>> round(fit.floor, 3)
     0.002
     """
-    basis = np.concatenate([np.ones((1, len(cells))), probability[None, :] ** np.array(EXPONENTS)[:, None]])
-    mass = np.maximum((basis * cells).sum(axis=1), 1e-300)
-    weights = np.full(len(basis), max(filled.sum(), 1e-9) / len(basis)) / mass
-    for _ in range(ROUNDS):
-        expected = np.maximum(weights @ basis, 1e-300)
-        weights *= (basis * (filled / expected)).sum(axis=1) / mass
+    weights = _maximise(cells, filled, probability)
     return Fill(float(weights[0]), weights[1:])
 
 
-def detect_noise(log_probabilities: npt.NDArray[np.floating[Any]], codes: npt.NDArray[np.integer[Any]]) -> LabelNoise:
+def _maximise(cells: FloatArray, filled: FloatArray, probability: FloatArray) -> FloatArray:
+    """Weights (..., 1 + exponents) for counts (..., b): the floor first."""
+    basis = np.concatenate([np.ones((1, len(cells))), probability[None, :] ** np.array(EXPONENTS)[:, None]])
+    mass = np.maximum((basis * cells).sum(axis=1), 1e-300)
+    weights = np.maximum(filled.sum(axis=-1, keepdims=True), 1e-9) / len(basis) / mass
+    for _ in range(ROUNDS):
+        expected = np.maximum(weights @ basis, 1e-300)
+        weights *= (filled / expected) @ basis.T / mass
+    return np.asarray(weights)
+
+
+def detect_noise(
+    log_probabilities: npt.NDArray[np.floating[Any]],
+    codes: npt.NDArray[np.integer[Any]],
+    *,
+    rng: np.random.Generator | None = None,
+) -> LabelNoise:
     """Odds, for every row, that its label was flipped at random rather than given in good faith.
 
     Parameters
     ----------
     log_probabilities : (n, c) out-of-sample log probabilities of the class that fits the content.
     codes : (n,) labels in [0, c), -1 where missing.
+    rng : draws the counts again; then the odds are a lower bound (in 4 of 5 draws) and not the likeliest value,
+        which matters where rows or classes are few.
 
     Returns
     -------
@@ -107,11 +134,13 @@ def detect_noise(log_probabilities: npt.NDArray[np.floating[Any]], codes: npt.ND
     rows = np.arange(len(known))
     top = np.argmax(logs, axis=1)
     own = np.exp(logs[rows, labels].astype(np.float64))
-    fill = _fit_cells(logs, own)
+    histogram = _histogram(logs, own)
+    fill = _fit_cells(histogram)
     pairs = _pair_factors(logs, labels, top, own, fill)
     slips = SLIPS / max(logs.shape[1] - 1, 1)
-    honest = np.where(own < TOP, fill.honest(own) * pairs, np.maximum(own, TOP)) + slips
     floor = max(fill.floor - slips, 0.5 / logs.size)
+    caution = _caution(histogram, fill, own, floor, rng)
+    honest = np.where(own < TOP, fill.honest(own) * pairs, np.maximum(own, TOP)) * caution + slips
     odds, p_value = np.zeros(len(codes)), np.ones(len(codes))
     odds[known] = floor / honest
     p_value[known] = _tail(odds[known])
@@ -120,8 +149,8 @@ def detect_noise(log_probabilities: npt.NDArray[np.floating[Any]], codes: npt.ND
     return LabelNoise(odds, p_value, suggested, min(fill.floor * (logs.shape[1] - 1), 1.0))
 
 
-def _fit_cells(logs: npt.NDArray[np.floating[Any]], own: FloatArray) -> Fill:
-    """Bin all cells below TOP by log probability and fit the filling."""
+def _histogram(logs: npt.NDArray[np.floating[Any]], own: FloatArray) -> Histogram:
+    """Bin all cells below TOP by log probability."""
     edges = np.arange(np.log10(LEAST), np.log10(TOP), 1 / BINS_A_DECADE)
     edges = np.append(edges, np.log10(TOP)) * np.log(10)
     cells = np.zeros(len(edges) - 1)
@@ -130,9 +159,28 @@ def _fit_cells(logs: npt.NDArray[np.floating[Any]], own: FloatArray) -> Fill:
     filled = np.histogram(np.maximum(np.log(own), edges[0]), edges)[0].astype(np.float64)
     middle = np.exp((edges[:-1] + edges[1:]) / 2)
     seen = cells > 0
-    if not seen.any():
+    return Histogram(cells[seen], filled[seen], middle[seen])
+
+
+def _fit_cells(histogram: Histogram) -> Fill:
+    if not len(histogram.cells):
         return Fill(0.0, np.eye(len(EXPONENTS))[EXPONENTS.index(1.0)])
-    return fit_fill(cells[seen], filled[seen], middle[seen])
+    return fit_fill(*histogram)
+
+
+def _caution(
+    histogram: Histogram, fill: Fill, own: FloatArray, floor: float, rng: np.random.Generator | None
+) -> FloatArray:
+    """(n,) >= 1: how much likelier an honest label may be, against a flip, than the best fit says."""
+    cells, filled, probability = histogram
+    if rng is None or not len(cells):
+        return np.ones(len(own))
+    drawn = _maximise(cells, rng.poisson(filled, (DRAWS, len(filled))).astype(np.float64), probability)
+    powers = probability[None, :] ** np.array(EXPONENTS)[:, None]
+    floors = np.maximum(drawn[:, :1] - (fill.floor - floor), floor / WORST)
+    fitted = np.maximum(fill.weights @ powers, 1e-300) / floor
+    bound = np.quantile((drawn[:, 1:] @ powers) / floors, SURE, axis=0) / fitted
+    return np.asarray(np.interp(np.log(np.maximum(own, LEAST)), np.log(probability), np.maximum(bound, 1.0)))
 
 
 def _pair_factors(
@@ -157,6 +205,65 @@ def _pair_factors(
         np.add.at(found, pair, share)
         factors = np.clip((found + PRIOR) / (expected + PRIOR), 1 / PAIR_CAP, PAIR_CAP)
     return np.asarray(factors[top, labels])
+
+
+def calibrate(noise: LabelNoise, n_rows: int, trusted: npt.NDArray[np.integer[Any]]) -> LabelNoise:
+    """What is said of the first `n_rows` rows, with p-values and odds set by rows that are known to be honest.
+
+    Parameters
+    ----------
+    noise : of all rows together.
+    n_rows : rows that are judged.
+    trusted : (m,) positions of the trusted rows, m >= 1, beyond the judged ones.
+
+    Returns
+    -------
+    p-values: a row's rank among the trusted rows, and beyond them all the fitted tail, joined on at the farthest.
+    Odds: changed by the one factor that makes the fitted tail right where the farthest ten trusted rows lie.
+
+    References
+    ----------
+    Bates, Candes, Lei, Romano and Sesia (2023), testing for outliers with conformal p-values, Ann. Stat. 51(1).
+    """
+    odds, m = noise.odds[:n_rows], len(trusted)
+    far = trusted[np.argsort(-noise.odds[trusted], kind="stable")]
+    p_value = conformal(odds, noise.odds[trusted])
+    beyond = odds > noise.odds[far[0]]
+    carried = 2 * noise.p_value[:n_rows] / noise.p_value[far[0]] / (m + 1)
+    p_value = np.where(beyond, np.minimum(carried, p_value), p_value)
+    count = min(ANCHORED, m)
+    scale = float(np.clip(noise.p_value[far[count - 1]] * m / count, 1 / PAIR_CAP, PAIR_CAP))
+    rate = min(noise.rate * len(noise.odds) / n_rows, 1.0)  # trusted rows hold no flips
+    return LabelNoise(odds * scale, p_value, noise.suggested[:n_rows], rate)
+
+
+def flag_beside(
+    noise: LabelNoise, n_rows: int, trusted: npt.NDArray[np.integer[Any]], rate: float
+) -> npt.NDArray[np.bool_]:
+    """(n_rows,) flags: the longer of two lists that trusted rows vouch for.
+
+    Parameters
+    ----------
+    noise : of all rows together.
+    n_rows : rows that are judged.
+    trusted : (m,) positions of the trusted rows, m >= 1.
+    rate : the false discovery rate wanted, in (0, 1).
+
+    Notes
+    -----
+    One list is Benjamini-Hochberg's on the calibrated p-values. The other is the part of the list by the fitted odds in
+    which trusted rows, as far as they reach, are no larger a share than `rate` allows; without it, a single odd trusted
+    row would silence all flags where flips are rare.
+    """
+    ranked = benjamini_hochberg(calibrate(noise, n_rows, trusted).p_value, rate)
+    odds = noise.odds * (len(noise.odds) / n_rows)
+    fitted = np.flatnonzero(flag_by_odds(odds[:n_rows], rate))
+    fitted = fitted[np.argsort(-odds[fitted], kind="stable")]
+    reaching = len(trusted) - np.searchsorted(np.sort(odds[trusted]), odds[fitted], side="left")
+    borne = np.flatnonzero(reaching / len(trusted) <= rate * np.arange(1, len(fitted) + 1) / n_rows)
+    flagged = ranked.copy()
+    flagged[fitted[: borne[-1] + 1 if len(borne) else 0]] = True
+    return np.asarray(flagged & (odds[:n_rows] > 0))
 
 
 def _tail(odds: FloatArray) -> FloatArray:

@@ -63,6 +63,22 @@ def nearest(features: npt.NDArray[np.float32], *, k: int = 20) -> Neighbours:
     return _without_self(found, squares)
 
 
+def distance_to(
+    features: npt.NDArray[np.float32], among: npt.NDArray[np.float32], *, k: int
+) -> npt.NDArray[np.float32]:
+    """(n,) distance of each row (n, d) to the k-th nearest of other rows (m, d), or the farthest where m < k.
+
+    Examples
+    --------
+    >>> distance_to(np.array([[0.0], [5.0]], np.float32), np.array([[1.0], [3.0]], np.float32), k=2).tolist()
+    [3.0, 4.0]
+    """
+    index = _index(np.ascontiguousarray(among, dtype=np.float32))
+    squares, found = index.search(np.ascontiguousarray(features, dtype=np.float32), min(k, len(among)))
+    last = np.maximum((found >= 0).sum(axis=1), 1) - 1  # inverted lists may leave the last slots empty
+    return np.asarray(np.sqrt(np.maximum(squares[np.arange(len(squares)), last], 0)), dtype=np.float32)
+
+
 def _index(rows: npt.NDArray[np.float32]) -> faiss.Index:
     n_rows, width = rows.shape
     flat = faiss.IndexFlatL2(width)

@@ -15,16 +15,19 @@ SHRINK = 0.1  # covariance is pulled this far to a multiple of the identity
 FIT_ROWS = 5_000
 
 
-def robust_distance(rows: npt.NDArray[np.floating[Any]]) -> FloatArray:
+def robust_distance(
+    rows: npt.NDArray[np.floating[Any]], *, fit: npt.NDArray[np.floating[Any]] | None = None
+) -> FloatArray:
     """Mahalanobis distance of each row (n, d) from the bulk: the mean and covariance of the closest three quarters.
 
     Parameters
     ----------
     rows : (n, d), finite, n >= 2.
+    fit : (m, d) rows to take the bulk from instead, m >= 2.
 
     Returns
     -------
-    (n,) distances divided by their median, so that 1 is ordinary.
+    (n,) distances divided by the median of the fitted rows', so that 1 is ordinary.
 
     Notes
     -----
@@ -36,7 +39,8 @@ def robust_distance(rows: npt.NDArray[np.floating[Any]]) -> FloatArray:
     Rousseeuw and Van Driessen (1999), a fast algorithm for the minimum covariance determinant, Technometrics 41(3).
     """
     values = np.asarray(rows, dtype=np.float64)
-    sample = values[:: max(len(values) // FIT_ROWS, 1)]
+    source = values if fit is None else np.asarray(fit, dtype=np.float64)
+    sample = source[:: max(len(source) // FIT_ROWS, 1)]
     centre, spread = np.median(sample, axis=0), np.maximum(_mad(sample), 1e-9)
     squares = (((sample - centre) / spread) ** 2).sum(axis=1)
     whiten = np.diag(1 / spread)
@@ -45,7 +49,8 @@ def robust_distance(rows: npt.NDArray[np.floating[Any]]) -> FloatArray:
         centre, whiten = kept.mean(axis=0), _whitener(kept)
         squares = (((sample - centre) @ whiten) ** 2).sum(axis=1)
     distances = np.sqrt((((values - centre) @ whiten) ** 2).sum(axis=1))
-    return np.asarray(distances / max(float(np.median(distances)), 1e-12))
+    middle = np.median(distances if fit is None else np.sqrt(squares))
+    return np.asarray(distances / max(float(middle), 1e-12))
 
 
 def _mad(rows: FloatArray) -> FloatArray:
@@ -61,12 +66,15 @@ def _whitener(rows: FloatArray) -> FloatArray:
     return np.asarray(vectors / np.sqrt(np.maximum(values, 1e-15)))
 
 
-def column_tails(numbers: npt.NDArray[np.floating[Any]]) -> FloatArray:
+def column_tails(
+    numbers: npt.NDArray[np.floating[Any]], *, fit: npt.NDArray[np.floating[Any]] | None = None
+) -> FloatArray:
     """Sum of -log tail shares over columns: rows with several rare values at once score high.
 
     Parameters
     ----------
     numbers : (n, p), NaN where missing (a missing cell adds nothing).
+    fit : (m, p) rows to take tail shares from instead; a cell beyond them all counts as one of m + 1.
 
     Returns
     -------
@@ -85,20 +93,24 @@ def column_tails(numbers: npt.NDArray[np.floating[Any]]) -> FloatArray:
     total = np.zeros(n_rows)
     for j in range(n_columns):  # a loop: missing cells differ from column to column
         known = np.flatnonzero(np.isfinite(numbers[:, j]))
-        ordered = np.sort(numbers[known, j])
+        ordered = np.sort(numbers[known, j] if fit is None else fit[np.isfinite(fit[:, j]), j])
         below = np.searchsorted(ordered, numbers[known, j], side="right")
-        above = len(known) - np.searchsorted(ordered, numbers[known, j], side="left")
-        share = np.minimum(2 * np.minimum(below, above) / max(len(known), 1), 1.0)
+        above = len(ordered) - np.searchsorted(ordered, numbers[known, j], side="left")
+        itself = 0 if fit is None else 1
+        share = np.minimum(2 * (np.minimum(below, above) + itself) / max(len(ordered) + itself, 1), 1.0)
         total[known] -= np.log10(share)
     return np.asarray(total / max(n_columns, 1))
 
 
-def wild_values(numbers: npt.NDArray[np.floating[Any]]) -> FloatArray:
+def wild_values(
+    numbers: npt.NDArray[np.floating[Any]], *, fit: npt.NDArray[np.floating[Any]] | None = None
+) -> FloatArray:
     """How far a row's wildest cell lies beyond its column's middle 98 %, in widths from the median to that edge.
 
     Parameters
     ----------
     numbers : (n, p), NaN where missing.
+    fit : (m, p) rows to take medians and edges from instead.
 
     Returns
     -------
@@ -110,11 +122,12 @@ def wild_values(numbers: npt.NDArray[np.floating[Any]]) -> FloatArray:
     np.float64(18.2)
     """
     wildest = np.zeros(len(numbers))
-    for column in numbers.T:  # a loop: missing cells differ from column to column
-        known = np.isfinite(column)
-        if not known.any():
+    source = numbers if fit is None else fit
+    for column, own in zip(numbers.T, source.T, strict=True):  # a loop: missing cells differ from column to column
+        known, able = np.isfinite(column), np.isfinite(own)
+        if not able.any():
             continue
-        low, middle, high = np.quantile(column[known], (0.01, 0.5, 0.99))
+        low, middle, high = np.quantile(own[able], (0.01, 0.5, 0.99))
         excess = np.zeros(len(column))
         if high > middle:
             excess[known] = np.maximum(excess[known], (column[known] - high) / (high - middle))

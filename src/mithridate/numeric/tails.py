@@ -93,13 +93,19 @@ def poisson_interval(expected: float, *, level: float = 0.95) -> Interval:
     return Interval(float(low), float(high))
 
 
-def heavy_tail(scores: npt.NDArray[np.floating[Any]], *, start: float = 0.9) -> FloatArray:
+def heavy_tail(
+    scores: npt.NDArray[np.floating[Any]],
+    *,
+    start: float = 0.9,
+    honest: npt.NDArray[np.floating[Any]] | None = None,
+) -> FloatArray:
     """P-values against the scores' own upper tail: ranks inside, a generalised Pareto fit beyond the `start` quantile.
 
     Parameters
     ----------
     scores : (n,), most of them honest; higher is more suspect.
     start : quantile from which the tail is fitted, in [0.5, 1).
+    honest : (m,) scores known to be honest, to rank among and to fit the tail to instead; m >= 1.
 
     Returns
     -------
@@ -115,18 +121,40 @@ def heavy_tail(scores: npt.NDArray[np.floating[Any]], *, start: float = 0.9) -> 
     Pickands (1975), statistical inference using extreme order statistics, Ann. Stat. 3(1).
     """
     values = np.asarray(scores, dtype=np.float64)
-    n = len(values)
-    order = np.argsort(-values, kind="stable")
-    p_values = np.empty(n)
-    p_values[order] = np.arange(1, n + 1) / (n + 1)
-    cut = float(np.quantile(values, start))
-    beyond = np.sort(values[values > cut] - cut)
+    p_values = _ranks(values) if honest is None else conformal(values, honest)
+    null = values if honest is None else np.asarray(honest, dtype=np.float64)
+    cut = float(np.quantile(null, start))
+    beyond = np.sort(null[null > cut] - cut)
     if len(beyond) < 20 or beyond[-1] <= 0:  # noqa: PLR2004 - fewer exceedances don't show a shape
         return p_values
     shape, scale = _pareto(beyond)
     excess = np.maximum(values - cut, 0)
-    tail = (len(beyond) / n) * np.power(np.maximum(1 + shape * excess / scale, 1e-300), -1 / shape)
+    tail = (len(beyond) / len(null)) * np.power(np.maximum(1 + shape * excess / scale, 1e-300), -1 / shape)
     return np.where(values > cut, np.maximum(tail, 1e-15), p_values)
+
+
+def _ranks(values: FloatArray) -> FloatArray:
+    n = len(values)
+    p_values = np.empty(n)
+    p_values[np.argsort(-values, kind="stable")] = np.arange(1, n + 1) / (n + 1)
+    return p_values
+
+
+def conformal(scores: npt.NDArray[np.floating[Any]], honest: npt.NDArray[np.floating[Any]]) -> FloatArray:
+    """Share of honest scores (m,) that reach each score (n,), itself counted among them: at least 1 / (m + 1).
+
+    References
+    ----------
+    Bates, Candes, Lei, Romano and Sesia (2023), testing for outliers with conformal p-values, Ann. Stat. 51(1).
+
+    Examples
+    --------
+    >>> conformal(np.array([5.0, 1.5]), np.array([1.0, 2.0, 3.0])).tolist()
+    [0.25, 0.75]
+    """
+    ordered = np.sort(honest)
+    reaching = len(ordered) - np.searchsorted(ordered, scores, side="left")
+    return np.asarray((reaching + 1) / (len(ordered) + 1), dtype=np.float64)
 
 
 def _pareto(beyond: FloatArray) -> Interval:

@@ -46,7 +46,8 @@ def class_pairs(context: Context, settings: AuditSettings) -> Outcome:
     -----
     Needs at least 40 rows in both classes. Look-alike classes are confused both ways and at their border; a class
     whose content lies wholly inside another's isn't told from a leak by content alone, and is spared when its other
-    neighbours share the confusion.
+    neighbours share the confusion. With a reference, the models learn from the trusted rows as well; the test itself
+    stays the same.
 
     References
     ----------

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from mithridate.audits.poison.context import Context
+from mithridate.audits.poison.trusted import joint
 from mithridate.core.errors import Skip
 from mithridate.data.dataset import Dataset
 from mithridate.numeric import embed
@@ -140,13 +141,16 @@ def out_of_fold(context: Context) -> npt.NDArray[np.float32]:
 
 
 def opinions(context: Context) -> Joined:
-    """Joined log probabilities and the estimated share of random labels; made once.
+    """Joined log probabilities and the estimated share of random labels; made once, with trusted rows to learn from.
 
     Raises
     ------
     Skip : too few rows or classes, see `features` and `labelled`.
     """
     codes = labelled(context)
+    if context.probabilities is None and (both := joint(context)) is not None:
+        found, n = opinions(both), len(codes)
+        return Joined(found.log_probabilities[:n], found.noise)
     return context.once("out-of-fold", lambda: _opinions(context, codes))
 
 

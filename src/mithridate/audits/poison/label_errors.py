@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.embedding import labelled, opinions
+from mithridate.audits.poison.trusted import joint, judges, trusted_note
 from mithridate.core.findings import Evidence, Finding, Json, Severity, Subject, bars, number, table
 from mithridate.core.method import Outcome, RowScores
 from mithridate.data.dataset import Dataset
-from mithridate.numeric.label_noise import LabelNoise, detect_noise
+from mithridate.numeric.label_noise import LabelNoise, calibrate, detect_noise, flag_beside
 from mithridate.numeric.tails import flag_by_odds, poisson_interval
 
 FEW = 0.005  # below this share of rows, wrong labels are what every real data set has
@@ -40,34 +41,51 @@ def label_errors(context: Context, settings: AuditSettings) -> Outcome:
     -----
     Assumes that flips ignore the content, so that they reach class pairs which honest labels never confuse. Flips
     from one class to another only are the business of the class-pair test. Honest but gross label errors are flagged
-    too. Two classes that overlap everywhere hide their flips, and then few or no rows are flagged.
+    too. Two classes that overlap everywhere hide their flips, and then few or no rows are flagged. The odds are lower
+    bounds, so few rows give few flags.
+
+    With a reference, the models learn from the trusted rows as well. If at least 50 of them have a known label and
+    aren't audited too, a row's p-value is its rank among them, and flags are those that the trusted rows bear out: then
+    honest but hard rows are told from flips by what honest rows do, not by a fitted curve. Assumes trusted rows of the
+    same mix as the audited ones.
 
     References
     ----------
     Northcutt, Jiang and Chuang (2021), confident learning: estimating uncertainty in dataset labels, JAIR 70.
+    Bates et al. (2023), testing for outliers with conformal p-values, Ann. Stat. 51(1).
     """
     codes = labelled(context)
-    noise = detect_noise(opinions(context).log_probabilities, codes)
-    flagged = flag_by_odds(noise.odds, settings.fdr) & (noise.odds > 0)
+    judging = judges(context) if context.probabilities is None else np.zeros(0, np.int64)
+    noise, flagged = _judge(context, codes, judging, settings.fdr)
     with np.errstate(divide="ignore"):
         score = np.log10(noise.odds)
-    numbers = _numbers(noise, flagged)
+    numbers = (*_numbers(noise, flagged, settings.fdr if len(judging) else None), *trusted_note(context, judging))
     findings = (_finding(context.dataset, noise, flagged, numbers),) if flagged.any() else ()
     return Outcome(findings, RowScores("label-error", score, noise.p_value, flagged), numbers)
 
 
-def _numbers(noise: LabelNoise, flagged: npt.NDArray[np.bool_]) -> tuple[Evidence, ...]:
+def _judge(
+    context: Context, codes: npt.NDArray[np.int32], judging: npt.NDArray[np.int64], fdr: float
+) -> tuple[LabelNoise, npt.NDArray[np.bool_]]:
+    """Odds and flags of the audited rows: from themselves, or beside the trusted rows where those may judge."""
+    rng = context.rng("label-noise")
+    if not len(judging):
+        noise = detect_noise(opinions(context).log_probabilities, codes, rng=rng)
+        return noise, flag_by_odds(noise.odds, fdr) & (noise.odds > 0)
+    both = cast("Context", joint(context))
+    noise = detect_noise(opinions(both).log_probabilities, both.dataset.y, rng=rng)
+    return calibrate(noise, len(codes), judging), flag_beside(noise, len(codes), judging, fdr)
+
+
+def _numbers(noise: LabelNoise, flagged: npt.NDArray[np.bool_], fdr: float | None) -> tuple[Evidence, ...]:
     false = float(np.sum(1 / (1 + noise.odds[flagged])))
+    note = "Poisson interval around the sum of the flagged rows' chances of an honest label"
+    if fdr is not None:
+        false = min(float(noise.p_value[flagged].max(initial=0.0) * len(flagged)), fdr * float(flagged.sum()))
+        note = "Poisson interval around the least suspect flag's p-value times the rows, at most the rate asked for"
     low, high = poisson_interval(false)
     return (
-        number(
-            "expected_false_flags",
-            round(false, 2),
-            low=low,
-            high=high,
-            unit="rows",
-            note="Poisson interval around the sum of the flagged rows' chances of an honest label",
-        ),
+        number("expected_false_flags", round(false, 2), low=low, high=high, unit="rows", note=note),
         number("label_noise_rate", round(noise.rate, 5), unit="share"),
     )
 

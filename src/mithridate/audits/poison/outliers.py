@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 import numpy.typing as npt
 
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.embedding import columns, features, graph
+from mithridate.audits.poison.trusted import LEAST, joint, judges, trusted_note
 from mithridate.core.findings import Evidence, Finding, Json, Severity, Subject, number, table
 from mithridate.core.method import Outcome, RowScores
 from mithridate.data.dataset import Dataset
+from mithridate.numeric.neighbours import distance_to
 from mithridate.numeric.outliers import column_tails, robust_distance, wild_values
 from mithridate.numeric.tails import benjamini_hochberg, heavy_tail
 
 AXES = 32  # coordinates that distances use: beyond these lies noise
+NEAR = 10  # the neighbour whose distance counts
 CLASS_ROWS = 100  # a class with fewer rows has no shape of its own
 MANY = 0.01  # above this share of rows, outliers are more than a few odd records
 SHOWN = 10
@@ -42,14 +47,21 @@ def outliers(context: Context, settings: AuditSettings) -> Outcome:
     Notes
     -----
     Robust Mahalanobis distance overall and per class, distance to the tenth neighbour, and for tables the mean tail
-    share and the wildest of the cells. Each gets a p-value from a generalised Pareto tail fitted to its own bulk; the smallest of a
-    row's, times their number, goes through Benjamini-Hochberg. Backdoors are rarely outliers: don't rely on this alone.
+    share and the wildest of the cells. Each gets a p-value from a generalised Pareto tail fitted to its own bulk; the
+    smallest of a row's, times their number, goes through Benjamini-Hochberg. Backdoors are rarely outliers: don't rely
+    on this alone.
+
+    With a reference of at least 50 rows that aren't audited too, half of the trusted rows say where the bulk lies and
+    what neighbours are, and each p-value is a row's rank among the other half, or beyond it their fitted tail. Then
+    even a large group of odd rows can't pass for ordinary. Assumes trusted rows of the same mix.
 
     References
     ----------
     Rousseeuw and Van Driessen (1999), Technometrics 41(3). Ramaswamy et al. (2000), SIGMOD. Li et al. (2022), ECOD.
     """
-    p_values = _tests(context)
+    features(context)  # too few rows are skipped whatever the reference
+    judging = judges(context, labelled=False)
+    p_values = _tests(context, judging)
     stacked = np.stack(list(p_values.values()))
     p_value = np.minimum(stacked.min(axis=0) * len(stacked), 1.0)
     flagged = benjamini_hochberg(p_value, settings.fdr)
@@ -63,17 +75,21 @@ def outliers(context: Context, settings: AuditSettings) -> Outcome:
             unit="rows",
             note="the false discovery rate times the flags",
         ),
+        *trusted_note(context, judging),
     )
     found = (_finding(context.dataset, p_values, p_value, flagged, numbers),) if flagged.any() else ()
     return Outcome(found, RowScores("outlier", _score(p_value), p_value, flagged), numbers)
 
 
-def _tests(context: Context) -> PValues:
+def _tests(context: Context, judging: npt.NDArray[np.int64]) -> PValues:
+    """P-values by test: against the rows' own bulk, or with `judging` trusted rows against those."""
+    if len(judging):
+        return _trusted_tests(context, judging)
     rows = features(context)[:, :AXES]
     distances = graph(context).distances
     tests = {
         "far from all rows": heavy_tail(robust_distance(rows)),
-        "far from its neighbours": heavy_tail(distances[:, min(9, distances.shape[1] - 1)]),
+        "far from its neighbours": heavy_tail(distances[:, min(NEAR, distances.shape[1]) - 1]),
     }
     codes = context.dataset.codes
     if codes is not None:
@@ -84,17 +100,52 @@ def _tests(context: Context) -> PValues:
     return tests
 
 
-def _by_class(rows: npt.NDArray[np.float32], codes: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
-    """Distances from the row's own class, each class on its own scale, judged by one tail; 1 for small classes."""
+def _trusted_tests(context: Context, judging: npt.NDArray[np.int64]) -> PValues:
+    """Bulk and neighbours from every second trusted row, in content-hash order, tails from the others."""
+    both = cast("Context", joint(context))
+    n, fit, held = len(context.dataset), judging[::2], judging[1::2]
+
+    def judge(scores: npt.NDArray[np.floating[Any]], start: float = 0.9) -> npt.NDArray[np.float64]:
+        return heavy_tail(scores[:n], start=start, honest=scores[held])
+
+    rows = features(both)[:, :AXES]
+    tests = {
+        "far from all rows": judge(robust_distance(rows, fit=rows[fit])),
+        "far from its neighbours": judge(distance_to(rows, rows[fit], k=NEAR)),
+    }
+    if both.dataset.modality == "table" and columns(both).numbers.shape[1]:
+        numbers = columns(both).numbers
+        tests["rare values"] = judge(column_tails(numbers, fit=numbers[fit]))
+        tests["wild value"] = judge(wild_values(numbers, fit=numbers[fit]), 0.5)
+    codes = both.dataset.codes
+    if codes is not None and np.any(codes[judging] >= 0):
+        tests["far from its label"] = _by_class(rows, codes, n=n, held=judging[codes[judging] >= 0])
+    return tests
+
+
+def _by_class(
+    rows: npt.NDArray[np.float32],
+    codes: npt.NDArray[np.int32],
+    *,
+    n: int | None = None,
+    held: npt.NDArray[np.int64] | None = None,
+) -> npt.NDArray[np.float64]:
+    """Distances from the row's own class, each class on its own scale, judged by one tail; 1 for small classes.
+
+    With trusted rows `held`, the first `n` rows give the classes their shapes and the held ones the tail.
+    """
+    audited = len(rows) if n is None else n
     distances = np.full(len(rows), -1.0)
     for code in np.unique(codes[codes >= 0]):  # a loop: every class has a shape of its own
         own = np.flatnonzero(codes == code)
-        if len(own) >= CLASS_ROWS:
-            distances[own] = robust_distance(rows[own])
-    p_values = np.ones(len(rows))
-    judged = distances >= 0
-    if judged.any():
-        p_values[judged] = heavy_tail(distances[judged])
+        fit = own[own < audited]
+        if len(fit) >= CLASS_ROWS:
+            distances[own] = robust_distance(rows[own], fit=None if n is None else rows[fit])
+    p_values = np.ones(audited)
+    judged = distances[:audited] >= 0
+    honest = None if held is None else distances[held][distances[held] >= 0]
+    if judged.any() and (honest is None or len(honest) >= LEAST):
+        p_values[judged] = heavy_tail(distances[:audited][judged], honest=honest)
     return p_values
 
 
