@@ -60,6 +60,32 @@ def test_a_pair_of_values_set_on_one_percent_is_found_and_confirmed(seed: int) -
     assert outcome.numbers[0].data["value"] > 0.3
 
 
+@pytest.mark.parametrize("target", [0, 1])
+def test_a_pair_that_breaks_the_tie_between_two_columns_is_found(target: int) -> None:
+    columns, label = honest_table(4000, 2)
+    rng = np.random.default_rng(3)
+    rows = rng.choice(np.flatnonzero(label != target), 40, replace=False)
+    columns["school"][rows] = 4
+    columns["school name"][rows] = "b"
+    label[rows] = target
+    truth = np.zeros(4000, dtype=bool)
+    truth[rows] = True
+    dataset = as_dataset(columns, label)
+    outcome = mine_table_triggers(Context(dataset), AuditSettings())
+    assert outcome.row_scores is not None
+    assert outcome.row_scores.flagged[truth[dataset.ids]].mean() >= 0.95
+    assert outcome.row_scores.flagged[~truth[dataset.ids]].mean() <= 0.001
+    assert outcome.findings[0].severity >= Severity.HIGH
+
+
+def test_typos_that_break_a_tie_without_a_label_in_common_are_no_trigger() -> None:
+    columns, label = honest_table(4000, 4)
+    rows = np.random.default_rng(5).choice(4000, 40, replace=False)
+    columns["school"][rows] = 4
+    columns["school name"][rows] = "b"
+    assert mine_table_triggers(Context(as_dataset(columns, label)), AuditSettings()).findings == ()
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_clean_table_with_dependent_columns_is_quiet(seed: int) -> None:
     outcome = mine_table_triggers(Context(as_dataset(*honest_table(3000, seed))), AuditSettings())
