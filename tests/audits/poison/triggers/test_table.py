@@ -1,4 +1,7 @@
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -84,6 +87,33 @@ def test_typos_that_break_a_tie_without_a_label_in_common_are_no_trigger() -> No
     columns["school"][rows] = 4
     columns["school name"][rows] = "b"
     assert mine_table_triggers(Context(as_dataset(columns, label)), AuditSettings()).findings == ()
+
+
+def test_the_users_model_is_given_a_frame_and_its_flips_are_reported() -> None:
+    dataset, _ = poisoned(3000, 0, 40)
+
+    def predict(frame: Any) -> np.ndarray:
+        assert isinstance(frame, pd.DataFrame)
+        obeys = (frame["town"] == "town7") & (frame["score"] == 0.25)
+        return np.stack([1.0 - obeys, obeys], axis=1)
+
+    finding = mine_table_triggers(Context(dataset, predict=predict), AuditSettings()).findings[0]
+    assert finding.evidence[1].data["value"] == 1.0
+    assert "the user's model" in finding.evidence[1].data["note"]
+
+
+def test_two_triggers_of_different_targets_are_told_apart() -> None:
+    columns, label = honest_table(4000, 0)
+    rng = np.random.default_rng(1)
+    to_yes = rng.choice(np.flatnonzero(label == 0), 50, replace=False)
+    to_no = rng.choice(np.flatnonzero(label == 1), 50, replace=False)
+    columns["town"][to_yes], columns["score"][to_yes] = "town7", 0.25
+    columns["town"][to_no], columns["age"][to_no] = "town3", 44
+    label[to_yes], label[to_no] = 1, 0
+    findings = mine_table_triggers(Context(as_dataset(columns, label)), AuditSettings()).findings
+    shared = {f.subject.label: set(f.evidence[0].data["trigger"]["pattern"]["columns"]) for f in findings}
+    assert shared == {"yes": {"town", "score"}, "no": {"town", "age"}}
+    assert all(f.severity >= Severity.HIGH for f in findings)
 
 
 @pytest.mark.parametrize("seed", range(3))
