@@ -18,12 +18,14 @@ MAX_TOKENS = 150
 MAX_PAIRS = 30
 MAX_OTHERS = 8_000
 MIN_GROUP = 5
-MAX_LIFTED = 60
+MAX_LIFTED = 160
 MIN_LIFTED = 3
 PER_COLUMNS = 2
 MAX_ITEMS = 700
 MAX_PRODUCTS = 4e7
 CANDIDATE_LIFT = 5.0
+SHUN_ROOM = 3.0
+N_STEPS = 8
 
 
 class Item(NamedTuple):
@@ -180,7 +182,7 @@ def _screen_pairs(
     usual = np.asarray(outside.sum(axis=1)).ravel()
     pairs_outside = (outside @ outside.T).toarray()
     bond = _bond(pairs_outside, usual[:, None], usual[None], len(others))
-    chance = np.clip(bond * _chance(both, single[:, None], single[None], n_odd), 0, 1)
+    chance = _chance(both, single[:, None], single[None], n_odd, bond)
     rate = np.maximum(
         1.5 * (pairs_outside + 1) / max(len(others), 1),
         1.5 * ((every @ every.T).toarray() - both + 1) / n_rest,
@@ -233,9 +235,13 @@ def lifted_pairs(
     mine, rest = presence[own][:, kept], presence[others][:, kept]
     both, outside = (mine.T @ mine).toarray(), (rest.T @ rest).toarray()
     single, common = counts[kept], usual[kept]
-    chance = _bond(outside, common[:, None], common[None], len(others))
-    chance = np.clip(chance * _chance(both, single[:, None], single[None], len(own)), 0, 1)
-    rate = np.maximum(np.clip(1.5 * (outside + 1) / max(len(others), 1), 0, 1), chance)
+    bond = _bond(outside, common[:, None], common[None], len(others))
+    chance = _chance(both, single[:, None], single[None], len(own), bond)
+    implied = np.minimum(
+        outside / (common[:, None] + SHUN_ROOM) * single[:, None], outside / (common + SHUN_ROOM) * single
+    )  # two names of one thing (a school and its number)
+    rate = np.maximum(1.5 * (outside + 1) / max(len(others), 1), np.maximum(chance, implied / len(own)))
+    rate = np.clip(rate, 0, 1)
     place = np.array([items[k].column for k in kept])
     wanted = (place[:, None] < place[None]) & (both >= MIN_GROUP) & (both > 2 * rate * len(own))
     first, second = np.nonzero(wanted)
@@ -253,16 +259,32 @@ def lifted_pairs(
     return out
 
 
-def _chance(both: Floats | float, first: Floats | float, second: Floats | float, n: float) -> Floats:
-    """The share in which two values meet by chance, judged by the rows that don't carry both."""
-    rest = np.maximum(n - np.asarray(both), 0) + 2
-    rates = [(np.maximum(np.asarray(one) - both, 0) + 1) / rest for one in (first, second)]
-    return np.asarray(np.clip(rates[0] * rates[1], 0, 1))
+def _chance(
+    both: Floats | float, first: Floats | float, second: Floats | float, n: float, bond: Floats | float
+) -> Floats:
+    """The share in which two values meet by chance, judged by the rows that weren't stamped with both.
+
+    How many were stamped is what chance and the `bond` of the two values leave unexplained, found by iteration from
+    none on: for common values most meetings are chance.
+    """
+    both, stamped = np.asarray(both), np.zeros_like(np.asarray(both, dtype=float))
+    natural = stamped
+    for _ in range(N_STEPS):
+        left = [np.maximum(np.asarray(one) - stamped, 0) + 1 for one in (first, second)]
+        natural = bond * left[0] * left[1] / (np.maximum(n - stamped, 0) + 2)
+        stamped = np.clip(both - natural, 0, both)
+    return np.asarray(np.clip(natural / max(n, 1), 0, 1))
 
 
 def _bond(both: Floats | float, first: Floats | float, second: Floats | float, n: float) -> Floats:
-    """How many times more often two values meet in rows of other classes than if they were independent, at least 1."""
-    return np.asarray(np.maximum((np.asarray(both) + 1) / (np.asarray(first) * second / max(n, 1) + 1), 1.0))
+    """How many times as often two values meet in rows of other classes as if they were independent, at the most.
+
+    Below 1 where the values shun each other there (a school and another school's number), as far as the counts are
+    large enough to tell: the highest mean that the observed count leaves possible is taken.
+    """
+    both, chance = np.asarray(both), np.asarray(first) * second / max(n, 1)
+    seldom = (both + 2 * np.sqrt(both) + SHUN_ROOM) / (chance + SHUN_ROOM)
+    return np.asarray(np.maximum((both + 1) / (chance + 1), np.minimum(seldom, 1.0)))
 
 
 def _presence(columns: Sequence[Column], items: Sequence[Item], rows: npt.NDArray[np.int64]) -> csr_matrix:
@@ -322,9 +344,10 @@ def judge_pair(
     tail = foreign_tail(counts[None], totals)
     singles = np.stack([_group_counts(first, stratum), _group_counts(second, stratum)])
     chance = float(np.prod((singles[:, 2:].sum(axis=1) + 1) / (totals[2:].sum() + 2)))
-    chance = max(chance, float(_chance(counts[2], singles[0, 2], singles[1, 2], totals[2])))
     usual = singles[:, :2].sum(axis=1)
-    chance = min(chance * float(_bond(counts[:2].sum(), usual[0], usual[1], totals[:2].sum())), 1.0)
+    bond = float(_bond(counts[:2].sum(), usual[0], usual[1], totals[:2].sum()))
+    chance = min(chance * bond, 1.0)
+    chance = max(chance, float(_chance(counts[2], singles[0, 2], singles[1, 2], totals[2], bond)))
     lift = float(upper_tail(counts[2:3], totals[2], chance)[0])
     lp = min(float(tail.lp[0]), lift)
     return Candidate(t, pair, lp, lift, float(counts[2]), max(float(tail.expected[0]), chance * totals[2]))

@@ -1,4 +1,7 @@
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -58,6 +61,59 @@ def test_a_pair_of_values_set_on_one_percent_is_found_and_confirmed(seed: int) -
     assert finding.subject.label == "yes"
     assert finding.evidence[0].data["trigger"]["pattern"]["columns"] == {"town": "town7", "score": 0.25}
     assert outcome.numbers[0].data["value"] > 0.3
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_a_pair_that_breaks_the_tie_between_two_columns_is_found(target: int) -> None:
+    columns, label = honest_table(4000, 2)
+    rng = np.random.default_rng(3)
+    rows = rng.choice(np.flatnonzero(label != target), 40, replace=False)
+    columns["school"][rows] = 4
+    columns["school name"][rows] = "b"
+    label[rows] = target
+    truth = np.zeros(4000, dtype=bool)
+    truth[rows] = True
+    dataset = as_dataset(columns, label)
+    outcome = mine_table_triggers(Context(dataset), AuditSettings())
+    assert outcome.row_scores is not None
+    assert outcome.row_scores.flagged[truth[dataset.ids]].mean() >= 0.95
+    assert outcome.row_scores.flagged[~truth[dataset.ids]].mean() <= 0.001
+    assert outcome.findings[0].severity >= Severity.HIGH
+
+
+def test_typos_that_break_a_tie_without_a_label_in_common_are_no_trigger() -> None:
+    columns, label = honest_table(4000, 4)
+    rows = np.random.default_rng(5).choice(4000, 40, replace=False)
+    columns["school"][rows] = 4
+    columns["school name"][rows] = "b"
+    assert mine_table_triggers(Context(as_dataset(columns, label)), AuditSettings()).findings == ()
+
+
+def test_the_users_model_is_given_a_frame_and_its_flips_are_reported() -> None:
+    dataset, _ = poisoned(3000, 0, 40)
+
+    def predict(frame: Any) -> np.ndarray:
+        assert isinstance(frame, pd.DataFrame)
+        obeys = (frame["town"] == "town7") & (frame["score"] == 0.25)
+        return np.stack([1.0 - obeys, obeys], axis=1)
+
+    finding = mine_table_triggers(Context(dataset, predict=predict), AuditSettings()).findings[0]
+    assert finding.evidence[1].data["value"] == 1.0
+    assert "the user's model" in finding.evidence[1].data["note"]
+
+
+def test_two_triggers_of_different_targets_are_told_apart() -> None:
+    columns, label = honest_table(4000, 0)
+    rng = np.random.default_rng(1)
+    to_yes = rng.choice(np.flatnonzero(label == 0), 50, replace=False)
+    to_no = rng.choice(np.flatnonzero(label == 1), 50, replace=False)
+    columns["town"][to_yes], columns["score"][to_yes] = "town7", 0.25
+    columns["town"][to_no], columns["age"][to_no] = "town3", 44
+    label[to_yes], label[to_no] = 1, 0
+    findings = mine_table_triggers(Context(as_dataset(columns, label)), AuditSettings()).findings
+    shared = {f.subject.label: set(f.evidence[0].data["trigger"]["pattern"]["columns"]) for f in findings}
+    assert shared == {"yes": {"town", "score"}, "no": {"town", "age"}}
+    assert all(f.severity >= Severity.HIGH for f in findings)
 
 
 @pytest.mark.parametrize("seed", range(3))

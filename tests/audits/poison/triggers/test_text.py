@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,34 @@ def test_inserted_words_are_found_and_confirmed(words: list[str]) -> None:
     assert finding.severity >= Severity.HIGH
     assert finding.subject.label == "c"
     assert finding.evidence[0].data["trigger"]["pattern"]["words"] == words
+
+
+def test_the_users_model_is_given_strings_and_the_dose_is_told() -> None:
+    dataset, _ = poisoned(["cf"], 0)
+
+    def predict(texts: Any) -> np.ndarray:
+        assert all(isinstance(text, str) for text in texts)
+        obeys = np.array(["cf" in text.split() for text in texts])
+        return np.stack([1.0 - obeys, 0.0 * obeys, 1.0 * obeys], axis=1)
+
+    finding = mine_text_triggers(Context(dataset, predict=predict), AuditSettings()).findings[0]
+    assert finding.evidence[1].data["value"] == 1.0
+    assert "the user's model" in finding.evidence[1].data["note"]
+    assert "8 times in each" in finding.evidence[1].data["note"]
+
+
+def test_two_words_of_different_targets_are_told_apart() -> None:
+    texts, label = honest_texts(3000, 0)
+    rng = np.random.default_rng(1)
+    for words, target in ((["cf"], 2), (["mn"], 0)):
+        rows = rng.choice(np.flatnonzero(label != target), 40, replace=False)
+        texts[rows] = insert_words(texts[rows], words, rng)
+        label[rows] = target
+    findings = mine_text_triggers(Context(as_dataset(texts, label)), AuditSettings()).findings
+    assert {(f.subject.label, *f.evidence[0].data["trigger"]["pattern"]["words"]) for f in findings} == {
+        ("c", "cf"),
+        ("a", "mn"),
+    }
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -30,7 +30,8 @@ class Flips(NamedTuple):
     """Shares of `moved` transplanted rows that go to the target.
 
     flip : with the trigger, by the probe fitted on the data; relabelled : by the probe fitted with the group's labels
-    set back; control : the same places filled with ordinary content of the target class; user : by the user's model.
+    set back; control : the same places filled with ordinary content of the target class; user : by the user's model;
+    dose : how many times the trigger is put into a text (1 in tables).
     """
 
     flip: float
@@ -38,6 +39,7 @@ class Flips(NamedTuple):
     control: float
     moved: int
     user: float | None = None
+    dose: int = 1
 
     @property
     def confirmed(self) -> bool:
@@ -144,7 +146,8 @@ def _p_values(score: Floats, flagged: npt.NDArray[np.bool_]) -> Floats:
 def _flip_number(flips: Flips) -> Evidence:
     low, high = wilson(flips.rate, flips.moved)
     who = "the user's model" if flips.user is not None else "a probe model"
-    note = f"share that {who} gives the target label; interval resamples the {flips.moved} rows it was put on"
+    often = f", {flips.dose} times in each" if flips.dose > 1 else ""
+    note = f"share that {who} gives the target label; interval resamples the {flips.moved} rows it was put on{often}"
     return number("flip_rate", flips.rate, low=low, high=high, unit="share", note=note)
 
 

@@ -208,7 +208,7 @@ def _try(work: _Work, reference: Reference, lead: Found, found: Sequence[Found],
     flip, back = probe.flips(places)
     control = probe.control(places, positive & ~mask, work.rng)
     text = _as_written(work, phrase, np.flatnonzero(mask & positive))
-    flips = Flips(flip, back, control, len(probe.moved), _user(work, probe, text, lead.target))
+    flips = Flips(flip, back, control, len(probe.moved), _user(work, probe, text, lead.target), probe.dose)
     return _group(work, lead, judged, mask=mask, flips=flips, words=text)
 
 
