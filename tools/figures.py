@@ -50,7 +50,7 @@ def _poison(raw: dict[str, Any]) -> str:
     )
     lead = (
         f"Recall when flagging exactly the true number of poisoned rows; median [lowest, highest] of {len(raw['seeds'])} "
-        f"seeds, at most 10,000 rows; the best of {peers} and plain kNN on the same rows, by its best features:"
+        f"seeds, at most 10,000 rows; the best of {peers} and plain kNN on the same rows:"
     )
     lines = [lead, "", "| | Mithridate | best peer | which |", "| --- | --- | --- | --- |"]
     for row in (line for line in raw["summary"] if "best peer" in line):
