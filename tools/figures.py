@@ -49,7 +49,8 @@ def _poison(raw: dict[str, Any]) -> str:
         f"cleanlab {packages['cleanlab']}, pyod {packages['pyod']}, ART {packages['adversarial-robustness-toolbox']}"
     )
     lead = (
-        f"Recall when flagging exactly the true number of poisoned rows; median [lowest, highest] of {len(raw['seeds'])} "
+        "Recall when flagging exactly the true number of poisoned rows; median [lowest, highest] of "
+        f"{len(raw['seeds'])} "
         f"seeds, at most 10,000 rows; the best of {peers} and plain kNN on the same rows:"
     )
     lines = [lead, "", "| | Mithridate | best peer | which |", "| --- | --- | --- | --- |"]
