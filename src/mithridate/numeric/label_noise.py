@@ -19,7 +19,8 @@ ROUNDS = 1000
 PRIOR = 0.3  # honest labels that a class pair must show before it departs from the rest
 PAIR_CAP = 100.0
 DRAWS = 40  # refits to counts drawn again,
-SURE = 0.8  # and the share of them in which a row must be as suspect as its odds say
+SURE = 0.7  # and the share of them in which a row must be as suspect as its odds say;
+SURE_TWO = 0.9  # stricter for two classes, where confusion and flips look most alike
 WORST = 100.0  # flips are never taken for rarer than the best fit by more than this
 ANCHORED = 10  # trusted rows at the far end that set the scale of the odds
 SLIPS = 0.0003  # share of labels that even careful people get grossly wrong: honest, and never told from flips
@@ -109,8 +110,8 @@ def detect_noise(
     ----------
     log_probabilities : (n, c) out-of-sample log probabilities of the class that fits the content.
     codes : (n,) labels in [0, c), -1 where missing.
-    rng : draws the counts again; then the odds are a lower bound (in 4 of 5 draws) and not the likeliest value,
-        which matters where rows or classes are few.
+    rng : draws the counts again; then the odds are a lower bound (in 7 of 10 draws, 9 of 10 for two classes), not the
+        likeliest value, which matters where rows or classes are few.
 
     Returns
     -------
@@ -139,8 +140,8 @@ def detect_noise(
     pairs = _pair_factors(logs, labels, top, own, fill)
     slips = SLIPS / max(logs.shape[1] - 1, 1)
     floor = max(fill.floor - slips, 0.5 / logs.size)
-    caution = _caution(histogram, fill, own, floor, rng)
-    honest = np.where(own < TOP, fill.honest(own) * pairs, np.maximum(own, TOP)) * caution + slips
+    honest = np.where(own < TOP, fill.honest(own) * pairs, np.maximum(own, TOP)) + slips
+    honest *= _caution(histogram, fill, own, slips, rng, sure=SURE if logs.shape[1] > 2 else SURE_TWO)  # noqa: PLR2004 - two
     odds, p_value = np.zeros(len(codes)), np.ones(len(codes))
     odds[known] = floor / honest
     p_value[known] = _tail(odds[known])
@@ -169,7 +170,13 @@ def _fit_cells(histogram: Histogram) -> Fill:
 
 
 def _caution(
-    histogram: Histogram, fill: Fill, own: FloatArray, floor: float, rng: np.random.Generator | None
+    histogram: Histogram,
+    fill: Fill,
+    own: FloatArray,
+    slips: float,
+    rng: np.random.Generator | None,
+    *,
+    sure: float,
 ) -> FloatArray:
     """(n,) >= 1: how much likelier an honest label may be, against a flip, than the best fit says."""
     cells, filled, probability = histogram
@@ -177,9 +184,10 @@ def _caution(
         return np.ones(len(own))
     drawn = _maximise(cells, rng.poisson(filled, (DRAWS, len(filled))).astype(np.float64), probability)
     powers = probability[None, :] ** np.array(EXPONENTS)[:, None]
-    floors = np.maximum(drawn[:, :1] - (fill.floor - floor), floor / WORST)
-    fitted = np.maximum(fill.weights @ powers, 1e-300) / floor
-    bound = np.quantile((drawn[:, 1:] @ powers) / floors, SURE, axis=0) / fitted
+    floor = max(fill.floor - slips, 0.5 / cells.sum())
+    floors = np.maximum(drawn[:, :1] - slips, floor / WORST)
+    fitted = (fill.weights @ powers + slips) / floor
+    bound = np.quantile((drawn[:, 1:] @ powers + slips) / floors, sure, axis=0) / fitted
     return np.asarray(np.interp(np.log(np.maximum(own, LEAST)), np.log(probability), np.maximum(bound, 1.0)))
 
 
