@@ -197,14 +197,13 @@ def _try(work: _Work, reference: Reference, lead: Found, found: Sequence[Found],
     positive = work.codes == lead.target
     mask = work.holders(lead.token)
     odd = mask & positive & low
+    odd = odd if odd.sum() >= MIN_TEXTS else mask & positive  # long phrases make their texts look at home
     for other in [f for f in found if f.target == lead.target][:MAX_COMPARED]:
         here = work.holders(other.token)
         if (odd & here).sum() >= SHARED * odd.sum():
             mask &= here
     own_words = [int(w) for w in (work.tokens.first[lead.token], work.tokens.second[lead.token]) if w >= 0]
-    shown = mask & positive & low
-    shown = shown if shown.sum() >= MIN_TEXTS else mask & positive  # long phrases make their texts look at home
-    phrase = phrase_around(work.corpus, own_words, np.flatnonzero(shown))
+    phrase = phrase_around(work.corpus, own_words, np.flatnonzero(mask & odd))
     columns = _columns(work.tokens, phrase)
     judged = judge_words(reference, lead.target, mask)
     if judged.verdict.lp < JUDGED_LP or not _evenly_spread(work, lead.target, judged, strict=False):
