@@ -246,10 +246,16 @@ def lifted_pairs(
     wanted = (place[:, None] < place[None]) & (both >= MIN_GROUP) & (both > 2 * rate * len(own))
     first, second = np.nonzero(wanted)
     lp = upper_tail(both[first, second], float(len(own)), rate[first, second])
+    pairs = [(items[kept[a]], items[kept[b]]) for a, b in zip(first, second, strict=True)]
+    return _best_pairs(pairs, lp, limit)
+
+
+def _best_pairs(pairs: Sequence[tuple[Item, Item]], lp: Floats, limit: int) -> list[tuple[Item, Item]]:
+    """The most surprising, at most `limit` of them and two of the same two columns."""
     out: list[tuple[Item, Item]] = []
     met: dict[tuple[int, int], int] = {}
     for best in np.argsort(-lp, kind="stable"):
-        pair = (items[kept[first[best]]], items[kept[second[best]]])
+        pair = pairs[best]
         columns = (pair[0].column, pair[1].column)
         met[columns] = met.get(columns, 0) + 1
         if met[columns] <= PER_COLUMNS:

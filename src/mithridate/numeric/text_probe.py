@@ -28,6 +28,11 @@ DOSE = 8
 AGREE = 0.8
 MAX_PHRASE = 12
 N_CONTROLS = 6
+MIN_INNER = 8
+N_DRAWS = 20
+REPEATED = 2.5
+REPEATED_FLOOR = 0.01
+BARE = 0.3
 
 
 class Judged(NamedTuple):
@@ -141,6 +146,63 @@ def phrase_around(corpus: Corpus, words: Sequence[int], rows: npt.NDArray[np.int
                 break
             found.append(int(common))
     return (*before[::-1], *phrase, *after)
+
+
+class Repeats(NamedTuple):
+    """How often two texts have the same word next to the phrase, and how often two words of them are the same.
+
+    seen : the higher of the two rates, before and after the phrase; expected : by words drawn from the same texts.
+    inner, bare : texts that hold the phrase neither first nor last, and texts that hold nothing else; of `texts`.
+    """
+
+    seen: float
+    expected: float
+    inner: int
+    bare: int
+    texts: int
+
+    @property
+    def natural(self) -> bool:
+        """The neighbours foretell the phrase, as in written language; inserted words stand between any two."""
+        foretold = self.inner >= MIN_INNER and self.seen > REPEATED * self.expected + REPEATED_FLOOR
+        return foretold or self.bare > BARE * self.texts
+
+
+def neighbour_repeats(
+    corpus: Corpus, phrase: tuple[int, ...], rows: npt.NDArray[np.int64], rng: np.random.Generator
+) -> Repeats:
+    """The words around a phrase in those of `rows` that hold it neither first nor last.
+
+    Examples
+    --------
+    >>> from mithridate.numeric.text_tokens import read_corpus
+    >>> corpus = read_corpus([f"x{i} y{i} wear this shirt often w{i}" for i in range(9)])
+    >>> shirt = corpus.vocabulary.index("shirt")
+    >>> neighbour_repeats(corpus, (shirt,), np.arange(9), np.random.default_rng(0)).natural
+    True
+    """
+    places = [(int(row), _first(corpus, int(row), phrase)) for row in rows]
+    inner = [
+        (row, place)
+        for row, place in places
+        if place is not None and corpus.starts[row] < place and place + len(phrase) < corpus.starts[row + 1]
+    ]
+    sizes = np.diff(corpus.starts)[[row for row, place in places if place is not None]]
+    bare = int((sizes <= len(phrase)).sum())
+    if len(inner) < MIN_INNER:
+        return Repeats(0.0, 0.0, len(inner), bare, len(rows))
+    owners, found = (np.array(part, dtype=np.int64) for part in zip(*inner, strict=True))
+    seen = max(_repeats(corpus.words[found - 1]), _repeats(corpus.words[found + len(phrase)]))
+    lengths = corpus.starts[owners + 1] - corpus.starts[owners]
+    draws = [corpus.words[corpus.starts[owners] + rng.integers(lengths)] for _ in range(N_DRAWS)]
+    expected = [_repeats(draw[~np.isin(draw, phrase)]) for draw in draws]
+    return Repeats(seen, float(np.mean(expected)), len(inner), bare, len(rows))
+
+
+def _repeats(words: npt.NDArray[np.int32]) -> float:
+    """The share of pairs of different texts with the same word."""
+    counts = np.unique(words, return_counts=True)[1]
+    return float((counts * (counts - 1)).sum() / max(len(words) * (len(words) - 1), 1))
 
 
 def _first(corpus: Corpus, row: int, phrase: tuple[int, ...]) -> int | None:

@@ -45,6 +45,7 @@ ALONE_RATE = 0.004
 ALONE_LP = 12.0
 ALONE_SHARE = 0.8
 SINGLE_DISCOUNT = 0.7
+TAUGHT_FLIP = 0.5
 
 
 @dataclass(eq=False)
@@ -181,7 +182,10 @@ def _try(work: _Work, suspect: _Suspect) -> Group | None:
     many = max(ALONE_ROWS, ALONE_RATE * int((work.codes >= 0).sum()))
     if alone and not (candidate.observed >= many and candidate.lp >= ALONE_LP):
         return None  # a value that works by itself may be a rule of nature: it takes many rows
-    return _group(work, candidate, mask, flips, confirmed=flips.confirmed)
+    taught = (
+        flips.flip >= TAUGHT_FLIP and flips.relabelled <= flips.flip / 10
+    )  # though columns that matter move rows too
+    return _group(work, candidate, mask, flips, confirmed=flips.confirmed or (certain and taught))
 
 
 def _group(work: _Work, candidate: Candidate, mask: Mask, flips: Flips, *, confirmed: bool) -> Group:

@@ -20,7 +20,15 @@ from mithridate.core.trigger import Trigger
 from mithridate.data.edit import insert_words
 from mithridate.numeric.table_probe import row_odds
 from mithridate.numeric.table_tokens import Floats, Mask
-from mithridate.numeric.text_probe import DOSE, Judged, Reference, WordProbe, judge_words, phrase_around
+from mithridate.numeric.text_probe import (
+    DOSE,
+    Judged,
+    Reference,
+    WordProbe,
+    judge_words,
+    neighbour_repeats,
+    phrase_around,
+)
 from mithridate.numeric.text_tokens import (
     Corpus,
     Found,
@@ -36,13 +44,13 @@ from mithridate.numeric.text_tokens import (
 )
 
 MIN_ROWS = 200
-MAX_JUDGED = 3
+MAX_JUDGED = 6
 MAX_ROUNDS = 4
 CANDIDATE_LP = 8.0
 JUDGED_LP = 4.0
 MAX_COMPARED = 40
 MAX_TYPICAL = 60
-TYPICAL_LP = 25.0
+TYPICAL_LP = 16.0
 STAMPED = 0.35
 MOST = 0.5
 MIN_TEXTS = 12
@@ -189,15 +197,19 @@ def _try(work: _Work, reference: Reference, lead: Found, found: Sequence[Found],
     positive = work.codes == lead.target
     mask = work.holders(lead.token)
     odd = mask & positive & low
+    odd = odd if odd.sum() >= MIN_TEXTS else mask & positive  # long phrases make their texts look at home
     for other in [f for f in found if f.target == lead.target][:MAX_COMPARED]:
         here = work.holders(other.token)
         if (odd & here).sum() >= SHARED * odd.sum():
             mask &= here
     own_words = [int(w) for w in (work.tokens.first[lead.token], work.tokens.second[lead.token]) if w >= 0]
-    phrase = phrase_around(work.corpus, own_words, np.flatnonzero(mask & positive & low))
+    phrase = phrase_around(work.corpus, own_words, np.flatnonzero(mask & odd))
     columns = _columns(work.tokens, phrase)
     judged = judge_words(reference, lead.target, mask)
     if judged.verdict.lp < JUDGED_LP or not _evenly_spread(work, lead.target, judged, strict=False):
+        return None
+    stamped = judged.own[_odds(work, lead.target, judged) > 0]
+    if neighbour_repeats(work.corpus, phrase, stamped, work.rng).natural:
         return None
     inner = [c for c in columns if c >= work.tokens.n_words]
     counts = work.tokens.counts[:, np.concatenate([np.arange(work.tokens.n_words), inner]).astype(np.int64)]
