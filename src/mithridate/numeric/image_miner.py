@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom
 
+from mithridate.numeric.image_overlay import Directions, directions
 from mithridate.numeric.image_probe import fit_probe, own_chance
 from mithridate.numeric.image_tokens import (
     Weights,
@@ -39,9 +40,7 @@ WORD_SHARE = 3  # of them, one in so many for patch words, which take longer to 
 CASE_ROWS = 3_000  # surprising rows of one class counted
 NULL_ROWS = 6_000  # rows of other classes that calibrate a class's scores
 CLOSE = ((0.002, 0.02), (0.005, 0.03), (0.02, 0.08), (0.05, 0.15))  # carriers by p-value, and the share tolerated
-TRIGGERS_A_CLASS = 3  # rounds of search
 CLOSE_P = 0.005  # p-value below which a row counts as a carrier once the group is known
-LOG_P_CLASS = 4.0  # -log10 of the class's tail from which on it is a candidate
 ASKED = 300  # rows of each kind asked how well the label fits
 FOREIGN_TRAIN = 5_000  # rows the probe that never saw a carrier is fitted on
 LEAST_FOREIGN = 0.5, 0.35  # how foreign carriers are to their label at least, plain and less 1.5 standard errors
@@ -71,7 +70,7 @@ WORDS = Tokens("words", word_counts, word_scores, 0.4)
 
 
 class Stage(NamedTuple):
-    """What every class's search shares: who is odd and why, and the token shares of ordinary rows by class."""
+    """What every class's search shares: who is odd and why, and what ordinary rows of each class have."""
 
     images: Images
     labels: Ints
@@ -81,6 +80,8 @@ class Stage(NamedTuple):
     searches: tuple[tuple[Tokens, Proposal], ...]
     shares: dict[tuple[str, int], Doubles]
     n_classes: int
+    gap: Proposal
+    room: Directions
 
 
 class Mined(NamedTuple):
@@ -132,7 +133,8 @@ def prepare(
         rows = np.sort(rng.permutation(np.flatnonzero((labels == code) & ~surprising))[:cap])
         for tokens, part in ((PIXELS, rows), (WORDS, rows[: max(20, cap // WORD_SHARE)])):
             shares[tokens.name, int(code)] = smoothed(tokens.tally(images, part), len(part))
-    return Stage(images, labels, folds, surprise, surprising, searches, shares, n_classes)
+    room = directions(images, folds, np.flatnonzero(np.isfinite(gap.score)))
+    return Stage(images, labels, folds, surprise, surprising, searches, shares, n_classes, gap, room)
 
 
 def _worst(score: Floats, bounds: tuple[float, float]) -> Flags:
@@ -196,7 +198,7 @@ def mine_class(
         return None
     cases = np.sort(rng.permutation(cases)[:CASE_ROWS])
     expected = _expected(stage, search, own, cases, rng)
-    others = _others(stage, code, rng)
+    others = other_rows(stage, code, rng)
     scores, p_values, weights = np.zeros(len(own), np.float32), np.ones(len(own)), None
     for fold in (0, 1):
         fitting = cases[stage.folds[cases] != fold]
@@ -209,18 +211,23 @@ def mine_class(
     if weights is None:
         return None
     is_case = np.isin(own, cases)
-    log_p, rate, allowed, cut = max(_class_tail(p_values[is_case], cut, allowed) for cut, allowed in CLOSE)
+    log_p, rate, allowed, cut = class_tail(p_values[is_case])
     core = own[is_case & (p_values <= cut)]
     return Mined(code, tokens, own, scores, p_values, core, log_p, rate, allowed, weights)
 
 
-def _class_tail(p_values: Doubles, cut: float, allowed: float) -> tuple[float, float, float, float]:
-    close = int((p_values <= cut).sum())
-    tail = float(-binom.logsf(close - 1, len(p_values), allowed) / np.log(10))
-    return tail, close / len(p_values), allowed, cut
+def class_tail(p_values: Doubles) -> tuple[float, float, float, float]:
+    """(-log10 tail, share of carriers, share tolerated, carrier p-value) where a class's odd rows stand out most."""
+    tails = []
+    for cut, allowed in CLOSE:
+        close = int((p_values <= cut).sum())
+        tail = float(-binom.logsf(close - 1, len(p_values), allowed) / np.log(10))
+        tails.append((tail, close / len(p_values), allowed, cut))
+    return max(tails)
 
 
-def _others(stage: Stage, code: int, rng: np.random.Generator) -> Rows:
+def other_rows(stage: Stage, code: int, rng: np.random.Generator) -> Rows:
+    """A sample of the rows of other classes, ascending: what chance alone gives."""
     rows = np.flatnonzero((stage.labels >= 0) & (stage.labels != code))
     return np.asarray(np.sort(rng.permutation(rows)[:NULL_ROWS]), np.int64)
 
@@ -238,7 +245,7 @@ def refit(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
     Again each fold is judged by what the other fold's carriers show, so the p-values stay honest. Repeated with the
     carriers that the last round showed, so that rows whose label didn't look odd come in too.
     """
-    others = _others(stage, mined.code, rng)
+    others = other_rows(stage, mined.code, rng)
     base = mined.tokens.tally(stage.images, others)
     for _ in range(ROUNDS):
         scores, p_values = np.zeros(len(mined.rows), np.float32), np.ones(len(mined.rows))
@@ -256,7 +263,7 @@ def refit(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
         if len(mined.carriers) < LEAST or set(mined.carriers) == set(mined.core):
             break
         mined = mined._replace(core=mined.carriers)
-    return _with_foreign(stage, mined, rng)
+    return with_foreign(stage, mined, rng)
 
 
 def _hidden(stage: Stage, mined: Mined) -> Callable[[Rows], Images]:
@@ -279,7 +286,7 @@ def _hidden(stage: Stage, mined: Mined) -> Callable[[Rows], Images]:
     return take
 
 
-def _with_foreign(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
+def with_foreign(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
     """How foreign the carriers' content is to their label, for a probe that never saw a carrier.
 
     In units of the distance between other rows of the class (0) and rows of other classes (1), by ranks.
@@ -304,26 +311,3 @@ def _with_foreign(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined
     width = max(float(high.mean() - low.mean()), 0.02)
     error = float(np.sqrt(sum(part.var() / len(part) for part in (here, low, high)))) / width
     return mined._replace(foreign=float(here.mean() - low.mean()) / width, foreign_error=error)
-
-
-def mine(stage: Stage, rng: np.random.Generator) -> list[Mined]:
-    """What classes share, strongest first; a class is searched again without the rows that a find explains."""
-    found: list[Mined] = []
-    free, codes = np.ones(len(stage.labels), np.bool_), sorted({code for _, code in stage.shares})
-    for _ in range(TRIGGERS_A_CLASS):
-        new = [best for code in codes if (best := _best(stage, code, free, rng)) is not None]
-        for mined in new:
-            free[mined.core] = False
-        found, codes = found + new, [mined.code for mined in new]
-    return sorted(found, key=lambda m: -m.log_p)
-
-
-def _best(stage: Stage, code: int, free: Flags, rng: np.random.Generator) -> Mined | None:
-    """The first search's find whose carriers don't belong to the class."""
-    for search in stage.searches:
-        mined = mine_class(stage, search, code, free=free, rng=rng)
-        if mined is not None and mined.log_p >= LOG_P_CLASS:
-            mined = refit(stage, mined, rng)
-            if mined.out_of_place and len(mined.carriers) >= LEAST:
-                return mined
-    return None

@@ -15,7 +15,8 @@ from mithridate.core.errors import Skip
 from mithridate.core.findings import Evidence, Finding, Severity, Subject, number
 from mithridate.core.method import Outcome, RowScores
 from mithridate.data.dataset import Dataset
-from mithridate.numeric.image_miner import CLOSE_P, Mined, Stage, mine, prepare
+from mithridate.numeric.image_miner import CLOSE_P, Mined, Stage, prepare
+from mithridate.numeric.image_search import mine
 from mithridate.numeric.image_views import label_surprise, pool
 
 Images: TypeAlias = npt.NDArray[np.uint8]
