@@ -116,7 +116,9 @@ def _with_numbers(checks: Sequence[CheckResult], combined: Combined) -> tuple[Ch
     done = list(checks)
     place = next((i for i, check in enumerate(done) if check.status in {"found", "clean"}), None)
     if place is not None:
-        done[place] = replace(done[place], numbers=(*combined.numbers, *done[place].numbers))
+        ours = {piece.name for piece in combined.numbers}
+        kept = (piece for piece in done[place].numbers if piece.name not in ours)
+        done[place] = replace(done[place], numbers=(*combined.numbers, *kept))
     reported = {finding.method for finding in combined.findings}
     return tuple(
         replace(check, status="found" if check.method in reported else "clean")

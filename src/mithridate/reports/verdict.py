@@ -73,7 +73,8 @@ def affected(findings: Iterable[Finding]) -> int:
     rows: set[int] = set()
     for finding in findings:
         rows.update(finding.subject.rows)
-    return len(rows)
+    elsewhere = [finding.subject.extra.get("n_rows") for finding in findings]  # rows that went to a file beside
+    return max([len(rows), *(count for count in elsewhere if isinstance(count, int))])
 
 
 def caveat(report: Report) -> str:

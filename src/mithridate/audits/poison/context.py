@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from mithridate.compute import executor
 from mithridate.core.method import Outcome, RowScores
 from mithridate.core.progress import Progress, Silent
 from mithridate.data.dataset import Dataset
@@ -98,7 +99,12 @@ def prepare(*, dataset: Dataset, settings: AuditSettings, progress: Progress, **
         return context
     if context.probabilities is None:
         context.probabilities = out_of_sample(
-            dataset, context.recipe, folds=RECIPE_FOLDS, seed=settings.seed, progress=progress
+            dataset,
+            context.recipe,
+            folds=RECIPE_FOLDS,
+            seed=settings.seed,
+            progress=progress,
+            executor=executor(settings.jobs),
         )
     if context.predict is None:
         labelled = dataset.take(np.flatnonzero(dataset.y >= 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,12 +12,13 @@ import numpy.typing as npt
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.evidence import rows_evidence, trigger_image
 from mithridate.core.errors import Skip
-from mithridate.core.findings import Evidence, Finding
+from mithridate.core.findings import Evidence, Finding, Severity, number
 from mithridate.core.method import Outcome
 from mithridate.core.trigger import Trigger
 from mithridate.data.dataset import Dataset
 
 _MINERS = {"image": "mine_image_triggers", "table": "mine_table_triggers", "text": "mine_text_triggers"}
+FLIP = "flip_rate"
 _PICTURED = {"patch", "blend", "local-patch"}
 
 
@@ -39,8 +41,25 @@ def shared_trigger(context: Context, settings: AuditSettings) -> Outcome:
     if outcome.row_scores is None:
         return outcome
     score = np.asarray(outcome.row_scores.score)
-    findings = tuple(_illustrated(finding, context, score) for finding in outcome.findings)
-    return replace(outcome, findings=findings)
+    findings = tuple(_worded(_illustrated(finding, context, score)) for finding in outcome.findings)
+    others = tuple(piece for piece in outcome.numbers if piece.name != FLIP)
+    return replace(outcome, findings=findings, numbers=(_flip_rate(findings), *others))
+
+
+def _worded(finding: Finding) -> Finding:
+    """The claim with the word that says whether a model confirmed it."""
+    if finding.severity >= Severity.HIGH:
+        return replace(finding, claim=f"{finding.claim}, confirmed by the causal test")
+    return replace(finding, claim=f"Suspected: {finding.claim}")
+
+
+def _flip_rate(findings: Sequence[Finding]) -> Evidence:
+    """The strongest confirmed trigger's flip rate as measured, or 0 where no trigger was confirmed."""
+    confirmed = [f for f in findings if f.severity >= Severity.HIGH]
+    measured = [piece for f in confirmed for piece in f.evidence if piece.name == FLIP]
+    if measured:
+        return max(measured, key=lambda piece: float(str(piece.data["value"])))
+    return number(FLIP, 0.0, unit="share", note="no trigger was confirmed, so none was put on other rows")
 
 
 def _illustrated(finding: Finding, context: Context, score: npt.NDArray[np.float64]) -> Finding:
