@@ -93,8 +93,8 @@ def _maximise(cells: FloatArray, filled: FloatArray, probability: FloatArray) ->
     mass = np.maximum((basis * cells).sum(axis=1), 1e-300)
     weights = np.maximum(filled.sum(axis=-1, keepdims=True), 1e-9) / len(basis) / mass
     for _ in range(ROUNDS):
-        expected = np.maximum(weights @ basis, 1e-300)
-        weights *= (filled / expected) @ basis.T / mass
+        expected = np.maximum(np.einsum("...k,kb->...b", weights, basis), 1e-300)  # BLAS rounds by memory address
+        weights *= (basis * (filled / expected)[..., None, :]).sum(axis=-1) / mass
     return np.asarray(weights)
 
 
@@ -139,7 +139,7 @@ def detect_noise(
     fill = _fit_cells(histogram)
     pairs = _pair_factors(logs, labels, top, own, fill)
     slips = SLIPS / max(logs.shape[1] - 1, 1)
-    floor = max(fill.floor - slips, 0.5 / logs.size)
+    floor = max(fill.floor - slips, 0.5 / max(logs.size, 1))
     honest = np.where(own < TOP, fill.honest(own) * pairs, np.maximum(own, TOP)) + slips
     honest *= _caution(histogram, fill, own, slips, rng, sure=SURE if logs.shape[1] > 2 else SURE_TWO)  # noqa: PLR2004 - two
     odds, p_value = np.zeros(len(codes)), np.ones(len(codes))
@@ -186,8 +186,8 @@ def _caution(
     powers = probability[None, :] ** np.array(EXPONENTS)[:, None]
     floor = max(fill.floor - slips, 0.5 / cells.sum())
     floors = np.maximum(drawn[:, :1] - slips, floor / WORST)
-    fitted = (fill.weights @ powers + slips) / floor
-    bound = np.quantile((drawn[:, 1:] @ powers + slips) / floors, sure, axis=0) / fitted
+    fitted = (np.einsum("k,kb->b", fill.weights, powers) + slips) / floor
+    bound = np.quantile((np.einsum("dk,kb->db", drawn[:, 1:], powers) + slips) / floors, sure, axis=0) / fitted
     return np.asarray(np.interp(np.log(np.maximum(own, LEAST)), np.log(probability), np.maximum(bound, 1.0)))
 
 

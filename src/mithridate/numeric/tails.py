@@ -134,10 +134,9 @@ def heavy_tail(
 
 
 def _ranks(values: FloatArray) -> FloatArray:
-    n = len(values)
-    p_values = np.empty(n)
-    p_values[np.argsort(-values, kind="stable")] = np.arange(1, n + 1) / (n + 1)
-    return p_values
+    """Upper rank over n + 1; equal values share the worst rank, so that their order doesn't matter."""
+    reaching = len(values) - np.searchsorted(np.sort(values), values, side="left")
+    return np.asarray(reaching / (len(values) + 1), dtype=np.float64)
 
 
 def conformal(scores: npt.NDArray[np.floating[Any]], honest: npt.NDArray[np.floating[Any]]) -> FloatArray:
