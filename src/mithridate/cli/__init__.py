@@ -50,6 +50,10 @@ def cli() -> None:
     """Find poison in training data, prove it on a model, name its source."""
 
 
+def _where(error: OSError) -> str:
+    return f": {error.filename}" if error.filename else "; look at the disk and where the output goes"
+
+
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the command line; 0 clean, 1 findings at the threshold, 2 could not run, 130 interrupted."""
     try:
@@ -60,13 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> Any:
         error.show()
         code = 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("mithridate: interrupted; nothing was written", err=True)
+        click.echo("mithridate: interrupted; no file was left half written", err=True)
         code = 130
     except (Error, MissingExtra) as error:
         click.echo(f"mithridate: {error}", err=True)
         code = 2
     except BrokenPipeError:
         sys.stderr.close()
+        code = 2
+    except OSError as error:
+        click.echo(f"mithridate: {error.strerror or error}{_where(error)}", err=True)
         code = 2
     except Exception as error:  # noqa: BLE001 - the last line of defence: one clear line, never a traceback
         click.echo(f"mithridate: unexpected {type(error).__name__}: {error}; please report this", err=True)

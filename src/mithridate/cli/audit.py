@@ -6,7 +6,16 @@ from typing import Any
 
 import click
 
-from mithridate.cli.common import check_outputs, command_line, output_options, policy, progress, show, source_options
+from mithridate.cli.common import (
+    check_outputs,
+    check_writable,
+    command_line,
+    output_options,
+    policy,
+    progress,
+    show,
+    source_options,
+)
 
 
 @click.command("audit")
@@ -45,6 +54,8 @@ def command(source: str, **options: Any) -> None:
     output, scores, clean, quiet = (options.pop(name) for name in ("output", "scores", "clean", "quiet"))
     rule = policy(options.pop("fail_on"), options.pop("baseline"), options.pop("limit"))
     check_outputs(output)
+    for path in filter(None, (scores, clean)):
+        check_writable(path)
     from mithridate.flows.audit import audit, save_clean, save_report, save_scores
 
     with progress(quiet=quiet) as steps:

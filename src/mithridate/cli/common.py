@@ -70,11 +70,18 @@ def policy(fail_on: str, baseline: str | None, limits: tuple[str, ...]) -> Polic
 def check_outputs(paths: tuple[str, ...]) -> None:
     """Refuse an output that could not be written before any work is done."""
     for path in paths:
-        folder = os.path.dirname(path) or "."  # noqa: PTH120 - the folder exactly as it was typed
         if not path.endswith(tuple(SUFFIXES.split())):
             raise InputError(f"don't know the format of {path}; use one of the suffixes {SUFFIXES}")
-        if not os.path.isdir(folder):  # noqa: PTH112 - as above
-            raise InputError(f"no folder {folder} to write {path} in; make it first")
+        check_writable(path)
+
+
+def check_writable(path: str) -> None:
+    """Refuse a path whose folder isn't there or takes no new file, before any work is done."""
+    folder = os.path.dirname(path) or "."  # noqa: PTH120 - the folder exactly as it was typed
+    if not os.path.isdir(folder):  # noqa: PTH112 - as above
+        raise InputError(f"no folder {folder} to write {path} in; make it first")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"the folder {folder} takes no new file; give {path} a place that is yours")
 
 
 def command_line() -> str:
@@ -87,6 +94,8 @@ def show(report: Report) -> None:
     from mithridate.reports.text import to_text
 
     width = min(100, max(60, shutil.get_terminal_size((80, 24)).columns))
+    if sys.stdout is None:
+        return  # closed by whoever called: there is nobody to tell
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     click.echo(to_text(report, width=width, colour=colour), color=colour)
 

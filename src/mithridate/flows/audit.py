@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mithridate.audits.poison.combine import RowTable
-from mithridate.audits.poison.context import AuditSettings
+from mithridate.audits.poison.context import AuditSettings, Predict
 from mithridate.compute.threads import threads
-from mithridate.core.errors import InputError
+from mithridate.core.errors import Error, InputError
 from mithridate.core.files import atomic
 from mithridate.core.findings import Finding, Severity, Subject
 from mithridate.core.progress import Progress, Silent
@@ -30,6 +30,7 @@ from mithridate.run import Job, run
 if TYPE_CHECKING:
     import pyarrow as pa
 
+SUM_SLACK = 0.01  # how far a row of probabilities may add up from 1
 MOST_ROWS = 10_000  # more rows than this in a subject go to a file beside the report
 
 
@@ -82,7 +83,7 @@ def audit(
     content: str | None = None,
     modality: str | None = None,
     model: Any = None,
-    recipe: str | None = None,
+    recipe: str | Callable[..., Any] | None = None,
     probabilities: npt.NDArray[Any] | None = None,
     reference: Any = None,
     fdr: float = 0.05,
@@ -101,9 +102,10 @@ def audit(
         torch `Dataset`.
     labels, sources : one entry a row, for rows in memory; with a path, name the columns: `label`, `source_column`.
     model : a model, or its file: its answers on the training rows tell a backdoor from a label error.
-    recipe : a built-in name (`mlp`, `cnn`, `logistic`, `gbdt`, `text-linear`) or `package.module:function`.
+    recipe : a built-in name (`mlp`, `cnn`, `logistic`, `gbdt`, `text-linear`), `package.module:function`, or a function
+        `(dataset, seed) -> fitted model`.
     probabilities : (n, c) out-of-sample class probabilities, columns in the order of the sorted labels.
-    reference : trusted rows, like `source`, for calibration.
+    reference : trusted rows, like `source` (in memory: a pair of rows and labels, or a frame with the label column).
     fdr : share of false flags allowed among the flags, in (0, 1).
     power : `off`, `cheap` or `all`: how much known poison to plant in a copy to measure what would be found.
     methods : ids or slugs to run; empty runs all.
@@ -124,8 +126,8 @@ def audit(
     del data
     inputs = _inputs(rows, model=model, recipe=recipe, probabilities=probabilities, reference=reference, label=label)
     job = Job(
-        "poison", target, inputs, settings, modality=rows.modality, wanted=frozenset(methods), command=command,
-        progress=progress or Silent(),
+        "poison", target, inputs, settings, modality=rows.modality, command=command, progress=progress or Silent(),
+        wanted=frozenset([methods] if isinstance(methods, str) else methods),
     )  # fmt: skip
     with threads(jobs):
         report, table = run(job)
@@ -137,15 +139,23 @@ def audit(
 
 def _with_commands(report: Report, table: RowTable, source: Path, columns: Columns) -> Report:
     """The report with the command that drops them after the remedy of every finding whose rows are all flagged."""
+    typed = str(report.run.get("command", ""))
+    if "--clean" in typed:
+        return report
     clean = source.with_name(f"{source.stem}.clean{source.suffix}")
-    names = {"source_column": "--source"}
-    options = [word for key, value in columns.items() if value for word in (names.get(key, f"--{key}"), str(value))]
-    command = shlex.join(["mithridate", "audit", str(source), *options, "--clean", str(clean)])
+    said = typed if typed.startswith("mithridate audit ") else _command(source, columns)
+    command = f"{said} --clean {shlex.quote(str(clean))}"
     findings = [
         replace(f, remedy=f"{f.remedy.rstrip('.')}: `{command}`") if _all_flagged(f, table) else f
         for f in report.findings
     ]
     return replace(report, findings=tuple(findings))
+
+
+def _command(source: Path, columns: Columns) -> str:
+    names = {"source_column": "--source"}
+    options = [word for key, value in columns.items() if value for word in (names.get(key, f"--{key}"), str(value))]
+    return shlex.join(["mithridate", "audit", str(source), *options])
 
 
 def _all_flagged(finding: Finding, table: RowTable) -> bool:
@@ -174,7 +184,18 @@ def _dataset(source: Any, labels: Any, sources: Any, columns: Columns) -> Datase
         if labels is not None or sources is not None:
             raise InputError("labels and sources are for rows in memory; for a file name its columns: label='...'")
         return read(source, **columns)
-    return from_memory(source, labels=labels, sources=sources, modality=columns["modality"])
+    named = {"labels": (labels, columns["label"]), "sources": (sources, columns["source_column"])}
+    for what, (given, column) in named.items():
+        if given is not None and column is not None:
+            raise InputError(f"{what} were given and a column {column!r} was named for them; give one of the two")
+    chosen = {what: column if given is None else given for what, (given, column) in named.items()}
+    return from_memory(
+        source,
+        labels=chosen["labels"],
+        sources=chosen["sources"],
+        content=columns["content"],
+        modality=columns["modality"],
+    )
 
 
 def _facts(data: Dataset) -> dict[str, Any]:
@@ -193,7 +214,7 @@ def _inputs(
     rows: Dataset,
     *,
     model: Any,
-    recipe: str | None,
+    recipe: str | Callable[..., Any] | None,
     probabilities: Any,
     reference: Any,
     label: str | None,
@@ -204,19 +225,54 @@ def _inputs(
 
         inputs["recipe"] = find_recipe(recipe)
     if probabilities is not None:
-        given = np.asarray(probabilities, dtype=np.float32)
-        if given.shape != (len(rows), rows.n_classes):
-            raise InputError(f"probabilities must be {(len(rows), rows.n_classes)} (rows, classes), got {given.shape}")
-        inputs["probabilities"] = given[rows.ids]
+        inputs["probabilities"] = _chances(probabilities, rows)[rows.ids]
     if model is not None:
-        from mithridate.models.loading import load_model
-
-        inputs["predict"] = load_model(model, rows, recipe)
+        inputs["predict"] = _answers(model, rows, recipe)
         inputs["predictions"] = inputs["predict"](rows.x)
     if reference is not None:
-        clean = _dataset(reference, None, None, _columns(label or rows.label_name, None, None, rows.modality))
+        clean = _trusted(reference, label, rows)
         inputs["reference"] = align(clean, rows)
     return inputs
+
+
+def _answers(model: Any, rows: Dataset, recipe: object) -> Predict:
+    """The model as a function of content that blames the model, not us, when it fails."""
+    from mithridate.models.adapters import as_fitted
+    from mithridate.models.loading import load_model
+
+    if isinstance(model, (str, Path)):
+        predict = load_model(str(model), rows, recipe if isinstance(recipe, str) else None)
+    else:
+        predict = as_fitted(model, rows, by_code=False).predict_proba
+
+    def answers(x: Any) -> npt.NDArray[np.float32]:
+        try:
+            return predict(x)
+        except Error:
+            raise
+        except Exception as error:
+            raise InputError(f"the model failed on these rows: {type(error).__name__}: {error}"[:400]) from error
+
+    return answers
+
+
+def _trusted(reference: Any, label: str | None, rows: Dataset) -> Dataset:
+    if isinstance(reference, tuple) and len(reference) == 2:  # noqa: PLR2004 - rows and their labels
+        return _dataset(reference[0], reference[1], None, _columns(None, None, None, rows.modality))
+    return _dataset(reference, None, None, _columns(label or rows.label_name, None, None, rows.modality))
+
+
+def _chances(probabilities: Any, rows: Dataset) -> npt.NDArray[np.float32]:
+    given = np.asarray(probabilities, dtype=np.float32)
+    if given.shape != (len(rows), rows.n_classes):
+        raise InputError(f"probabilities must be {(len(rows), rows.n_classes)} (rows, classes), got {given.shape}")
+    bad = ~np.isfinite(given).all(axis=1) | (given < 0).any(axis=1) | (np.abs(given.sum(axis=1) - 1) > SUM_SLACK)
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        raise InputError(
+            f"probabilities of {int(bad.sum()):,} rows aren't shares that add up to 1 (first: row {first})"
+        )
+    return given
 
 
 def align(clean: Dataset, rows: Dataset) -> Dataset:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from types import MappingProxyType
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -49,16 +49,17 @@ class BuiltIn:
 
 @dataclass(frozen=True, slots=True)
 class UserRecipe:
-    """The user's `package.module:function`, found again in each process that calls it."""
+    """The user's `package.module:function`, found again in each process that calls it; or the function itself."""
 
     path: str
+    function: Callable[..., Any] | None = None
 
     def __call__(self, dataset: Dataset, seed: int) -> Fitted:
         """Call `function(dataset, seed)`, or train what `function()` returns."""
         from mithridate.models.adapters import as_fitted
         from mithridate.models.training import train_untrained
 
-        function, rows = load_function(self.path), training_rows(dataset)
+        function, rows = self.function or load_function(self.path), training_rows(dataset)
         try:
             with quiet():
                 if takes_nothing(function):
@@ -70,14 +71,14 @@ class UserRecipe:
             raise InputError(f"recipe {self.path} failed: {one_line(error)}") from error
 
 
-def recipe(name_or_path: str) -> Recipe:
+def recipe(name_or_path: str | Callable[..., Any]) -> Recipe:
     """The recipe of that name, or the user's own function.
 
     Parameters
     ----------
     name_or_path : `mlp`, `cnn`, `logistic`, `gbdt`, `text-linear`; or `package.module:function`, called as
         `function(dataset, seed)` for a fitted model, or without arguments for an untrained torch module or
-        scikit-learn estimator that is trained here.
+        scikit-learn estimator that is trained here; or such a function itself (in this process alone: `--jobs 1`).
 
     Raises
     ------
@@ -89,6 +90,8 @@ def recipe(name_or_path: str) -> Recipe:
     >>> recipe("logistic")
     BuiltIn(name='logistic')
     """
+    if not isinstance(name_or_path, str):
+        return UserRecipe(getattr(name_or_path, "__name__", "recipe"), name_or_path)
     if name_or_path in BUILTIN:
         if name_or_path in TORCH and find_spec("torch") is None:
             package, what_for = "torch", f"the recipe {name_or_path}"

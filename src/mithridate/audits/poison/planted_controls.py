@@ -29,9 +29,10 @@ def planted_controls(context: Context, settings: AuditSettings) -> Outcome:
     """How much planted poison of each simple family this audit recovers on this very data.
 
     A copy of the data (for `--power cheap` a part of it, chosen by content hash) gets a few rows of every family that
-    fits its kind, each with a target class of its own; the same methods then run on the copy. `power:<attack>` is the
-    share of planted rows that were flagged, with a Wilson interval over rows. "Nothing found" means something only
-    beside this number. The controls are simple attacks: subtler poison is found less often than they are.
+    fits its kind, each with a target class of its own; shared triggers and label errors are then looked for in the
+    copy, by the same settings but without a model, recipe or reference of yours. `power:<attack>` is the share of
+    planted rows that were flagged, with a Wilson interval over rows. "Nothing found" means something only beside this
+    number. The controls are simple attacks: subtler poison is found less often than they are.
     """
     if settings.power == "off":
         raise Skip("switched off with --power off")
@@ -81,6 +82,6 @@ def _recovered(planted: Planted, flagged: npt.NDArray[np.bool_]) -> list[Evidenc
         of_family = planted.truth == code
         total, found = int(of_family.sum()), int((of_family & flagged).sum())
         low, high = wilson(found, total)
-        note = f"{found} of {total} planted rows flagged among {len(flagged):,}; Wilson 95 % interval over rows"
+        note = f"{found} of {total} planted rows flagged among {len(flagged):,} unsuspected ones; Wilson 95 % over rows"
         numbers.append(number(f"power:{family}", found / max(total, 1), low=low, high=high, unit="share", note=note))
     return numbers
