@@ -38,14 +38,15 @@ GAP_TRAIN = 5_000  # rows it is fitted on
 REFERENCE_ROWS = 24_000  # unsurprising rows counted, all classes together
 WORD_SHARE = 3  # of them, one in so many for patch words, which take longer to count
 CASE_ROWS = 3_000  # surprising rows of one class counted
-NULL_ROWS = 6_000  # rows of other classes that calibrate a class's scores
+NULL_ROWS = 4_000  # rows of other classes that calibrate a class's scores
 CLOSE = ((0.002, 0.02), (0.005, 0.03), (0.02, 0.08), (0.05, 0.15))  # carriers by p-value, and the share tolerated
 CLOSE_P = 0.005  # p-value below which a row counts as a carrier once the group is known
 ASKED = 300  # rows of each kind asked how well the label fits
-FOREIGN_TRAIN = 5_000  # rows the probe that never saw a carrier is fitted on
+FOREIGN_TRAIN = 3_500  # rows the probe that never saw a carrier is fitted on
 LEAST_FOREIGN = 0.5, 0.35  # how foreign carriers are to their label at least, plain and less 1.5 standard errors
 OVERLAY = 0.4  # share of the pixels from which on a group shares an overlay, not a patch
 ROUNDS = 3  # refits, each with the carriers that the last one showed
+BASE_ROWS = 2_000  # rows of other classes that say how common a token is, once the group is known
 
 
 class Proposal(NamedTuple):
@@ -57,16 +58,20 @@ class Proposal(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """A kind of token: how many rows have each, what rows score by the weights of some, a carrier's least score."""
+    """A kind of token: how many rows have each, what rows score by the weights of some, a carrier's least score.
+
+    `sure` is the p-value up to which a row may be flagged: small for kinds that honest rows come close to.
+    """
 
     name: str
     tally: Callable[[Images, Rows], npt.NDArray[np.int64]]
     score: Callable[[Images, Rows, Weights], Floats]
     near: float
+    sure: float
 
 
-PIXELS = Tokens("pixels", level_counts, token_scores, 0.7)
-WORDS = Tokens("words", word_counts, word_scores, 0.4)
+PIXELS = Tokens("pixels", level_counts, token_scores, 0.7, CLOSE_P)
+WORDS = Tokens("words", word_counts, word_scores, 0.4, CLOSE_P / 5)
 
 
 class Stage(NamedTuple):
@@ -111,6 +116,11 @@ class Mined(NamedTuple):
     def out_of_place(self) -> bool:
         """The carriers' content belongs to other classes, as in dirty-label poison."""
         return self.foreign >= LEAST_FOREIGN[0] and self.foreign - 1.5 * self.foreign_error >= LEAST_FOREIGN[1]
+
+    @property
+    def at_home(self) -> bool:
+        """The carriers' content belongs to the class: looking closer won't make it foreign."""
+        return self.foreign + 1.5 * self.foreign_error < LEAST_FOREIGN[1]
 
     @property
     def carriers(self) -> Rows:
@@ -246,24 +256,33 @@ def refit(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
     carriers that the last round showed, so that rows whose label didn't look odd come in too.
     """
     others = other_rows(stage, mined.code, rng)
-    base = mined.tokens.tally(stage.images, others)
-    for _ in range(ROUNDS):
-        scores, p_values = np.zeros(len(mined.rows), np.float32), np.ones(len(mined.rows))
-        for fold in (0, 1):
-            carriers = mined.core[stage.folds[mined.core] != fold]
-            carriers = carriers if len(carriers) else mined.core
-            weights = likelihood_weights(mined.tokens.tally(stage.images, carriers), base, mined.weights.columns)
-            judged = stage.folds[mined.rows] == fold
-            null = mined.tokens.score(stage.images, others, weights)
-            raw = mined.tokens.score(stage.images, mined.rows[judged], weights)
-            middle = float(np.median(null))
-            typical = float(np.median(mined.tokens.score(stage.images, carriers, weights))) - middle
-            scores[judged], p_values[judged] = (raw - middle) / max(typical, 1e-3), conformal(raw, null)
-        mined = mined._replace(scores=scores, p_values=p_values)
+    base = mined.tokens.tally(stage.images, np.sort(rng.permutation(others)[:BASE_ROWS]))
+    for turn in range(ROUNDS):
+        mined = _refitted(stage, mined, others, base)
         if len(mined.carriers) < LEAST or set(mined.carriers) == set(mined.core):
             break
         mined = mined._replace(core=mined.carriers)
+        if turn == 0:
+            mined = with_foreign(stage, mined, rng)
+            if mined.at_home:
+                return mined
     return with_foreign(stage, mined, rng)
+
+
+def _refitted(stage: Stage, mined: Mined, others: Rows, base: npt.NDArray[np.int64]) -> Mined:
+    """One round: each fold's rows scored by likelihood ratios of the other fold's carriers against `base` counts."""
+    scores, p_values = np.zeros(len(mined.rows), np.float32), np.ones(len(mined.rows))
+    for fold in (0, 1):
+        carriers = mined.core[stage.folds[mined.core] != fold]
+        carriers = carriers if len(carriers) else mined.core
+        weights = likelihood_weights(mined.tokens.tally(stage.images, carriers), base, mined.weights.columns)
+        judged = stage.folds[mined.rows] == fold
+        null = mined.tokens.score(stage.images, others, weights)
+        raw = mined.tokens.score(stage.images, mined.rows[judged], weights)
+        middle = float(np.median(null))
+        typical = float(np.median(mined.tokens.score(stage.images, carriers, weights))) - middle
+        scores[judged], p_values[judged] = (raw - middle) / max(typical, 1e-3), conformal(raw, null)
+    return mined._replace(scores=scores, p_values=p_values)
 
 
 def _hidden(stage: Stage, mined: Mined) -> Callable[[Rows], Images]:

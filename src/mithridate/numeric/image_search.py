@@ -33,7 +33,9 @@ LOG_P_CLASS = 4.0  # -log10 of the class's tail from which on it is a candidate
 OVERLAY_LOG_P = 10.0  # the same for overlays: odd rows of most honest classes vary alike to some degree
 ISOLATED, CLOSE_NULL = 0.8, 20  # share of carriers above all but a tenth as many other rows; fewest other rows counted
 MOST_OVERLAYS = 3  # classes whose overlay is looked at closely, the strongest ones
-OVERLAY = Tokens("overlay", level_counts, token_scores, 0.5)  # scored by a direction; the tokens aren't used
+OVERLAY = Tokens(
+    "overlay", level_counts, token_scores, 0.5, CLOSE_P / 5
+)  # scored by a direction; the tokens aren't used
 NO_WEIGHTS = Weights(np.zeros(0, np.int64), np.zeros((0, 16), np.float32), 0.0)
 
 

@@ -18,6 +18,7 @@ LEVELS = 16
 CHUNK = 512  # rows counted at a time
 TOLERANCE = 1.5  # how many times more frequent than anywhere else a token may be among odd rows of an honest class
 SLACK = 0.01  # and by how much share
+MOST_COLUMNS = 800  # token positions kept, the most telling ones: more cost time and say the same again
 LOG_P = 3.0  # -log10 of the tolerant tail from which on a token is kept
 
 
@@ -136,7 +137,10 @@ def token_weights(observed: npt.NDArray[np.int64], n_observed: int, expected: Do
     columns, inverse = np.unique(positions, return_inverse=True)
     table = np.zeros((len(columns), levels), np.float32)
     table[inverse, level] = np.log(share[positions, level] / (expected[positions, level] + SLACK))
-    return Weights(columns, table, float(tails[keep].max(initial=0.0)))
+    strength = np.zeros(len(columns))
+    np.maximum.at(strength, inverse, tails[keep])
+    top = np.sort(np.argsort(-strength, kind="stable")[:MOST_COLUMNS])
+    return Weights(columns[top], table[top], float(strength.max(initial=0.0)))
 
 
 def likelihood_weights(carriers: npt.NDArray[np.int64], others: npt.NDArray[np.int64], columns: Ints) -> Weights:

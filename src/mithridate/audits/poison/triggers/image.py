@@ -152,7 +152,11 @@ def _surprise_odds(stage: Stage, mined: Mined) -> Doubles:
 
 
 def _flagged(one: Judged) -> npt.NDArray[np.bool_]:
-    return np.asarray((one.odds >= ODDS) & (one.mined.p_values <= CLOSE_P), np.bool_)
+    p_values = one.mined.p_values
+    cut = min(
+        CLOSE_P, max(one.mined.tokens.sure, 2 * float(p_values.min(initial=1.0)))
+    )  # few rows: no p-value is small
+    return np.asarray((one.odds >= ODDS) & (p_values <= cut), np.bool_)
 
 
 def _row_scores(n: int, judged: list[Judged]) -> RowScores:
