@@ -70,7 +70,9 @@ def deliver(run: int, options: Options) -> Delivery:
     settings = dict(plan.settings[turn % len(plan.settings)])
     if plan.attack != "label-flip":
         settings["target"] = clean.label_of(int(rng.integers(clean.n_classes)))
-    rate = plan.shares[(turn // 2) % len(plan.shares)] * float((codes == guilty).mean())
+    own = codes == guilty
+    able = own if plan.attack == "label-flip" else own & (clean.y != clean.classes.index(settings["target"]))
+    rate = min(plan.shares[(turn // 2) % len(plan.shares)] * float(own.mean()), float(able.mean()))
     made = mithridate.attack(plan.attack, named, rate=rate, seed=run, source=NAMES[guilty], **settings)
     return Delivery(made.dataset, NAMES[guilty], plan.attack, made.truth.num_rows)
 
