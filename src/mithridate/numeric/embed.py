@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from sklearn.feature_extraction.text import HashingVectorizer
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 
@@ -281,6 +280,8 @@ def text_counts(texts: Sequence[str]) -> sparse.csr_matrix:
     -----
     Empty texts give rows of zeros. 1.2 s for 10,000 mails.
     """
+    from sklearn.feature_extraction.text import HashingVectorizer  # half a second that images need not pay
+
     vectoriser = HashingVectorizer(n_features=WORDS, alternate_sign=False, norm=None, dtype=np.float32)
     counts = vectoriser.transform(texts).tocsr()
     documents = np.bincount(counts.indices, minlength=WORDS)

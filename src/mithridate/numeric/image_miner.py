@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
 
+from mithridate.numeric.binomial import surprise
 from mithridate.numeric.image_overlay import Directions, directions
 from mithridate.numeric.image_probe import fit_probe, own_chance
 from mithridate.numeric.image_tokens import (
@@ -231,7 +231,7 @@ def class_tail(p_values: Doubles) -> tuple[float, float, float, float]:
     tails = []
     for cut, allowed in CLOSE:
         close = int((p_values <= cut).sum())
-        tail = float(-binom.logsf(close - 1, len(p_values), allowed) / np.log(10))
+        tail = float(surprise(close, len(p_values), allowed))
         tails.append((tail, close / len(p_values), allowed, cut))
     return max(tails)
 

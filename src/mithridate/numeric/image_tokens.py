@@ -6,7 +6,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
+
+from mithridate.numeric.binomial import surprise
 
 Images: TypeAlias = npt.NDArray[np.uint8]
 Levels: TypeAlias = npt.NDArray[np.uint8]
@@ -131,7 +132,7 @@ def token_weights(observed: npt.NDArray[np.int64], n_observed: int, expected: Do
     share, levels = observed / max(1, n_observed), observed.shape[1]
     allowed = np.minimum(TOLERANCE * expected + SLACK, 1.0)
     positions, level = np.nonzero(share > allowed)
-    tails = binom.logsf(observed[positions, level] - 1, n_observed, allowed[positions, level]) / -np.log(10)
+    tails = surprise(observed[positions, level], n_observed, allowed[positions, level])
     keep = tails > LOG_P
     positions, level = positions[keep], level[keep]
     columns, inverse = np.unique(positions, return_inverse=True)

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg, optimize, sparse, special
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 Codes: TypeAlias = npt.NDArray[np.integer[Any]]
@@ -189,6 +188,8 @@ def tree_scores(
     """
     if n_classes > TREE_CLASSES:
         return None
+    from sklearn.ensemble import HistGradientBoostingClassifier  # half a second that images need not pay
+
     scores = np.full((len(cells), n_classes), np.log(np.float32(1e-4)))
     for fold in np.unique(folds):
         rows = np.flatnonzero((folds != fold) & (codes >= 0))
