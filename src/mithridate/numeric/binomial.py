@@ -12,16 +12,17 @@ FLOOR = 1e-300  # a chance smaller than this is reported as this
 
 
 def upper_tail(count: npt.ArrayLike, trials: npt.ArrayLike, chance: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """P[Bin(trials, chance) >= count], elementwise, in [0, 1].
+    """P[Bin(trials, chance) >= count], elementwise, in [0, 1]; the regularised incomplete beta function.
 
     Examples
     --------
     >>> upper_tail(2, 2, 0.5).item(), upper_tail(0, 5, 0.1).item()
     (0.25, 1.0)
     """
-    counts = np.asarray(count, dtype=np.float64)
-    tail = special.bdtrc(np.maximum(counts - 1, 0), np.asarray(trials, dtype=np.float64), chance)
-    return np.asarray(np.where(counts <= 0, 1.0, tail), dtype=np.float64)
+    counts, total = np.asarray(count, dtype=np.float64), np.asarray(trials, dtype=np.float64)
+    inside = np.clip(counts, 1.0, np.maximum(total, 1.0))
+    tail = special.betainc(inside, total - inside + 1, chance)
+    return np.asarray(np.where(counts <= 0, 1.0, np.where(counts > total, 0.0, tail)), dtype=np.float64)
 
 
 def surprise(count: npt.ArrayLike, trials: npt.ArrayLike, chance: npt.ArrayLike) -> npt.NDArray[Any]:
