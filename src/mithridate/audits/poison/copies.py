@@ -19,6 +19,7 @@ PIXEL_LIMIT = 0.03  # root mean squared difference of near copies, as a share of
 SPREAD_LIMIT = 0.1  # and as a share of the distance between two random rows
 COLUMN_LIMIT = 0.02  # largest difference of a numeric column in a near copy, in standard deviations
 TEXT_LIMIT = 0.7  # share of word triples that near copies have in common (Jaccard index)
+FEW_NUMBERS = 32  # numbers an embedding has, up to which rows may be near by chance
 _SKETCH = 16  # coordinates that a wide row is projected to before hashing
 
 
@@ -51,7 +52,7 @@ def find_copies(dataset: Dataset, *, rng: np.random.Generator) -> Copies:
         cells = np.concatenate([_cells(scaled, limit), codes], axis=1)
         values = np.concatenate([scaled.view(np.int32).astype(np.int64), codes], axis=1)
         return _beyond_chance(values, cells, equal, near[equal], rng)
-    if dataset.modality == "embedding":
+    if dataset.modality == "embedding" and np.prod(dataset.content.shape[1:]) <= FEW_NUMBERS:
         flat = _flat(cast("npt.NDArray[Any]", dataset.content))
         return _beyond_chance(flat.view(np.int32).astype(np.int64), _cells(flat, limit), equal, near[equal], rng)
     return Copies(equal, near[equal])
