@@ -105,17 +105,72 @@ def test_near_copies_of_texts_are_found_and_a_wrong_burst_too() -> None:
     assert 7 not in burst_finding.subject.rows
 
 
-def test_tables_join_rounding_but_not_other_categories() -> None:
+@pytest.mark.parametrize(("kind", "joined"), [("a", True), ("b", False)])
+def test_tables_join_rounding_but_not_other_categories(kind: str, *, joined: bool) -> None:
     rng = np.random.default_rng(0)
-    number = rng.normal(size=400)
-    number[1] = number[0] + 1e-4
-    number[2] = number[0]
-    kind = rng.choice(["a", "b"], 400)
-    kind[:3] = ["a", "a", "b"]
-    dataset = Dataset("t", "table", pa.table({"number": number, "kind": kind}))
-    group = find_copies(dataset, rng=rng).near
-    assert group[0] == group[1]
-    assert group[0] != group[2]
+    numbers = rng.normal(size=(400, 6))
+    numbers[1] = numbers[0] + 1e-4
+    kinds = rng.choice(["a", "b"], 400)
+    kinds[:2] = ["a", kind]
+    columns = {f"number {place}": column for place, column in enumerate(numbers.T)}
+    group = find_copies(Dataset("t", "table", pa.table({**columns, "kind": kinds})), rng=rng).near
+    assert (group[0] == group[1]) == joined
+
+
+def narrow(columns: dict[str, Any], rng: np.random.Generator) -> Dataset:
+    """A table with labels and sources by chance."""
+    table = pa.table(columns)
+    labels, sources = rng.integers(0, 2, (2, table.num_rows)).astype(np.int32)
+    return Dataset("t", "table", table, labels, (0, 1), sources, ("A", "B"))
+
+
+@pytest.mark.parametrize("kind", ["one number", "two numbers", "coarse", "columns that determine each other"])
+def test_rows_of_a_narrow_table_that_are_alike_by_chance_are_no_copies(kind: str) -> None:
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        place = rng.integers(0, 200, 3000)
+        columns: dict[str, Any] = {
+            "one number": {"a": rng.normal(size=3000), "b": rng.choice(list("pqr"), 3000)},
+            "two numbers": {"a": rng.normal(size=3000), "b": rng.normal(size=3000)},
+            "coarse": {name: rng.integers(0, 2 + i, 3000) for i, name in enumerate("abcde")},
+            "columns that determine each other": {"zip": place, "city": place // 5, "land": place // 50},
+        }[kind]
+        outcome = audit(narrow(columns, rng))
+        assert outcome.findings == ()
+        assert outcome.row_scores is not None
+        assert not outcome.row_scores.flagged.any()
+
+
+def test_a_burst_beyond_chance_is_found_in_a_coarse_table() -> None:
+    rng = np.random.default_rng(0)
+    columns = {name: rng.integers(0, 3, 1200) for name in "abcdefgh"}
+    labels = (columns["a"] + columns["b"] > 1).astype(np.int32)
+    target = int(np.flatnonzero(labels == 0)[0])
+    copied = {name: np.r_[column, np.full(40, column[target])] for name, column in columns.items()}
+    outcome = audit(Dataset("t", "table", pa.table(copied), np.r_[labels, np.ones(40, np.int32)], (0, 1)))
+    scores = outcome.row_scores
+    assert scores is not None
+    assert scores.flagged.sum() == 40
+    (found,) = (finding for finding in outcome.findings if finding.place == "burst")
+    assert set(range(1200, 1240)) == set(found.subject.rows)
+    assert "40 times as equal copies" in found.claim
+
+
+def test_near_copies_are_called_near_and_equal_ones_equal() -> None:
+    images, codes = blobs(np.random.default_rng(0))
+    for change, word in ((0, "equal copies"), (1, "near copies")):
+        more = images[:3] + np.uint8(change)
+        labels = np.r_[codes, (codes[:3] + 1) % 3].astype(np.int32)
+        (finding,) = audit(Dataset("t", "image", np.concatenate([images, more]), labels, (0, 1, 2))).findings
+        assert word in finding.claim
+
+
+def test_rows_that_are_not_flagged_have_no_small_p_value() -> None:
+    images, codes = blobs(np.random.default_rng(0))
+    labels = np.r_[codes, (codes[:3] + 1) % 3].astype(np.int32)
+    scores = audit(Dataset("t", "image", np.concatenate([images, images[:3]]), labels, (0, 1, 2))).row_scores
+    assert scores is not None
+    assert (scores.p_value == 1).all()
 
 
 def test_row_order_changes_nothing() -> None:

@@ -32,6 +32,7 @@ class Case:
         self.score = self.rng.normal(size=n_rows) + hard[self.codes] - 4
         self.names = tuple(f"vendor-{i}" for i in range(n_sources))
         self.trigger = np.zeros(n_rows, bool)
+        self.flagging = True
 
     def flip(self, source: int, share: float) -> None:
         bad = self.rng.permutation(np.flatnonzero(self.sources == source))
@@ -54,7 +55,7 @@ class Case:
         context = Context(dataset, SETTINGS)
         context.evidence["PSN101"] = RowScores("label-error", self.score, np.ones(n_rows), self.score > 0.5)
         odds = np.where(self.trigger, 2.0, -np.inf)
-        context.evidence["PSN103"] = RowScores("trigger", odds, np.ones(n_rows), self.trigger)
+        context.evidence["PSN103"] = RowScores("trigger", odds, np.ones(n_rows), self.trigger & self.flagging)
         return bad_source(context, SETTINGS)
 
 
@@ -94,6 +95,29 @@ def test_the_source_that_carries_a_trigger_is_named_with_its_rows() -> None:
         assert set(finding.subject.rows) == set(np.flatnonzero(case.trigger).tolist())
         assert "carries a trigger" in finding.claim
         assert "label a" in finding.claim
+
+
+def test_without_a_trigger_that_was_found_nobody_is_said_to_carry_one() -> None:
+    for seed in range(10):
+        case = Case(seed)
+        case.stamp(4, 0.02)
+        case.flagging = False
+        assert case.audit().findings == ()
+
+
+def test_a_handful_of_flagged_carriers_accuses_nobody() -> None:
+    for seed in range(10):
+        case = Case(seed)
+        case.stamp(4, 0.0076)
+        assert 4 <= case.trigger.sum() < 8
+        assert case.audit().findings == ()
+
+
+def test_shares_are_written_with_a_space_before_the_sign() -> None:
+    case = Case(0)
+    case.flip(2, 0.3)
+    (finding,) = case.audit().findings
+    assert finding.claim.count(" %") == finding.claim.count("%") == 2
 
 
 def test_a_sloppy_and_a_malicious_source_are_both_named_each_for_its_deed() -> None:

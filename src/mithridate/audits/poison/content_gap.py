@@ -67,7 +67,7 @@ def content_gap(context: Context, settings: AuditSettings) -> Outcome:
     gap = _gap(context)
     whole, share, guilty = _test(dataset.codes, dataset.n_classes, gap, level=STRICTER * settings.fdr)
     findings = tuple(_finding(context, int(code), gap, whole, share) for code in guilty)
-    return Outcome(findings, _scores(dataset.codes, gap, whole, guilty), _numbers(gap))
+    return Outcome(findings, _scores(dataset.codes, gap, (whole, share), guilty), _numbers(gap))
 
 
 def _gap(context: Context) -> Gap:
@@ -137,15 +137,21 @@ def _test(codes: npt.NDArray[np.int32], n_classes: int, gap: Gap, *, level: floa
         pool[fresh[np.argmin(p_value[fresh])]] = False
 
 
-def _scores(codes: npt.NDArray[np.int32], gap: Gap, whole: Excess, guilty: npt.NDArray[np.int64]) -> RowScores:
-    """Log10 odds from the share of a reported label's gap rows that the other labels' rates don't explain."""
+def _scores(
+    codes: npt.NDArray[np.int32], gap: Gap, tests: tuple[Excess, Excess], guilty: npt.NDArray[np.int64]
+) -> RowScores:
+    """Log10 odds from the share of a reported label's gap rows that the other labels' rates don't explain.
+
+    The p-value of a row is its label's, corrected for the number of labels: rows of one label stand or fall together.
+    """
+    whole, share = tests
     score, p_value = np.full(len(codes), -np.inf), np.ones(len(codes))
     flagged = np.zeros(len(codes), dtype=bool)
     for code in guilty:
         rows = (codes == code) & gap.wrong & gap.insists
         usual = np.clip(whole.expected[code] / max(whole.hits[code], 1), 0.03, 0.9)
         score[rows] = np.log10((1 - usual) / usual) + 0.5 * (gap.size[rows] - 1)
-        p_value[rows] = whole.expected[code] / max(whole.rows[code], 1)
+        p_value[rows] = len(whole.p_value) * max(whole.p_value[code], share.p_value[code])
         flagged |= rows & (score > 0)
     return RowScores("trigger", score, np.clip(p_value, 0, 1), flagged)
 
@@ -156,6 +162,7 @@ def _finding(context: Context, code: int, gap: Gap, whole: Excess, share: Excess
     rows = rows[np.argsort(-gap.size[rows], kind="stable")]
     label = dataset.label_of(code)
     own, usual = rate_interval(share.hits[code], share.rows[code]), share.expected[code] / max(share.rows[code], 1)
+    resampled = "of contradicted rows; resampled: these rows (Jeffreys, 95 %)"
     ids = tuple(int(row) for row in np.sort(dataset.ids[rows]))
     claim = (
         f"{len(rows)} rows labelled {label} look like other labels, but the model is sure of {label}: it goes "
@@ -169,7 +176,7 @@ def _finding(context: Context, code: int, gap: Gap, whole: Excess, share: Excess
         claim,
         Subject("rows", ids, label, dataset.source_counts(rows), {"suspected": "backdoor"}),
         (
-            number("insisted_share", own.value, low=own.low, high=own.high, unit="share", note="of contradicted rows"),
+            number("insisted_share", own.value, low=own.low, high=own.high, unit="share", note=resampled),
             number("usual_share", float(usual), unit="share", note="of contradicted rows with other labels"),
             _chart(context, whole, code),
             *rows_evidence(dataset, rows, code, context),

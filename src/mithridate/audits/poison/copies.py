@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mithridate.data.dataset import Dataset
-from mithridate.numeric import image_hash, lsh, minhash
+from mithridate.numeric import chance_copies, image_hash, lsh, minhash
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
@@ -19,14 +19,19 @@ PIXEL_LIMIT = 0.03  # root mean squared difference of near copies, as a share of
 SPREAD_LIMIT = 0.1  # and as a share of the distance between two random rows
 COLUMN_LIMIT = 0.02  # largest difference of a numeric column in a near copy, in standard deviations
 TEXT_LIMIT = 0.7  # share of word triples that near copies have in common (Jaccard index)
+FEW_NUMBERS = 32  # numbers an embedding has, up to which rows may be near by chance
 _SKETCH = 16  # coordinates that a wide row is projected to before hashing
 
 
 class Copies(NamedTuple):
-    """Group numbers, (n,) each: rows of equal content share `exact`, near copies (and equal ones) share `near`."""
+    """Group numbers, (n,) each: rows of equal content share `exact`, near copies (and equal ones) share `near`.
+
+    Rows of a table that are equal or near by chance share neither; `n_chance` is how many equal ones were let go.
+    """
 
     exact: IntArray
     near: IntArray
+    n_chance: int = 0
 
 
 def find_copies(dataset: Dataset, *, rng: np.random.Generator) -> Copies:
@@ -35,13 +40,39 @@ def find_copies(dataset: Dataset, *, rng: np.random.Generator) -> Copies:
     Notes
     -----
     Only one row of each exact group takes part in the near search, and inside a bucket each row is compared with its
-    next three: n log n whatever the data.
+    next three: n log n whatever the data. In a table of a few coarse columns equal rows are no copies but other
+    records with the same values: groups are kept only where chance doesn't explain them (`chance_copies`).
     """
-    first, exact = _by_hash(dataset.hashes)
+    first, equal = _by_hash(dataset.hashes)
     if len(first) < 2:  # noqa: PLR2004 - a pair
-        return Copies(exact, exact.copy())
-    near = _near_groups(dataset.take(first), rng)
-    return Copies(exact, near[exact])
+        return Copies(equal, equal.copy())
+    near, limit = _near_groups(dataset.take(first), rng)
+    if dataset.modality == "table":
+        scaled, codes = table_parts(cast("pa.Table", dataset.content))
+        cells = np.concatenate([_cells(scaled, limit), codes], axis=1)
+        values = np.concatenate([scaled.view(np.int32).astype(np.int64), codes], axis=1)
+        return _beyond_chance(values, cells, equal, near[equal], rng)
+    if dataset.modality == "embedding" and np.prod(dataset.content.shape[1:]) <= FEW_NUMBERS:
+        flat = _flat(cast("npt.NDArray[Any]", dataset.content))
+        return _beyond_chance(flat.view(np.int32).astype(np.int64), _cells(flat, limit), equal, near[equal], rng)
+    return Copies(equal, near[equal])
+
+
+def _beyond_chance(
+    values: IntArray, cells: IntArray, equal: IntArray, near: IntArray, rng: np.random.Generator
+) -> Copies:
+    """The groups that chance doesn't explain; a near group that it doesn't explain keeps its equal rows."""
+    exact = chance_copies.beyond_chance(values, equal, rng=rng)
+    wide = chance_copies.beyond_chance(cells, near, rng=rng)
+    contents = np.unique(np.stack([wide, equal], axis=1), axis=0)[:, 0]
+    joined = np.bincount(contents, minlength=int(wide.max()) + 1)[wide] > 1
+    above = int(exact.max()) + 1
+    exact, near = np.where(joined, above + equal, exact), np.where(joined, above + wide, exact)
+    return Copies(_numbered(exact), _numbered(near), len(np.unique(exact)) - int(equal.max()) - 1)
+
+
+def _numbered(group: IntArray) -> IntArray:
+    return np.unique(group, return_inverse=True)[1].astype(np.int64).reshape(-1)
 
 
 def _by_hash(hashes: npt.NDArray[np.void]) -> tuple[IntArray, IntArray]:
@@ -56,13 +87,14 @@ def _by_hash(hashes: npt.NDArray[np.void]) -> tuple[IntArray, IntArray]:
     return order[fresh], group
 
 
-def _near_groups(rows: Dataset, rng: np.random.Generator) -> IntArray:
+def _near_groups(rows: Dataset, rng: np.random.Generator) -> tuple[IntArray, float]:
+    """Group numbers, and how far near copies may be apart in one column (0 where there are none)."""
     if rows.modality == "text":
-        return _near_texts([str(text) for text in cast("npt.NDArray[Any]", rows.content)])
+        return _near_texts([str(text) for text in cast("npt.NDArray[Any]", rows.content)]), 0.0
     if rows.modality == "image":
-        return _near_images(cast("npt.NDArray[Any]", rows.content), rng)
+        return _near_images(cast("npt.NDArray[Any]", rows.content), rng), 0.0
     if rows.modality == "table":
-        return _near_table_rows(cast("pa.Table", rows.content), rng)
+        return _near_table_rows(cast("pa.Table", rows.content), rng), COLUMN_LIMIT
     return _near_vectors(cast("npt.NDArray[Any]", rows.content), rng)
 
 
@@ -92,15 +124,19 @@ def _near_images(images: npt.NDArray[Any], rng: np.random.Generator) -> IntArray
     return _near(blocks, limit / 3 * np.sqrt(blocks.shape[1]), near, rng)
 
 
-def _near_vectors(vectors: npt.NDArray[Any], rng: np.random.Generator) -> IntArray:
-    flat = np.nan_to_num(vectors.reshape(len(vectors), -1).astype(np.float32))
+def _flat(vectors: npt.NDArray[Any]) -> FloatArray:
+    return np.nan_to_num(vectors.reshape(len(vectors), -1).astype(np.float32))
+
+
+def _near_vectors(vectors: npt.NDArray[Any], rng: np.random.Generator) -> tuple[IntArray, float]:
+    flat = _flat(vectors)
     left, right = rng.integers(0, len(flat), (2, 400))
     limit = SPREAD_LIMIT / 3 * float(np.median(image_hash.pixel_distance(flat, left, right)))
 
     def near(left: IntArray, right: IntArray) -> npt.NDArray[np.bool_]:
         return image_hash.pixel_distance(flat, left, right) <= np.float32(limit)
 
-    return _near(flat, limit / 2 * np.sqrt(flat.shape[1]), near, rng)
+    return _near(flat, limit / 2 * np.sqrt(flat.shape[1]), near, rng), limit
 
 
 def _near_table_rows(table: pa.Table, rng: np.random.Generator) -> IntArray:
@@ -115,6 +151,12 @@ def _near_table_rows(table: pa.Table, rng: np.random.Generator) -> IntArray:
         return good
 
     return _near(sketch.astype(np.float32), COLUMN_LIMIT / 2 * np.sqrt(max(scaled.shape[1], 1)), near, rng)
+
+
+def _cells(values: FloatArray, limit: float) -> IntArray:
+    """(n, p) the cell of a grid that each number is in; cells are as wide as near copies may be apart, both ways."""
+    cells: IntArray = np.clip(np.floor(values / np.float32(2 * limit or 1.0)), -1e15, 1e15).astype(np.int64)
+    return cells
 
 
 def _near(vectors: FloatArray, radius: float, near: lsh.Check, rng: np.random.Generator) -> IntArray:

@@ -42,7 +42,8 @@ def duplicates(context: Context, settings: AuditSettings) -> Outcome:
 
     Notes
     -----
-    Every real data set has copies; equal copies are only counted. A record with two labels is reported (low or
+    Every real data set has copies; equal copies are only counted, and equal rows that a table of few coarse columns
+    holds by chance are no copies at all. A record with two labels is reported (low or
     medium): one of the labels is wrong, or the content can't decide. A *burst*, four copies or more under one label
     that the record's neighbours contradict, is high when lone records of that label are contradicted as much less
     than once in a hundred: that is how poison that makes a model leak its training data looks. Blind to copies
@@ -113,7 +114,6 @@ def _scores(groups: Groups, bursts: Bursts, guilty: IntArray, dataset: Dataset) 
     score, p_value = np.full(n_rows, -np.inf), np.ones(n_rows)
     flagged = np.zeros(n_rows, dtype=bool)
     score[groups.labels_differ] = -2.0 if _coarse(groups) else -1.0
-    p_value[groups.labels_differ] = groups.labels_differ.mean()
     for burst in guilty:
         rows = _rows_of(bursts, np.array([burst]), near, dataset)
         strength = -np.log10(bursts.p_value[burst]) - 1.0 + 0.5 * np.log10(bursts.size[burst] / 4)
@@ -134,37 +134,40 @@ def _subject(dataset: Dataset, rows: IntArray, code: int | None) -> Subject:
 
 def _burst_findings(context: Context, groups: Groups, bursts: Bursts, guilty: IntArray) -> list[Finding]:
     """One finding for each label that records were replicated under."""
+    return [
+        _burst_finding(context, groups, bursts, guilty[bursts.code[guilty] == code], int(code))
+        for code in np.unique(bursts.code[guilty])
+    ]
+
+
+def _burst_finding(context: Context, groups: Groups, bursts: Bursts, mine: IntArray, code: int) -> Finding:
     dataset = context.dataset
-    found: list[Finding] = []
-    for code in np.unique(bursts.code[guilty]):
-        mine = guilty[bursts.code[guilty] == code]
-        rows = _rows_of(bursts, mine, groups.copies.near, dataset)
-        worst = float(bursts.p_value[mine].min())
-        certain = worst <= CERTAIN or bool((bursts.contested[mine] & (bursts.p_value[mine] <= CONTESTED)).any())
-        what = "One record stands" if len(mine) == 1 else f"{len(mine)} records stand"
-        times = (
-            f"{bursts.size[mine].min()} to {bursts.size[mine].max()}" if len(mine) > 1 else f"{bursts.size[mine][0]}"
-        )
-        label = dataset.label_of(int(code))
-        claim = (
-            f"{what} in the data {times} times as near copies labelled {label}, though like records carry other labels"
-        )
-        seen = number("p_value", worst, note="against records without copies of the same label")
-        found.append(
-            Finding(
-                ID,
-                SLUG,
-                Severity.HIGH if certain else Severity.MEDIUM,
-                float(np.clip(1 - bursts.q_value[mine].min(), 0, 0.99)),
-                claim,
-                _subject(dataset, rows, int(code)),
-                (seen, *rows_evidence(dataset, rows, int(code), context)),
-                "Keep one copy of each record with the label that its neighbours carry; ask the source for the origin.",
-                STANDARDS,
-                place="burst",
-            )
-        )
-    return found
+    rows = _rows_of(bursts, mine, groups.copies.near, dataset)
+    worst = float(bursts.p_value[mine].min())
+    certain = worst <= CERTAIN or bool((bursts.contested[mine] & (bursts.p_value[mine] <= CONTESTED)).any())
+    what = "One record stands" if len(mine) == 1 else f"{len(mine)} records stand"
+    least, most = int(bursts.size[mine].min()), int(bursts.size[mine].max())
+    times = f"{least} times" if least == most else f"{least} to {most} times"
+    copies = f"{_kind(groups, rows)} labelled {dataset.label_of(code)}"
+    seen = number("p_value", worst, note="against records without copies of the same label")
+    return Finding(
+        ID,
+        SLUG,
+        Severity.HIGH if certain else Severity.MEDIUM,
+        float(np.clip(1 - bursts.q_value[mine].min(), 0, 0.99)),
+        f"{what} in the data {times} as {copies}, though like records carry other labels",
+        _subject(dataset, rows, code),
+        (seen, *rows_evidence(dataset, rows, code, context)),
+        "Keep one copy of each record with the label that its neighbours carry; ask the source for the origin.",
+        STANDARDS,
+        place="burst",
+    )
+
+
+def _kind(groups: Groups, rows: IntArray) -> str:
+    """`equal copies` where equal content alone makes these groups, else `near copies`."""
+    exact = len(np.unique(groups.copies.exact[rows])) == len(np.unique(groups.copies.near[rows]))
+    return "equal copies" if exact else "near copies"
 
 
 def _label_conflict(context: Context, groups: Groups, told: IntArray) -> list[Finding]:
@@ -175,7 +178,7 @@ def _label_conflict(context: Context, groups: Groups, told: IntArray) -> list[Fi
         return []
     rows = rows[np.argsort(groups.copies.near[rows], kind="stable")]
     records, coarse = len(np.unique(groups.copies.near[rows])), _coarse(groups)
-    one = "1 record occurs" if records == 1 else f"{records} records occur"
+    one = "1 record has" if records == 1 else f"{records} records have"
     seen = (number("contradicting_rows", float(rows.size), unit="rows"), *rows_evidence(dataset, rows, None, context))
     return [
         Finding(
@@ -183,7 +186,7 @@ def _label_conflict(context: Context, groups: Groups, told: IntArray) -> list[Fi
             SLUG,
             Severity.LOW if coarse or dataset.modality == "table" else Severity.MEDIUM,
             0.5 if coarse else 0.9,
-            f"{one} more than once with different labels: {len(rows)} rows contradict each other",
+            f"{one} {_kind(groups, rows)} with different labels: {len(rows)} rows contradict each other",
             _subject(dataset, rows, None),
             seen,
             "Decide on one label for each record, or drop its copies.",
@@ -204,7 +207,7 @@ def _shared_records(dataset: Dataset, groups: Groups) -> list[Finding]:
             SLUG,
             Severity.LOW,
             0.9,
-            f"{records} records came from more than one source, in {len(rows)} rows",
+            f"{records} records have {_kind(groups, rows)} from more than one source, in {len(rows)} rows",
             _subject(dataset, rows, None),
             (number("shared_rows", float(rows.size), unit="rows"),),
             "Keep one copy of each record before splitting the data, else the same record trains and tests.",
@@ -220,6 +223,7 @@ def _numbers(groups: Groups, bursts: Bursts, guilty: IntArray) -> tuple[Evidence
     return (
         number("exact_copies", float(spare_exact), unit="rows", note="beyond the first of each record"),
         number("near_copies", float(spare_near - spare_exact), unit="rows", note="beyond the first of each record"),
+        number("chance_copies", float(groups.copies.n_chance), unit="rows", note="equal, but chance explains it"),
         number("bursts", float(len(bursts.group)), unit="records", note="copied 4 times or more under one label"),
         number("suspicious_bursts", float(len(guilty)), unit="records"),
     )

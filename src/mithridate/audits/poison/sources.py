@@ -21,6 +21,8 @@ STRICTER = 0.5  # accusing a party asks for half the rate at which rows are flag
 KINDS = ("trigger", "label-error", "duplicate")  # in the order in which they name the deed
 SHARES = (0.003, 0.01, 0.03)  # the most suspect rows, of all and of each label: what is looked at besides the flags
 LEAST_HITS = 4  # fewer bad rows never accuse a source
+TRIGGER_METHOD = "PSN103"  # the one that finds triggers; without its flags nobody is said to carry one
+LEAST_CARRIERS = 8  # flagged carriers of a trigger below which a source isn't accused of it
 LEAST_ERRORS = 8  # fewer label errors in one label alone may be a clump of like rows
 MOST_BARS = 30
 STANDARDS = ("AML.T0020", "AML.T0019", "ML02:2023")
@@ -72,7 +74,8 @@ def bad_source(context: Context, settings: AuditSettings) -> Outcome:
     if sources is None or len(np.unique(sources[sources >= 0])) < 2:  # noqa: PLR2004 - one has no rest
         raise Skip("fewer than two sources; name their column with --source (Python: sources=...)")
     rows = _count(dataset, sources >= 0)
-    signs = [sign for opinion in context.evidence.values() for sign in _signs(dataset, opinion)]
+    opinions = [opinion for method, opinion in context.evidence.items() if _counts(method, opinion)]
+    signs = [sign for opinion in opinions for sign in _signs(dataset, opinion)]
     if not signs:
         raise Skip("no other method suspects any row; a source is judged by what they find")
     guilty, verdict = _peel(signs, rows, level=STRICTER * settings.fdr)
@@ -89,9 +92,15 @@ def _count(dataset: Dataset, chosen: Flags) -> IntArray:
     return np.bincount(cells, minlength=width * n_sources).reshape(n_sources, width)
 
 
+def _counts(method: str, opinion: RowScores) -> bool:
+    """Whether the opinion may accuse anyone: a trigger only one that was found, not what merely scores high."""
+    found = method == TRIGGER_METHOD and bool(np.asarray(opinion.flagged, dtype=bool).any())
+    return found if opinion.kind == "trigger" else opinion.kind in KINDS
+
+
 def _signs(dataset: Dataset, opinion: RowScores) -> list[Sign]:
     """The flags, and the rows with the highest scores at a few thresholds."""
-    if opinion.kind not in KINDS or dataset.source_codes is None:
+    if dataset.source_codes is None:
         return []
     known = dataset.source_codes >= 0
     score = np.asarray(opinion.score, dtype=np.float64)
@@ -155,8 +164,9 @@ def _judge(signs: list[Sign], rows: IntArray, pool: Flags) -> Verdict:
 
 def _tails(excess: Excess, sign: Sign) -> FloatArray:
     """(g,) one p-value a source from all its labels together and each one alone."""
-    whole = np.where(excess.hits >= LEAST_HITS, excess.p_value, 1.0)
-    least = LEAST_ERRORS if sign.kind == "label-error" else LEAST_HITS
+    at_least = LEAST_CARRIERS if sign.kind == "trigger" else LEAST_HITS
+    whole = np.where(excess.hits >= at_least, excess.p_value, 1.0)
+    least = LEAST_ERRORS if sign.kind == "label-error" else at_least
     cells = np.where(sign.hits >= least, excess.cell_p, 1.0)
     single = np.minimum(1.0, cells.min(axis=1) * np.maximum((excess.cell_p < 1).sum(axis=1), 1))
     joint: FloatArray = np.minimum(1.0, 2 * np.minimum(whole, single))
@@ -178,10 +188,17 @@ def _finding(context: Context, code: int, signs: list[Sign], verdict: Verdict, r
     own = rate_interval(excess.hits[code], excess.rows[code])
     rest = float(excess.expected[code] / max(excess.rows[code], 1))
     name = shown(dataset.source_names[code])
-    told = f"{own.value:.1%} of its rows on the labels it shares, {rest:.1%} expected from the other sources"
+    told = (
+        f"{_percent(own.value)} of its rows on the labels it shares, {_percent(rest)} expected from the other sources"
+    )
     evidence = (
         number(
-            "bad_share", own.value, low=own.low, high=own.high, unit="share", note="Jeffreys interval over its rows"
+            "bad_share",
+            own.value,
+            low=own.low,
+            high=own.high,
+            unit="share",
+            note="resampled: its rows (Jeffreys, 95 %)",
         ),
         number("expected_share", rest, unit="share", note="the other sources' rates, for its labels"),
         number("p_value", float(verdict.p_value[kind][code])),
@@ -200,6 +217,10 @@ def _finding(context: Context, code: int, signs: list[Sign], verdict: Verdict, r
         STANDARDS,
         place=dataset.source_names[code],
     )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _subject(dataset: Dataset, code: int, rows: IntArray, deed: str) -> Subject:
@@ -252,7 +273,9 @@ def _scores(dataset: Dataset, guilty: list[int], verdict: Verdict) -> RowScores:
         )
         share = float(np.clip(share, 1e-3, 1 / 3))
         score[sources == code] = np.log10(share / (1 - share))
-        p_value[sources == code] = min(float(p[code]) for p in verdict.p_value.values())
+        p_value[sources == code] = min(
+            1.0, len(verdict.p_value) * min(float(p[code]) for p in verdict.p_value.values())
+        )
     return RowScores("source", score, p_value, np.zeros(n_rows, dtype=bool))
 
 
