@@ -42,8 +42,8 @@ def test_distances_are_finite_even_for_constant_columns(n: int, d: int, seed: in
 
 def test_a_wild_cell_is_measured_in_widths_of_its_own_column() -> None:
     numbers = np.stack([np.arange(101.0), np.arange(101.0) * 1000], axis=1)
-    numbers[0] = [np.nan, 50_000.0]
+    numbers[0] = [np.nan, np.nan]
     numbers[1, 0] = 540.0
     scores = wild_values(numbers)
-    assert scores.argmax() == 1
-    assert scores[0] == 0
+    assert scores.max(axis=1).argmax() == 1
+    assert scores[0].max() == 0

@@ -37,12 +37,15 @@ class RowScores:
     `score` is the estimated log10 odds that the row is bad of this kind (0: even; -inf: no sign of it), one scale for
     every method, so that the highest of a row's scores orders the whole set. `p_value` in [0, 1] is calibrated: on
     clean rows it is no smaller than uniform. `flagged` is the method's own decision at the rate the user chose.
+    `false_share`: expected share of false flags among this method's flags, where its odds say something else: an
+    outlier is odd, not therefore poison.
     """
 
     kind: str
     score: Any
     p_value: Any
     flagged: Any
+    false_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

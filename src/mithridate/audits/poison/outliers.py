@@ -14,7 +14,7 @@ from mithridate.core.findings import Evidence, Finding, Json, Severity, Subject,
 from mithridate.core.method import Outcome, RowScores
 from mithridate.data.dataset import Dataset
 from mithridate.numeric.neighbours import distance_to
-from mithridate.numeric.outliers import column_tails, robust_distance, wild_values
+from mithridate.numeric.outliers import column_tails, fine_detail, residual, robust_distance, wild_tail, wild_values
 from mithridate.numeric.tails import benjamini_hochberg, heavy_tail
 
 AXES = 32  # coordinates that distances use: beyond these lies noise
@@ -22,6 +22,8 @@ NEAR = 10  # the neighbour whose distance counts
 CLASS_ROWS = 100  # a class with fewer rows has no shape of its own
 MANY = 0.01  # above this share of rows, outliers are more than a few odd records
 SHOWN = 10
+NOISY = "noisy"
+PLAIN = ("image", "embedding")  # content that is an array, which main axes leave a rest of
 CAP = -0.5  # an odd row is rarely a poisoned one
 EXTREME = 1e-6  # expected rows this odd in the whole set, below which the cap is lifted to even odds
 
@@ -68,17 +70,17 @@ def outliers(context: Context, settings: AuditSettings) -> Outcome:
     false = float(settings.fdr * flagged.sum())
     numbers = (
         number(
-            "expected_false_flags",
+            "expected_false_flags:PSN104",
             round(false, 2),
             low=0.0,
             high=round(2 * false, 2),
             unit="rows",
-            note="the false discovery rate times the flags",
+            note="the false discovery rate times the flags; 0 to twice that, nothing was resampled",
         ),
         *trusted_note(context, judging),
     )
     found = (_finding(context.dataset, p_values, p_value, flagged, numbers),) if flagged.any() else ()
-    return Outcome(found, RowScores("outlier", _score(p_value), p_value, flagged), numbers)
+    return Outcome(found, RowScores("outlier", _score(p_value), p_value, flagged, settings.fdr), numbers)
 
 
 def _tests(context: Context, judging: npt.NDArray[np.int64]) -> PValues:
@@ -96,7 +98,9 @@ def _tests(context: Context, judging: npt.NDArray[np.int64]) -> PValues:
         tests["far from its label"] = _by_class(rows, codes)
     if context.dataset.modality == "table" and columns(context).numbers.shape[1]:
         tests["rare values"] = heavy_tail(column_tails(columns(context).numbers))
-        tests["wild value"] = heavy_tail(wild_values(columns(context).numbers), start=0.5)
+        tests["wild value"] = wild_tail(wild_values(columns(context).numbers))
+    if context.dataset.modality in PLAIN:
+        tests |= {name: heavy_tail(scores, gap=name == NOISY) for name, scores in _plain(context.dataset).items()}
     return tests
 
 
@@ -105,8 +109,8 @@ def _trusted_tests(context: Context, judging: npt.NDArray[np.int64]) -> PValues:
     both = cast("Context", joint(context))
     n, fit, held = len(context.dataset), judging[::2], judging[1::2]
 
-    def judge(scores: npt.NDArray[np.floating[Any]], start: float = 0.9) -> npt.NDArray[np.float64]:
-        return heavy_tail(scores[:n], start=start, honest=scores[held])
+    def judge(scores: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+        return heavy_tail(scores[:n], honest=scores[held])
 
     rows = features(both)[:, :AXES]
     tests = {
@@ -116,11 +120,23 @@ def _trusted_tests(context: Context, judging: npt.NDArray[np.int64]) -> PValues:
     if both.dataset.modality == "table" and columns(both).numbers.shape[1]:
         numbers = columns(both).numbers
         tests["rare values"] = judge(column_tails(numbers, fit=numbers[fit]))
-        tests["wild value"] = judge(wild_values(numbers, fit=numbers[fit]), 0.5)
+        widths = wild_values(numbers, fit=numbers[fit])
+        tests["wild value"] = wild_tail(widths[:n], honest=widths[held])
+    if both.dataset.modality in PLAIN:
+        tests |= {name: judge(scores) for name, scores in _plain(both.dataset, fit).items()}
     codes = both.dataset.codes
     if codes is not None and np.any(codes[judging] >= 0):
         tests["far from its label"] = _by_class(rows, codes, n=n, held=judging[codes[judging] >= 0])
     return tests
+
+
+def _plain(dataset: Dataset, fit: npt.NDArray[np.int64] | None = None) -> dict[str, npt.NDArray[np.float64]]:
+    """What the main axes miss of each array, and for images the finest detail."""
+    content = cast("npt.NDArray[Any]", dataset.content)
+    scores = {"off the main axes": residual(content, fit=fit)}
+    if dataset.modality == "image":
+        scores[NOISY] = fine_detail(content)
+    return scores
 
 
 def _by_class(
