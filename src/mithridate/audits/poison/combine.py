@@ -21,7 +21,8 @@ class RowTable:
     """One entry a row in reading order: what `--scores` writes and `report.rows()` gives.
 
     `score` is the highest log10 odds that any method gives the row; `p_value` the smallest of the methods', times
-    their number; `kind` the kind of the strongest flag, empty without one; `by_method` each method's own score.
+    their number; `kind` the kind of the strongest flag, empty without one; `by_method` each method's own score;
+    `false_chance` the chance that a flagged row's flag is false, by the method surest of it (1 where not flagged).
     """
 
     row: npt.NDArray[np.int64]
@@ -29,6 +30,7 @@ class RowTable:
     kind: npt.NDArray[np.str_]
     score: Floats
     p_value: Floats
+    false_chance: Floats
     by_method: Mapping[str, Floats]
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -57,6 +59,7 @@ def row_table(context: Context, opinions: Mapping[str, RowScores]) -> RowTable:
     n_rows = len(context.dataset)
     score, p_value = np.full(n_rows, -np.inf), np.ones(n_rows)
     kind, best_flag = np.full(n_rows, "", dtype="<U12"), np.full(n_rows, -np.inf)
+    false_chance = np.ones(n_rows)
     for opinion in opinions.values():
         own = np.asarray(opinion.score, dtype=np.float64)
         score = np.maximum(score, own)
@@ -64,6 +67,8 @@ def row_table(context: Context, opinions: Mapping[str, RowScores]) -> RowTable:
         stronger = np.asarray(opinion.flagged, dtype=bool) & ((own > best_flag) | (kind == ""))
         kind[stronger] = opinion.kind
         best_flag[stronger] = own[stronger]
+        flagged = np.asarray(opinion.flagged, dtype=bool)
+        false_chance[flagged] = np.minimum(false_chance, _false_chance(opinion, own))[flagged]
     order = np.argsort(context.dataset.ids, kind="stable")
     return RowTable(
         row=context.dataset.ids[order],
@@ -71,13 +76,21 @@ def row_table(context: Context, opinions: Mapping[str, RowScores]) -> RowTable:
         kind=kind[order],
         score=score[order],
         p_value=np.minimum(1.0, p_value * max(1, len(opinions)))[order],
+        false_chance=false_chance[order],
         by_method={name: np.asarray(opinion.score, dtype=np.float64)[order] for name, opinion in opinions.items()},
     )
 
 
+def _false_chance(opinion: RowScores, own: Floats) -> Floats:
+    """(n,) chance that a flag of this method is false: its posterior odds, or the share that it states instead."""
+    if opinion.false_share is not None:
+        return np.full(len(own), opinion.false_share)
+    return np.asarray(1.0 / (1.0 + 10.0 ** np.clip(own, -300, 300)))
+
+
 def expected_false_flags(table: RowTable) -> Evidence:
-    """How many flagged rows are expected to be good: the sum of their posterior chances, Poisson-binomial interval."""
-    chances = 1.0 / (1.0 + 10.0 ** np.clip(table.score[table.flagged], -300, 300))
+    """How many flags are expected to be false: the sum of their chances, with a Poisson-binomial interval."""
+    chances = table.false_chance[table.flagged]
     mean, spread = float(chances.sum()), float(np.sqrt((chances * (1 - chances)).sum()))
     note = f"sum over the {int(table.flagged.sum()):,} flagged rows of the chance that each is good; +- 1.96 sd"
     return number(

@@ -76,6 +76,15 @@ class Context:
             self.evidence[method] = outcome.row_scores
 
     @property
+    def explained(self) -> npt.NDArray[np.bool_]:
+        """(n,) rows that a confirmed trigger explains: they are no label errors besides."""
+        found = np.zeros(len(self.dataset), dtype=bool)
+        for opinion in self.evidence.values():
+            if opinion.kind == "trigger":
+                found |= np.asarray(opinion.flagged, dtype=bool)
+        return found
+
+    @property
     def evidence(self) -> dict[str, RowScores]:
         """Method id -> its opinion of every row, for the methods that ran so far."""
         return self.once("row-evidence", dict)

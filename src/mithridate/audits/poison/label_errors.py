@@ -57,6 +57,7 @@ def label_errors(context: Context, settings: AuditSettings) -> Outcome:
     codes = labelled(context)
     judging = judges(context) if context.probabilities is None else np.zeros(0, np.int64)
     noise, flagged = _judge(context, codes, judging, settings.fdr)
+    flagged &= ~context.explained
     with np.errstate(divide="ignore"):
         score = np.log10(noise.odds)
     numbers = (*_numbers(noise, flagged, settings.fdr if len(judging) else None), *trusted_note(context, judging))
