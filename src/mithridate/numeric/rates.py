@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from mithridate.core.errors import InputError
 
@@ -87,7 +87,7 @@ def rate_interval(hits: float, trials: float, *, level: float = 0.95) -> Interva
     if not 0 <= hits <= trials:
         raise InputError(f"hits must be in [0, trials], got {hits} of {trials}")
     tail = (1 - level) / 2
-    low, high = stats.beta.ppf([tail, 1 - tail], hits + 0.5, trials - hits + 0.5)
+    low, high = special.betaincinv(hits + 0.5, trials - hits + 0.5, [tail, 1 - tail])
     return Interval(
         hits / trials if trials else 0.0, 0.0 if hits == 0 else float(low), 1.0 if hits == trials else float(high)
     )
