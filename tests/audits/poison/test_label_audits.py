@@ -130,6 +130,18 @@ def test_impossible_cells_are_flagged_and_few_others() -> None:
     assert scores.flagged[5:].sum() <= 2
 
 
+def test_p_values_of_moved_labels_are_ranks_and_one_where_nothing_was_tested() -> None:
+    codes = load_digits().target.copy()
+    moved = np.flatnonzero(codes == 3)[::4]
+    codes[moved] = 8
+    dataset = digits(codes)
+    scores = class_pairs(Context(dataset), SETTINGS).row_scores
+    assert scores is not None
+    assert np.median(scores.p_value[np.isin(dataset.ids, moved)]) < 0.05
+    assert (scores.p_value[dataset.codes != 8] == 1).all()
+    assert scores.p_value.min() > 1 / len(dataset)
+
+
 def found_and_false(dataset: Dataset, bad: int) -> tuple[float, float]:
     outcome = outliers(Context(dataset), SETTINGS)
     assert outcome.row_scores is not None

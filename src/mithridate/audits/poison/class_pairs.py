@@ -66,7 +66,7 @@ def class_pairs(context: Context, settings: AuditSettings) -> Outcome:
         flagged[pair.rows] = True
     with np.errstate(divide="ignore"):
         score = np.log10(odds)
-    p_value = _p_values(logs, codes, odds, confirmed)
+    p_value = _p_values(logs, codes, confirmed)
     false = float(np.sum(1 / (1 + odds[flagged])))
     low, high = poisson_interval(false)
     note = "sum of the flagged rows' chances of being right; 95 % Poisson interval, nothing was resampled"
@@ -78,20 +78,22 @@ def class_pairs(context: Context, settings: AuditSettings) -> Outcome:
 def _p_values(
     logs: npt.NDArray[np.float32],
     codes: npt.NDArray[np.int32],
-    odds: npt.NDArray[np.float64],
     confirmed: tuple[Confirmed, ...],
 ) -> npt.NDArray[np.float64]:
-    """Rank of a moved row's likeness to the source among the rows of all other labels than the pair's; 1 elsewhere.
+    """Rank among rows of labels outside the pair, by how much more a row looks like the source than like its label.
 
+    1 where no pair was confirmed. With two classes, source rows are ranked among, by how much more they look like the
+    target.
     For rows of several confirmed pairs the smallest rank, times their number.
     """
-    p_value = np.ones(len(codes))
+    p_value, labels = np.ones(len(codes)), logs[np.arange(len(codes)), np.maximum(codes, 0)]
     for leak, own, _ in confirmed:  # a loop: every pair has other honest rows
-        likeness = logs[:, leak.source] - logs[:, leak.target]
-        rows, honest = np.flatnonzero(own > 0), ~np.isin(codes, (leak.source, leak.target)) & (codes >= 0)
-        back = np.flatnonzero(codes == leak.target)
-        back = back[odds[back] == 0] if not honest.any() else np.flatnonzero(honest)
-        ranked = conformal(likeness[rows], likeness[back]) * len(confirmed)
+        likeness, rows = logs[:, leak.source] - labels, np.flatnonzero(own > 0)
+        honest = (codes >= 0) & ~np.isin(codes, (leak.source, leak.target))
+        if not honest.any():  # two classes: the other direction stands in
+            honest = codes == leak.source
+            likeness[honest] = logs[honest, leak.target] - labels[honest]
+        ranked = conformal(likeness[rows], likeness[honest]) * len(confirmed)
         p_value[rows] = np.minimum(p_value[rows], ranked)
     return p_value
 
