@@ -19,7 +19,8 @@ ODD = 0.5  # rows of which fewer than this many are expected so far out are left
 ROUNDS = 8
 HIGHEST = 0.9  # outliers are looked for among the highest tenth
 GAPS = 10
-CROSSING = 0.01  # share of the rows above a gap that a tail may expect there and still be torn by it
+CROSSING = 1e-3  # a gap whose chance is smaller tears the tail
+EXPECTED = 0.1  # and beyond which the tail expects less than this share of the rows there
 LEAST_BEYOND = 20  # fewer exceedances don't show a shape
 
 
@@ -126,19 +127,22 @@ def heavy_tail(
     -----
     Without `honest`, a first tail is fitted to the 80 % and 90 % points of the scores, which outliers up to a
     twentieth of the rows hardly move. Rows that it doesn't expect even once are left out, the tail is fitted to the
-    others, and so on until the rows left out stay the same. With `gap`, so are then the rows above a gap if the tail
-    fitted below it expects hardly any of them there. Shapes are taken heavier than they look by twice their error,
-    from the lower 80 % of the exceedances, and never much thinner than exponential.
+    others, and so on until the rows left out stay the same. With `gap`, the rows above a gap are left out instead
+    that they would hardly all jump by chance. Shapes are taken heavier than they look by twice their error, from the
+    lower 80 % of the exceedances (with `gap` from all, by weighted moments), and never much thinner than exponential.
 
     References
     ----------
     Pickands (1975), statistical inference using extreme order statistics, Ann. Stat. 3(1). Billor, Hadi and Velleman
-    (2000), BACON: blocked adaptive computationally efficient outlier nominators, CSDA 34(3).
+    (2000), BACON: blocked adaptive computationally efficient outlier nominators, CSDA 34(3). Hosking and
+    Wallis (1987), parameter estimation for the generalized Pareto distribution, Technometrics 29(3).
     """
     values = np.asarray(scores, dtype=np.float64)
     if honest is not None:
         return _beyond(values, np.asarray(honest, dtype=np.float64), conformal(values, honest), start, POINTS)
     ranks = _ranks(values)
+    if gap:
+        return _beside_gap(values, ranks, start)
     p_values = _beyond(values, values, ranks, BODY, BODY_POINTS)
     kept = np.ones(len(values), dtype=bool)
     for _ in range(ROUNDS):
@@ -147,36 +151,41 @@ def heavy_tail(
             break
         kept = ordinary
         p_values = _beyond(values, values[kept], ranks, start, POINTS)
-    null = _below_gap(np.sort(values[kept]), start) if gap else values[kept]
-    return _beyond(values, null, ranks, start, POINTS)
+    return _beyond(values, values[kept], ranks, start, POINTS)
 
 
-def _below_gap(ordered: FloatArray, start: float) -> FloatArray:
-    """The scores below the lowest gap that their own tail can't bridge; all of them where there is no such gap.
+def _beside_gap(values: FloatArray, ranks: FloatArray, start: float) -> FloatArray:
+    """P-values from the tail below the gap that least looks like chance, and above it that chance.
 
-    The widest gaps among the highest tenth are tried, each in proportion to its distance from the median.
+    Spacings between the highest scores of a fitted tail are exponential: g rows beyond a gap that one row jumps with
+    chance c jump it together with chance c to the g.
     """
-    n = len(ordered)
-    top = ordered[int(HIGHEST * n) :] - np.median(ordered)
-    if len(top) < 2 or top[0] <= 0:  # noqa: PLR2004 - a gap lies between two
-        return ordered
-    widest = np.argsort(-np.diff(np.log(top)), kind="stable")[:GAPS]
-    for split in np.sort(widest) + int(HIGHEST * n) + 1:  # a loop: every gap has its own tail below
-        below, above = ordered[:split], ordered[split : split + 1]
-        if float(_beyond(above, below, np.ones(1), start, POINTS)[0]) < CROSSING * (n - split) / n:
-            return below
-    return ordered
+    ordered = np.sort(values)
+    first = int(HIGHEST * len(ordered))
+    top = ordered[first:] - np.median(ordered)
+    chance, split = CROSSING, len(ordered)
+    if len(top) > 1 and top[0] > 0:
+        for end in np.argsort(-np.diff(np.log(top)), kind="stable")[:GAPS] + first + 1:
+            low, high = _beyond(ordered[end - 1 : end + 1], ordered[:end], np.ones(2), start, None)
+            above = len(ordered) - int(end)
+            found = len(top) * float(high / low) ** above
+            if found < chance and high * len(ordered) < EXPECTED * above:
+                chance, split = found, int(end)
+    p_values = _beyond(values, ordered[:split], ranks, start, None)
+    if split == len(ordered):
+        return p_values
+    return np.where(values >= ordered[split], np.minimum(p_values, max(chance, 1e-15)), p_values)
 
 
 def _beyond(
-    values: FloatArray, null: FloatArray, ranks: FloatArray, start: float, points: tuple[float, float]
+    values: FloatArray, null: FloatArray, ranks: FloatArray, start: float, points: tuple[float, float] | None
 ) -> FloatArray:
     """`ranks` (n,), replaced by the fitted tail of `null` (m,) beyond its `start` quantile."""
     cut = float(np.quantile(null, start))
     beyond = null[null > cut] - cut
     if len(beyond) < LEAST_BEYOND or beyond.max() <= 0:
         return ranks
-    shape, scale = _pareto(beyond, points)
+    shape, scale = _moments(beyond) if points is None else _pareto(beyond, points)
     excess = np.maximum(values - cut, 0)
     tail = (len(beyond) / len(null)) * np.power(np.maximum(1 + shape * excess / scale, 1e-300), -1 / shape)
     return np.where(values > cut, np.maximum(tail, 1e-15), ranks)
@@ -215,6 +224,16 @@ def _pareto(beyond: FloatArray, points: tuple[float, float]) -> Interval:
     shape = shape if abs(shape) > 1e-3 else 1e-3  # noqa: PLR2004 - the formulas divide by it
     scale = float(half * shape / (np.power(1 - points[0], -shape) - 1))  # positive for a shape of either sign
     return Interval(shape, max(scale, 1e-300))
+
+
+def _moments(beyond: FloatArray) -> Interval:
+    """Shape and scale from probability-weighted moments of all exceedances: half the error of two quantiles."""
+    n = len(beyond)
+    mean, weighted = float(beyond.mean()), float(np.sort(beyond) @ (1 - (np.arange(n) + 0.65) / n)) / n
+    difference = max(mean - 2 * weighted, 1e-9 * mean)
+    shape = max(2 - mean / difference, THINNEST) + CAUTION / np.sqrt(n)
+    shape = shape if abs(shape) > 1e-3 else 1e-3  # noqa: PLR2004 - the formulas divide by it
+    return Interval(shape, max(mean * max(1 - shape, 0.1), 1e-300))
 
 
 def shrunken_rates(counts: FloatArray, totals: FloatArray, *, prior: float = 10.0) -> FloatArray:

@@ -130,6 +130,59 @@ def test_impossible_cells_are_flagged_and_few_others() -> None:
     assert scores.flagged[5:].sum() <= 2
 
 
+def test_p_values_of_moved_labels_are_ranks_and_one_where_nothing_was_tested() -> None:
+    codes = load_digits().target.copy()
+    moved = np.flatnonzero(codes == 3)[::4]
+    codes[moved] = 8
+    dataset = digits(codes)
+    scores = class_pairs(Context(dataset), SETTINGS).row_scores
+    assert scores is not None
+    assert np.median(scores.p_value[np.isin(dataset.ids, moved)]) < 0.05
+    assert (scores.p_value[dataset.codes != 8] == 1).all()
+    assert scores.p_value.min() > 1 / len(dataset)
+
+
+def found_and_false(dataset: Dataset, bad: int) -> tuple[float, float]:
+    outcome = outliers(Context(dataset), SETTINGS)
+    assert outcome.row_scores is not None
+    assert outcome.row_scores.false_share == SETTINGS.fdr
+    assert outcome.numbers[0].name == "expected_false_flags:PSN104"
+    flagged = outcome.row_scores.flagged
+    return float(flagged[:bad].mean()) if bad else 1.0, float(flagged[bad:].sum()) / max(int(flagged.sum()), 1)
+
+
+@pytest.mark.parametrize("bad", [3, 30, 60, 150])
+def test_outliers_up_to_a_twentieth_of_the_rows_do_not_mask_themselves(bad: int) -> None:
+    rows = np.random.default_rng(0).normal(size=(3000, 16))
+    rows[:bad] += 8
+    found, false = found_and_false(Dataset("e", "embedding", rows.astype(np.float32)), bad)
+    assert found == 1
+    assert false <= SETTINGS.fdr
+
+
+@pytest.mark.parametrize("bad", [0, 3, 30, 60, 150])
+def test_wild_cells_are_found_beside_heavy_tailed_columns(bad: int) -> None:
+    rng = np.random.default_rng(2)
+    usual = np.where(rng.random(3000) < 0.9, 0, rng.lognormal(7, 1, 3000))
+    columns = [rng.lognormal(0, 1.5, 3000), rng.standard_cauchy(3000), rng.integers(17, 90, 3000) * 1.0, usual]
+    columns[2][:bad] = 100_000
+    table = pa.table(dict(zip("abcd", columns, strict=True)))
+    dataset = Dataset("t", "table", table)
+    scores = outliers(Context(dataset), SETTINGS).row_scores
+    assert scores is not None
+    assert scores.flagged[:bad].all()
+    assert scores.flagged[bad:].sum() <= max(3, SETTINGS.fdr * bad)
+
+
+@pytest.mark.parametrize("bad", [9, 18, 36, 90])
+def test_noise_among_pictures_is_found(bad: int) -> None:
+    images = (load_digits().images * 15.9).astype(np.uint8).repeat(3, axis=1).repeat(3, axis=2)[..., None]
+    images[:bad] = np.random.default_rng(0).integers(0, 256, (bad, 24, 24, 1))
+    found, false = found_and_false(Dataset("d", "image", images), bad)
+    assert found > 0.95
+    assert false <= SETTINGS.fdr
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_the_same_seed_gives_the_same_scores_whatever_the_order(method: Callable[..., Outcome]) -> None:
     codes, _ = flip(load_digits().target, 0.05, 0)

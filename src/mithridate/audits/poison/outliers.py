@@ -48,9 +48,11 @@ def outliers(context: Context, settings: AuditSettings) -> Outcome:
 
     Notes
     -----
-    Robust Mahalanobis distance overall and per class, distance to the tenth neighbour, and for tables the mean tail
-    share and the wildest of the cells. Each gets a p-value from a generalised Pareto tail fitted to its own bulk; the
-    smallest of a row's, times their number, goes through Benjamini-Hochberg. Backdoors are rarely outliers: don't rely
+    Robust Mahalanobis distance overall and per class, distance to the tenth neighbour; for tables the mean tail share
+    and the wildest of the cells, each column on its own; for images and embeddings what the main axes miss, and for
+    images how noisy their pixels are. Each gets a p-value from a generalised Pareto tail fitted without the rows it
+    doesn't expect, which holds up to about a twentieth of odd rows; the smallest of a row's, times their number, goes
+    through Benjamini-Hochberg. A few noise images (0.1 %) may stay unseen. Backdoors are rarely outliers: don't rely
     on this alone.
 
     With a reference of at least 50 rows that aren't audited too, half of the trusted rows say where the bulk lies and
