@@ -31,10 +31,6 @@ def test_flags_by_odds_keep_the_mean_chance_of_innocence_below_the_rate() -> Non
     assert odds[flagged].min() > odds[~flagged].max()
 
 
-def test_binomial_tail_counts_the_value_itself() -> None:
-    assert float(tails.binomial_tail(3, 3, 0.5)) == pytest.approx(0.125)
-
-
 @pytest.mark.parametrize("draw", ["normal", "exponential", "standard_t"])
 def test_a_heavy_tail_without_outliers_raises_no_alarm(draw: str) -> None:
     alarms = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from mithridate.numeric.rates import benjamini_hochberg
 
@@ -50,7 +50,7 @@ def beyond_chance(cells: IntArray, group: IntArray, *, rng: np.random.Generator,
     most = np.zeros(len(first))
     np.maximum.at(most, place, expected)
     many = size[first] > 1
-    p_value = np.where(many, stats.poisson.sf(size[first] - 2, most), 1.0)
+    p_value = np.where(many, special.pdtrc(np.maximum(size[first] - 2, 0), most), 1.0)
     kept = (benjamini_hochberg(p_value) <= level) & many
     out = place.astype(np.int64)
     loose = np.flatnonzero(~kept[place])

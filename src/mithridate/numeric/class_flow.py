@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize
 
-from mithridate.numeric.tails import binomial_tail
+from mithridate.numeric.binomial import upper_tail
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -131,7 +131,7 @@ def _leak(pair: tuple[int, int], found: Bands, bands: dict[tuple[int, int], Band
     tolerated = min(max(TOLERATED, TIMES * back, TIMES * third), 0.99)
     count, total = int(found.counts[:2].sum()), int(found.totals[:2].sum())
     flat = found.rate <= LARGEST and _flat(found, many=many)
-    return Leak(source, target, count, total, back, float(binomial_tail(count, total, tolerated)), flat)
+    return Leak(source, target, count, total, back, float(upper_tail(count, total, tolerated)), flat)
 
 
 def _flat(found: Bands, *, many: bool) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 THINNEST = -0.15  # least shape of a tail: distances in a bounded set end before an exponential does
@@ -78,17 +78,6 @@ def flag_by_odds(odds: npt.NDArray[np.floating[Any]], rate: float) -> npt.NDArra
     return flagged
 
 
-def binomial_tail(count: npt.ArrayLike, trials: npt.ArrayLike, chance: npt.ArrayLike) -> FloatArray:
-    """P[Bin(trials, chance) >= count].
-
-    Examples
-    --------
-    >>> float(binomial_tail(2, 2, 0.5))
-    0.25
-    """
-    return np.asarray(stats.binom.sf(np.asarray(count) - 1, trials, chance), dtype=np.float64)
-
-
 def poisson_interval(expected: float, *, level: float = 0.95) -> Interval:
     """Central interval for a Poisson count whose mean is `expected`.
 
@@ -99,8 +88,14 @@ def poisson_interval(expected: float, *, level: float = 0.95) -> Interval:
     """
     if expected <= 0:
         return Interval(0.0, 0.0)
-    low, high = stats.poisson.interval(level, expected)
-    return Interval(float(low), float(high))
+    low, high = (_poisson_quantile(share, expected) for share in ((1 - level) / 2, (1 + level) / 2))
+    return Interval(low, high)
+
+
+def _poisson_quantile(share: float, mean: float) -> float:
+    """The least count that a Poisson variable of this mean reaches with at least this chance."""
+    count = float(np.ceil(special.pdtrik(share, mean)))
+    return max(0.0, count - 1 if special.pdtr(max(count - 1, 0), mean) >= share and count > 0 else count)
 
 
 def heavy_tail(

@@ -25,6 +25,7 @@ Doubles: TypeAlias = npt.NDArray[np.float64]
 METHOD = "PSN103"
 LEAST_ROWS = 200  # labelled images below which nothing can be said
 MAX_TRAIN = 6_000  # rows each view is fitted on
+UNCONFIRMED = 3.5  # log10 odds that rows lose whose pattern no model follows: nearly always natural look-alikes
 ODDS = 1.0  # log10 posterior odds from which on a row of a confirmed trigger is flagged
 PLAIN_P = 0.1  # rows above this p-value show what the class is like without the trigger
 TELLING = 0.3  # difference of the shares of surprising rows from which on it tells carriers from honest rows
@@ -163,7 +164,7 @@ def _row_scores(n: int, judged: list[Judged]) -> RowScores:
     score, p_value, flagged = np.full(n, -np.inf), np.ones(n), np.zeros(n, np.bool_)
     for one in judged:
         rows = one.mined.rows
-        score[rows] = np.maximum(score[rows], one.odds - (0.0 if one.verdict.confirmed else 2.0))
+        score[rows] = np.maximum(score[rows], one.odds - (0.0 if one.verdict.confirmed else UNCONFIRMED))
         p_value[rows] = np.minimum(p_value[rows], one.mined.p_values)
         if one.verdict.confirmed:
             flagged[rows] |= _flagged(one)
