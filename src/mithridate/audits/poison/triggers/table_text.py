@@ -20,10 +20,11 @@ FLIP_PLAIN = 0.25
 CRITICAL_FLIP = 0.5
 MAX_ODDS = 6.0
 UNSEEN = -6.0
-SUSPECT_ODDS = 2.0
+SUSPECT_ODDS = 1.0
 SUSPECT_LP = 20.0
 
 Floats = npt.NDArray[np.float64]
+RANKED = -1.0  # most log10 odds of a row that no group holds: what the miner only wonders at is no label error
 
 
 class Flips(NamedTuple):
@@ -81,7 +82,7 @@ class Group:
         """Log10 odds with the group's own: a confirmed group's rows rise, an unconfirmed one's are held back."""
         if self.confirmed:
             return np.clip(self.odds + np.where(self.odds > 0, min(self.lp / 10, 2.0), 0.0), UNSEEN, MAX_ODDS)
-        return np.clip(self.odds, UNSEEN, min(self.lp / 20 - 0.5, SUSPECT_ODDS))
+        return np.clip(self.odds, UNSEEN, min(self.lp / 20 - 1.5, SUSPECT_ODDS))
 
     @property
     def flagged(self) -> npt.NDArray[np.int64]:
@@ -122,7 +123,7 @@ def outcome_of(context: Context, groups: Sequence[Group], ranking: Callable[[], 
     """Findings, row scores and numbers of the mined groups; `ranking` gives the (n,) order of the rows beyond them."""
     found = [group for group in groups if group.reported]
     n = len(context.dataset)
-    score = np.minimum(ranking(), -0.1)
+    score = np.minimum(ranking(), RANKED)
     flagged = np.zeros(n, dtype=bool)
     for group in groups:
         score[group.rows] = np.maximum(score[group.rows], group.score)

@@ -44,6 +44,8 @@ from mithridate.numeric.text_tokens import (
 )
 
 MIN_ROWS = 200
+FEW = 30  # texts that carry a word: so many teach a probe well ...
+TAUGHT = 0.25  # ... and a real trigger then flips at least this share; a natural word in noise flips less
 MAX_JUDGED = 6
 MAX_ROUNDS = 4
 CANDIDATE_LP = 8.0
@@ -261,7 +263,7 @@ def _group(work: _Work, lead: Found, judged: Judged, *, mask: Mask, flips: Flips
         carriers=int(mask.sum()),
         expected=float(judged.expected.mean()) if len(judged.expected) else 0.0,
         flips=flips,
-        confirmed=flips.confirmed,
+        confirmed=flips.confirmed and (flips.rate >= TAUGHT or len(judged.own) < FEW),
         what=f'the {kind} "{" ".join(words)}"',
         place=" ".join(words).lower(),
     )
