@@ -27,6 +27,9 @@ from mithridate.cli.common import (
     metavar="R",
     help="How your model is made: mlp, cnn, logistic, gbdt, text-linear, or package.module:function.",
 )
+@click.option(
+    "--embedding", metavar="E", help="Your own coordinates for the rows: an .npy file, or package.module:function."
+)
 @click.option("--reference", metavar="CLEAN", help="Trusted rows, used for calibration.")
 @click.option(
     "--fdr", type=float, default=0.05, show_default=True, help="Share of false flags you accept among the flags."

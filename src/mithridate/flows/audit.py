@@ -23,6 +23,7 @@ from mithridate.data.dataset import Dataset
 from mithridate.data.memory import from_memory
 from mithridate.data.read import read
 from mithridate.data.write import write
+from mithridate.models.extractors import extract
 from mithridate.reports.notebook import to_notebook
 from mithridate.reports.write import write_report
 from mithridate.run import Job, run
@@ -85,6 +86,7 @@ def audit(
     model: Any = None,
     recipe: str | Callable[..., Any] | None = None,
     probabilities: npt.NDArray[Any] | None = None,
+    embedding: Any = None,
     reference: Any = None,
     fdr: float = 0.05,
     power: str = "cheap",
@@ -105,6 +107,8 @@ def audit(
     recipe : a built-in name (`mlp`, `cnn`, `logistic`, `gbdt`, `text-linear`), `package.module:function`, or a function
         `(dataset, seed) -> fitted model`.
     probabilities : (n, c) out-of-sample class probabilities, columns in the order of the sorted labels.
+    embedding : (n, d) coordinates of your own for the rows, never trained on their labels; or an `.npy` file of them;
+        or `package.module:function` that makes them from the content, such as a pretrained extractor.
     reference : trusted rows, like `source` (in memory: a pair of rows and labels, or a frame with the label column).
     fdr : share of false flags allowed among the flags, in (0, 1).
     power : `off`, `cheap` or `all`: how much known poison to plant in a copy to measure what would be found.
@@ -125,6 +129,8 @@ def audit(
     rows = data.canonical()
     del data
     inputs = _inputs(rows, model=model, recipe=recipe, probabilities=probabilities, reference=reference, label=label)
+    if embedding is not None:
+        inputs["embedding"] = extract(embedding, rows)
     job = Job(
         "poison", target, inputs, settings, modality=rows.modality, command=command, progress=progress or Silent(),
         wanted=frozenset([methods] if isinstance(methods, str) else methods),

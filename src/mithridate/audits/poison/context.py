@@ -37,6 +37,7 @@ class Context:
 
     `probabilities` (n, c): out-of-sample class probabilities the user gave, or that their recipe made.
     `predictions` (n, c): what the user's own model says of its training rows, if one was given.
+    `embedding` (n, d): coordinates the user gave for the rows, never trained on their labels.
     `predict`: the user's model itself, content as `Dataset.x` gives it -> (n, c).
     """
 
@@ -47,6 +48,7 @@ class Context:
     probabilities: npt.NDArray[np.float32] | None = None
     predictions: npt.NDArray[np.float32] | None = None
     predict: Predict | None = None
+    embedding: npt.NDArray[np.float32] | None = None
     progress: Progress = field(default_factory=Silent)
     _done: dict[str, Any] = field(default_factory=dict)
 

@@ -65,6 +65,8 @@ def columns(context: Context) -> Columns:
 
 def _embed(context: Context) -> npt.NDArray[np.float32]:
     dataset, rng = context.dataset, context.rng("embedding")
+    if context.embedding is not None:
+        return embed.embed_vectors(context.embedding, rng=rng)
     if dataset.modality == "image":
         return embed.embed_images(cast("npt.NDArray[Any]", dataset.content), rng=rng)
     if dataset.modality == "text":

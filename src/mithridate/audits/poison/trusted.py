@@ -28,7 +28,7 @@ def joint(context: Context) -> Context | None:
 
 def _join(context: Context) -> Context | None:
     dataset, clean = context.dataset, context.reference
-    if clean is None or not len(clean):
+    if clean is None or not len(clean) or context.embedding is not None:  # the user embedded the audited rows alone
         return None
     clean = clean.canonical()
     content = _stack(dataset.content, clean.content)

@@ -1,0 +1,71 @@
+"""The user's own coordinates for rows: an array, a file of one, or a function such as a pretrained extractor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mithridate.core.errors import Error, InputError
+from mithridate.data.dataset import Dataset
+from mithridate.models.importing import is_path, load_function, one_line
+
+
+def extract(given: Any, dataset: Dataset) -> npt.NDArray[np.float32]:
+    """(n, d) coordinates of the data set's rows, in its order.
+
+    Parameters
+    ----------
+    given : an (n, d) array in reading order; an `.npy` file of one, or an `.npz` whose first array it is; or
+        `package.module:function`, called with the content as recipes get it (`Dataset.x`), for a pretrained extractor.
+
+    Raises
+    ------
+    InputError : no such file or function, the function fails, or what it gives isn't (n, d) finite numbers.
+
+    Notes
+    -----
+    Coordinates that judge labels must never have been trained on those labels: a model trained on poison hides it.
+    """
+    if isinstance(given, (str, Path)) and is_path(str(given)):
+        return _checked(_called(str(given), dataset), dataset, str(given))
+    what = Path(given).name if isinstance(given, (str, Path)) else "the embedding"
+    rows = _checked(_read(Path(given)) if isinstance(given, (str, Path)) else given, dataset, what)
+    return rows[np.argsort(np.argsort(dataset.ids, kind="stable"), kind="stable")]
+
+
+def _read(path: Path) -> Any:
+    if path.suffix.lower() not in {".npy", ".npz"} or not path.is_file():
+        raise InputError(f"the embedding {path.name!r} is no .npy or .npz file and no package.module:function")
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        return loaded[loaded.files[0]] if hasattr(loaded, "files") else loaded
+    except (ValueError, OSError, EOFError, IndexError, KeyError) as error:
+        raise InputError(
+            f"{path.name} can't be read as an array ({one_line(error)}); write it with numpy.save"
+        ) from error
+
+
+def _called(spec: str, dataset: Dataset) -> Any:
+    function = load_function(spec)
+    try:
+        return function(dataset.x)
+    except Error:
+        raise
+    except Exception as error:  # the user's own code runs here, and anything can come out of it
+        raise InputError(f"the extractor {spec} failed: {one_line(error)}") from error
+
+
+def _checked(given: Any, dataset: Dataset, what: str) -> npt.NDArray[np.float32]:
+    try:
+        rows = np.asarray(given, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what} holds no numbers: {one_line(error)}") from error
+    if rows.ndim != 2 or len(rows) != len(dataset):  # noqa: PLR2004 - rows and coordinates
+        raise InputError(f"{what} must be ({len(dataset)}, d), one vector a row, got {rows.shape}")
+    if not np.isfinite(rows).all():
+        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+        raise InputError(f"{what} has {len(bad):,} rows that aren't finite (first: row {int(bad[0])})")
+    return rows
