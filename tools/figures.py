@@ -38,6 +38,8 @@ def block() -> str:
 
 def readme(text: str) -> str:
     """The README with the block of today."""
+    if START not in text or END not in text:
+        raise SystemExit("README.md has lost the marks between which its figures stand")
     before, _, rest = text.partition(START)
     _, _, after = rest.partition(END)
     return before + block() + after
