@@ -18,10 +18,10 @@ from mithridate.core.method import Outcome
 from mithridate.core.progress import Silent
 from mithridate.numeric.rates import wilson
 
-CHEAP_ROWS = 3_500  # a copy of this size costs about a second; `--power all` plants in a copy of everything
+CHEAP_ROWS = 2_500  # a copy of this size costs about a second; `--power all` plants in a copy of everything
 MIN_ROWS = 400  # below it one planted row is a rate that no method could be asked to find
 MIN_CLASSES = 2
-PLANT_RATE = 0.014
+PLANT_RATE = 0.02
 MOST_PLANTED = 60
 
 
