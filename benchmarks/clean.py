@@ -11,7 +11,7 @@ import ours
 import sets
 from common import Cell, Options, Result, judges, product_stamp, publish, show, spread, target
 
-ROUND = ("fashion", "adult", "news", "fashion", "digits", "fashion", "phishing", "spam", "reuters", "adult")
+ROUND = ("fashion", "adult", "news", "colour", "digits", "fashion", "phishing", "spam", "reuters", "colour")
 ROWS = 10_000
 
 

@@ -66,6 +66,27 @@ def digits(_: Path | None) -> Dataset:
     return load("digits")
 
 
+def colour(_: Path | None) -> Dataset:
+    """30,000 colour images, 32 x 32, 10 classes: tinted clothes before pieces of scikit-learn's two photos."""
+    from sklearn.datasets import load_sample_images
+
+    grey = fashion(None)
+    rng = np.random.default_rng(20)
+    rows = rng.choice(len(grey), size=30_000, replace=False)
+    photos = [np.asarray(photo, dtype=np.float32) for photo in load_sample_images().images]
+    side, inset = 32, 2
+    out = np.empty((len(rows), side, side, 3), np.uint8)
+    for i, row in enumerate(rows):  # a loop: every image has a piece, a mirror, a light and a colour of its own
+        photo = photos[int(rng.integers(len(photos)))]
+        y, x = (int(rng.integers(0, size - 3 * side)) for size in photo.shape[:2])
+        piece = photo[y : y + 3 * side : 3, x : x + 3 * side : 3][:, :: int(rng.choice([-1, 1]))]
+        shape = np.pad(grey.content[row, ..., 0].astype(np.float32) / 255, inset)[..., None]
+        tint = rng.uniform(80, 255, size=3)
+        cover = np.minimum(shape * 3, 1)
+        out[i] = np.clip(piece * rng.uniform(0.5, 1.1) * (1 - cover) + tint * shape * cover, 0, 255)
+    return Dataset("colour", "image", out, grey.y[rows], grey.classes)
+
+
 def spam(_: Path | None) -> Dataset:
     """2,400 short mails, spam or not; they come with the product."""
     from mithridate.data import load
@@ -132,6 +153,7 @@ LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = MappingProxyType(
     {
         "fashion": fashion,
         "digits": digits,
+        "colour": colour,
         "adult": adult,
         "phishing": phishing,
         "news": news,

@@ -13,23 +13,17 @@ if TYPE_CHECKING:
     from mithridate.attacks.poisoning.protocol import Attack, Poisoned
     from mithridate.data.dataset import Dataset
 
-ATTACKS: Mapping[str, str] = MappingProxyType(
-    {
-        "label-flip": "mithridate.attacks.poisoning.label_flip:label_flip",
-        "badnets": "mithridate.attacks.poisoning.badnets:badnets",
-        "blended": "mithridate.attacks.poisoning.blended:blended",
-        "tabular-trigger": "mithridate.attacks.poisoning.tabular_trigger:tabular_trigger",
-        "text-trigger": "mithridate.attacks.poisoning.text_trigger:text_trigger",
-    }
-)
 MODALITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
+    {  # attack -> the kinds of data it poisons; its function and its file bear its name
         "label-flip": ("image", "table", "text", "embedding"),
         "badnets": ("image",),
         "blended": ("image",),
         "tabular-trigger": ("table",),
         "text-trigger": ("text",),
     }
+)
+ATTACKS: Mapping[str, str] = MappingProxyType(
+    {name: f"{__name__}.{name.replace('-', '_')}:{name.replace('-', '_')}" for name in MODALITIES}
 )
 
 
