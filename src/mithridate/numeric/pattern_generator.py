@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 GRID = 8  # the generator sees a copy of the image of at most 8 x 8
-DIRECTIONS = 8  # strongest directions of the coarse images that it looks along
 SHARPNESS = 4.0  # how clearly one pattern prevails
 
 Floats = npt.NDArray[np.float64]
@@ -67,16 +66,17 @@ def fit_generator(images: npt.NDArray[Any], modes: int, strength: float, rng: np
 
     Notes
     -----
-    The modes' directions are random in the space of the strongest principal components of the coarse images, each
-    brought to variance 1, so that no mode is there for one class alone.
+    The modes stand at both ends of as many orthogonal directions as are needed, turned at random within the strongest
+    principal components of the coarse images, each of which is brought to variance 1.
     """
     small = coarse(images)
     centre = small.mean(axis=0)
     _, spread, axes = np.linalg.svd(small - centre, full_matrices=False)
-    kept = min(DIRECTIONS, int((spread > 1e-9 * max(spread[0], 1e-12)).sum()))
+    kept = max(min((modes + 1) // 2, int((spread > 1e-9 * max(spread[0], 1e-12)).sum())), 1)
     whiten = axes[:kept].T * (np.sqrt(len(small)) / np.maximum(spread[:kept], 1e-12))
-    directions = rng.normal(size=(kept, modes))
-    weights = np.round(whiten @ (directions / np.maximum(np.linalg.norm(directions, axis=0), 1e-12)), 4)
+    turn = np.linalg.qr(rng.normal(size=(kept, kept)))[0]
+    ends = np.concatenate([turn, -turn], axis=1)
+    weights = np.round(whiten @ ends[:, np.arange(modes) % (2 * kept)], 4)
     patterns = strength * rng.choice([-1.0, 1.0], size=(modes, *images.shape[1:]))
     return Generator(weights, np.round(-centre @ weights, 4), np.round(patterns, 4).astype(np.float32))
 
