@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from mithridate.attacks.poisoning import attack
+from mithridate.attacks.poisoning.input_aware import add_another
 from mithridate.data import load
 from mithridate.data.dataset import Dataset
 from mithridate.models.evaluate import attack_success, clean_accuracy
@@ -19,6 +21,13 @@ def halves(data: Dataset) -> tuple[Dataset, Dataset]:
     return data.take(order[: len(data) // 2]), data.take(order[len(data) // 2 :])
 
 
+@pytest.fixture(scope="module")
+def fashion() -> tuple[Dataset, Dataset]:
+    data = load("fashion-mnist", rows=5000, whole=False)
+    order = np.random.default_rng(0).permutation(len(data))
+    return data.take(order[:4000]), data.take(order[4000:])
+
+
 def test_badnets_works_on_fashion_images() -> None:
     train, test = halves(load("fashion-mnist", rows=5000, whole=False))
     poisoned = attack("badnets", train, rate=0.05, target=7)
@@ -26,6 +35,33 @@ def test_badnets_works_on_fashion_images() -> None:
     trained = recipe("mlp")(poisoned.dataset, 0)
     assert attack_success(trained, test, poisoned.apply, 7).low > 0.8
     assert clean_accuracy(trained, test).value > 0.78
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "rate", "settings"),
+    [
+        ("sig", "cnn", 0.05, {}),
+        ("wanet", "mlp", 0.1, {}),
+        ("wanet", "cnn", 0.1, {}),
+        ("input-aware", "mlp", 0.1, {}),
+        ("low-frequency", "mlp", 0.05, {}),
+        ("adaptive-blend", "mlp", 0.05, {}),
+        ("adaptive-patch", "mlp", 0.05, {}),
+    ],
+)
+def test_an_image_backdoor_works_on_fashion_images(
+    fashion: tuple[Dataset, Dataset], *, name: str, model: str, rate: float, settings: dict[str, Any]
+) -> None:
+    train, test = fashion
+    poisoned = attack(name, train, rate=rate, **settings)
+    assert poisoned.apply is not None
+    assert poisoned.rule is not None
+    trained = recipe(model)(poisoned.dataset, 0)
+    assert attack_success(trained, test, poisoned.apply, poisoned.rule).value > 0.8
+    assert clean_accuracy(trained, test).value > 0.78
+    if name == "input-aware":
+        other = partial(add_another, generator=poisoned.apply.keywords["generator"])
+        assert attack_success(trained, test, other, poisoned.rule).value < 0.35
 
 
 @pytest.mark.parametrize(
