@@ -10,7 +10,7 @@ help:
 	@echo "make demo    see the whole job on real data (3 minutes from a fresh clone)"
 	@echo "make test    the test suite (5 minutes on 2 cores)"
 	@echo "make check   format, lint, types, arrows, docs"
-	@echo "make bench   measure against the peers; NAME=poison|speed|clean|sources|power picks one"
+	@echo "make bench   measure against the peers; NAME=poison|attacks|speed|clean|sources|power picks one"
 	@echo "make docs    write docs/ from the code"
 	@echo "make lock    pin the environment in constraints.txt"
 

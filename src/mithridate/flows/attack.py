@@ -19,10 +19,11 @@ from mithridate.flows.audit import Columns
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: how many rows, how many poisoned, and where the truth lies."""
+    """What was written: how many rows, how many poisoned, how many cover rows, and where the truth lies."""
 
     n_rows: int
     n_poisoned: int
+    n_cover: int
     truth: Path
 
 
@@ -53,4 +54,5 @@ def attack_file(
     write_dataset(poisoned.dataset, final)
     with atomic(truth) as temporary:
         pq.write_table(poisoned.truth, temporary)
-    return Written(len(poisoned.dataset), poisoned.truth.num_rows, truth)
+    n_poisoned = len(poisoned.rows)
+    return Written(len(poisoned.dataset), n_poisoned, poisoned.truth.num_rows - n_poisoned, truth)
