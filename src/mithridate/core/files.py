@@ -38,7 +38,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         temporary.replace(final)
         _sync(final.parent)
     except OSError as error:
-        raise InputError(f"can't write {final}: {error.strerror or error}; make room or choose another place") from error
+        raise InputError(f"can't write {final}: {error.strerror or error}; make room or write elsewhere") from error
     finally:
         temporary.unlink(missing_ok=True)
 
