@@ -143,4 +143,4 @@ def _rivals(logs: npt.NDArray[np.float32], dataset: Dataset, to: int | None) -> 
     others = logs.copy()
     known = np.flatnonzero(dataset.y >= 0)
     others[known, dataset.y[known]] = -np.inf
-    return np.argmax(others, axis=1)
+    return np.asarray(np.argmax(others, axis=1))
