@@ -86,6 +86,8 @@ def six_to_zero(_seed: int, dataset: Dataset) -> dict[str, Any]:
 
 CASES = (
     Case("fashion-flip-5", "fashion", "label-flip", 0.05, wanted=0.85),
+    Case("fashion-flip-1", "fashion", "label-flip", 0.01),
+    Case("fashion-flip-20", "fashion", "label-flip", 0.2),
     Case("fashion-badnets-1", "fashion", "badnets", 0.01, vary=patch, wanted=0.99),
     Case("fashion-badnets-5", "fashion", "badnets", 0.05, vary=patch, wanted=0.95),
     Case("fashion-moving-5", "fashion", "badnets", 0.05, vary=moving),
@@ -152,7 +154,7 @@ def cells(options: Options) -> list[Cell]:
     for seed in range(options.seeds):
         for part in ("ours", *peers.PARTS):
             for case in CASES:
-                if part == "cnn" and case.data not in {"fashion", "digits"}:
+                if part == "cnn" and case.data not in {"fashion", "colour", "digits"}:
                     continue
                 work = (
                     partial(by_ours, case, seed, options)
