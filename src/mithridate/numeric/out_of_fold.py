@@ -16,6 +16,7 @@ TRAIN_ROWS = 20_000  # more rows than this teach these models little and cost a 
 N_RANDOM = 1000  # random Fourier features
 BANDWIDTH = 0.7  # kernel exp(-(0.7 distance)² / 2) on rows of total variance 1
 RIDGE = 0.1
+BIAS = 0.3  # size of the constant feature beside the random ones' root mean square of 1 / sqrt(features)
 TREES = 40
 TREE_CLASSES = 12  # a boosted round costs one tree a class
 JOIN_ROWS = 4000  # rows that the few joining weights are fitted to,
@@ -23,7 +24,7 @@ JOIN_CELLS = 200_000  # fewer with many classes,
 JOIN_CLASSES = 50  # and without an offset for each class above this many
 CLEAN = -4.6  # logit of 1 % noise
 PULL = 10.0  # strength of the prior on log weights, in rows
-BLOCK = 4096
+BLOCK = 512  # rows handled at a time, so that their features stay in cache
 
 
 class Joined(NamedTuple):
@@ -91,6 +92,8 @@ def random_feature_scores(
     """
     turn = (rng.standard_normal((features.shape[1], N_RANDOM)) * BANDWIDTH).astype(np.float32)
     phase = (rng.random(N_RANDOM) * 2 * np.pi).astype(np.float32)
+    turn, phase = np.pad(turn, ((0, 0), (0, 1))), np.append(phase, np.float32(0))  # the last is 1 for every row
+    ridge = np.append(np.full(N_RANDOM, RIDGE * N_RANDOM / 2), RIDGE / BIAS**2).astype(np.float32)
     known = np.flatnonzero(codes >= 0)
     if len(known) > TRAIN_ROWS:
         known = np.sort(rng.choice(known, TRAIN_ROWS, replace=False))
@@ -100,7 +103,7 @@ def random_feature_scores(
     scores = np.zeros((len(features), n_classes), np.float32)
     for fold, (own_gram, own_cross) in zip(names, moments, strict=True):
         rest = gram - own_gram
-        rest[np.diag_indices_from(rest)] += np.float32(RIDGE)
+        rest[np.diag_indices_from(rest)] += ridge
         factor = linalg.cho_factor(rest, lower=True, overwrite_a=True, check_finite=False)
         weights = linalg.cho_solve(factor, cross - own_cross, check_finite=False)
         rows = np.flatnonzero(folds == fold)
@@ -111,17 +114,15 @@ def random_feature_scores(
 
 
 def _lift(rows: FloatArray, turn: FloatArray, phase: FloatArray) -> FloatArray:
-    lifted = np.empty((len(rows), turn.shape[1] + 1), np.float32)
-    np.cos(rows @ turn + phase, out=lifted[:, :-1])
-    lifted[:, :-1] *= np.float32(np.sqrt(2 / turn.shape[1]))
-    lifted[:, -1] = 0.3
-    return lifted
+    lifted: FloatArray = rows @ turn
+    lifted += phase
+    return np.cos(lifted, out=lifted)
 
 
 def _moments(
     rows: npt.NDArray[np.int64], features: FloatArray, codes: Codes, lift: tuple[FloatArray, FloatArray], n_classes: int
 ) -> tuple[FloatArray, FloatArray]:
-    width = lift[0].shape[1] + 1
+    width = lift[0].shape[1]
     gram, cross = np.zeros((width, width), np.float32), np.zeros((width, n_classes), np.float32)
     for start in range(0, len(rows), BLOCK):
         part = rows[start : start + BLOCK]
