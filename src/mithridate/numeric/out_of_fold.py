@@ -17,7 +17,8 @@ N_RANDOM = 1000  # random Fourier features
 BANDWIDTH = 0.7  # kernel exp(-(0.7 distance)² / 2) on rows of total variance 1
 RIDGE = 0.1
 BIAS = 0.3  # size of the constant feature beside the random ones' root mean square of 1 / sqrt(features)
-TREES = 40
+TREES = 60
+MOST_VALUES = 250  # more distinct ids than this and a column counts as numbers
 TREE_CLASSES = 12  # a boosted round costs one tree a class
 JOIN_ROWS = 4000  # rows that the few joining weights are fitted to,
 JOIN_CELLS = 200_000  # fewer with many classes,
@@ -173,15 +174,17 @@ def tree_scores(
     *,
     n_classes: int,
     seed: int,
+    n_ids: int = 0,
 ) -> FloatArray | None:
     """Log probabilities from boosted trees, each fold scored by trees grown on the others.
 
     Parameters
     ----------
-    cells : (n, p) columns, NaN where missing; category ids count as numbers.
+    cells : (n, p) columns, NaN where missing.
     codes, folds : (n,) labels (-1 where missing) and folds.
     n_classes : c.
     seed : for the binning.
+    n_ids : how many of the last columns are category ids, -1 where missing.
 
     Returns
     -------
@@ -191,6 +194,8 @@ def tree_scores(
         return None
     from sklearn.ensemble import HistGradientBoostingClassifier  # half a second that images need not pay
 
+    named = np.zeros(cells.shape[1], dtype=bool)
+    named[len(named) - n_ids :] = [column.max(initial=0) < MOST_VALUES for column in cells[:, len(named) - n_ids :].T]
     scores = np.full((len(cells), n_classes), np.log(np.float32(1e-4)))
     for fold in np.unique(folds):
         rows = np.flatnonzero((folds != fold) & (codes >= 0))
@@ -200,9 +205,10 @@ def tree_scores(
             continue
         trees = HistGradientBoostingClassifier(
             max_iter=TREES,
-            learning_rate=0.15,
-            max_leaf_nodes=15,
-            l2_regularization=5.0,
+            learning_rate=0.1,
+            max_leaf_nodes=12,
+            l2_regularization=10.0,
+            categorical_features=named[useful],
             early_stopping=False,
             random_state=seed,
         ).fit(cells[np.ix_(rows, useful)], codes[rows])
