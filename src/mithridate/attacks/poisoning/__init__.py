@@ -18,6 +18,12 @@ MODALITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "label-flip": ("image", "table", "text", "embedding"),
         "badnets": ("image",),
         "blended": ("image",),
+        "sig": ("image",),
+        "wanet": ("image",),
+        "input-aware": ("image",),
+        "low-frequency": ("image",),
+        "adaptive-blend": ("image",),
+        "adaptive-patch": ("image",),
         "tabular-trigger": ("table",),
         "text-trigger": ("text",),
     }
