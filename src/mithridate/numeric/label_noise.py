@@ -257,12 +257,22 @@ def _split_floor(
     return min(found.floor, fill.floor), found.rate * pairs.confusion[top, labels]
 
 
-def by_source(noise: LabelNoise, sources: npt.NDArray[np.integer[Any]]) -> LabelNoise:
-    """The same with odds raised in sources (n,) that seem to hold more flips than the average, lowered elsewhere."""
-    known = np.flatnonzero(noise.odds > 0)  # a row without a label has none
+def by_source(
+    noise: LabelNoise, sources: npt.NDArray[np.integer[Any]], *, counted: npt.NDArray[np.bool_] | None = None
+) -> LabelNoise:
+    """The same with odds raised in sources that seem to hold more flips than the average, lowered elsewhere.
+
+    Parameters
+    ----------
+    noise : as if all sources were alike.
+    sources : (n,) who gave each label, -1 where unknown.
+    counted : (n,) rows that may tell of their source and be moved; all by default.
+    """
+    able = noise.odds > 0  # a row without a label has none
+    rows = np.flatnonzero(able if counted is None else able & counted)
     odds, p_value = noise.odds.copy(), noise.p_value.copy()
-    odds[known] *= source_factors(odds[known], sources[known])
-    p_value[known] = _tail(odds[known])
+    odds[rows] *= source_factors(odds[rows], sources[rows])
+    p_value[able] = _tail(odds[able])
     return noise._replace(odds=odds, p_value=p_value)
 
 

@@ -270,3 +270,11 @@ def test_a_careless_sources_rows_are_flagged_sooner_and_the_careful_ones_keep_th
         flags, false = flags + int(found.flagged.sum()), false + int((found.flagged & ~truth).sum())
     assert sooner > 0
     assert false / flags < 0.06
+
+
+def test_a_useless_opinion_beside_the_audits_own_does_no_harm() -> None:
+    codes, rows = flip(load_digits().target, 0.05, 0)
+    dataset = digits(codes)
+    useless = np.random.default_rng(0).dirichlet(np.ones(10), len(dataset)).astype(np.float32)
+    outcome = label_errors(Context(dataset, probabilities=useless), SETTINGS)
+    assert at_true_count(outcome, dataset, rows) > 0.95

@@ -46,7 +46,8 @@ def label_errors(context: Context, settings: AuditSettings) -> Outcome:
 
     Where the rows name their sources, each source's share of flips is estimated, drawn towards the average by as
     much as the sources seem alike, and a row's odds are multiplied by its source's share over the average: a careless
-    source's rows are flagged sooner, a careful one's later. A trusted row has no source, so this is left out then.
+    source's rows are flagged sooner, a careful one's later. Rows that a trigger explains don't count.
+    With trusted rows that judge this is left out, since those have no source.
 
     With a reference, the models learn from the trusted rows as well. If at least 50 of them have a known label and
     aren't audited too, a row's p-value is its rank among them, and flags are those that the trusted rows bear out: then
@@ -66,7 +67,7 @@ def label_errors(context: Context, settings: AuditSettings) -> Outcome:
     alike = None
     if sources is not None and not len(judging):
         alike = _scores(noise, flagged & ~context.explained)
-        noise = by_source(noise, sources)
+        noise = by_source(noise, sources, counted=~context.explained)
         flagged = _flag(noise, settings.fdr)
     flagged &= ~context.explained
     numbers = (*_numbers(noise, flagged, settings.fdr if len(judging) else None), *trusted_note(context, judging))
