@@ -40,7 +40,8 @@ def write_shards(source: Path, before: Dataset, after: Dataset, folder: Path) ->
 
     Parameters
     ----------
-    before, after : the rows as they were read from `source`, and with changes; the same rows, in any order.
+    before, after : the rows as they were read from `source`, and with changes, in any order; where `after` has fewer
+        rows, the last positions are left out.
 
     Returns
     -------
@@ -62,15 +63,20 @@ def write_shards(source: Path, before: Dataset, after: Dataset, folder: Path) ->
         place = folder / shard.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
         start = _write(shard, place, change, start, parquet=shards.parquet)
-    if start != len(after):
-        raise InputError(f"{source.name} has {start:,} rows now and had {len(after):,} when it was read; read it again")
+    if start != len(before):
+        raise InputError(
+            f"{source.name} has {start:,} rows now and had {len(before):,} when it was read; read it again"
+        )
     return after.ids
 
 
 def _change(before: Dataset, after: Dataset) -> _Change:
-    first, second = (data.take(np.argsort(data.ids, kind="stable")) for data in (before, after))
-    if not np.array_equal(first.ids, second.ids):
-        raise InputError(f"{before.name}: rows were added or dropped; write the result as one file, such as .parquet")
+    second = after.take(np.argsort(after.ids, kind="stable"))
+    if len(after) > len(before) or not np.array_equal(second.ids, np.arange(len(after))):
+        raise InputError(
+            f"{before.name}: rows were added or renumbered; write the result as one file, such as .parquet"
+        )
+    first = before.take(np.argsort(before.ids, kind="stable")[: len(after)])
     if second.modality == "embedding" and not before.content_name:
         raise InputError(f"{before.name}: vectors made of several columns are written as one file, such as .parquet")
     labels = stored_labels(second)
@@ -115,6 +121,7 @@ def _write(shard: Path, place: Path, change: _Change, start: int, *, parquet: bo
 
 def _changed(batch: pa.RecordBatch, change: _Change, start: int) -> pa.RecordBatch:
     """The batch whose first row has position `start`, with what changed in its rows; its schema stays."""
+    batch = batch.slice(0, max(0, len(change.content) - start))
     rows = slice(start, start + batch.num_rows)
     edited, moved = np.flatnonzero(change.content[rows]), np.flatnonzero(change.label[rows])
     arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
