@@ -85,27 +85,28 @@ def write_changed(
 
     with atomic_folder(new) as temporary:
         if not is_huggingface(old):
-            return _write_pictures(old, len(before), after, temporary)
+            return _write_files(old, len(before), after, temporary)
         from mithridate.data.writers.shards import write_shards
 
         return write_shards(old, before, after, temporary)
 
 
-def _write_pictures(old: Path, n_before: int, after: Dataset, folder: Path) -> npt.NDArray[np.int64]:
+def _write_files(old: Path, n_before: int, after: Dataset, folder: Path) -> npt.NDArray[np.int64]:
     """Class folders; where the source holds splits, the one that was read, and the others as they are."""
     from mithridate.data.readers.images import image_files, image_root
-    from mithridate.data.writers.pictures import write_pictures
+    from mithridate.data.readers.sounds import sound_files
+    from mithridate.data.writers.folders import write_files
     from mithridate.data.writers.rows import copy_images
 
-    root = image_root(old)
-    inner = [file.relative_to(root) for file in image_files(root, old.name)]
+    root, files_of = image_root(old), sound_files if after.modality == "audio" else image_files
+    inner = [file.relative_to(root) for file in files_of(root, old.name)]
     _mask(np.zeros(0, np.int64), len(inner), n_before, old.name)
     names = [PurePosixPath(*path.parts[1:]) if len(path.parts) > 1 else PurePosixPath(path) for path in inner]
     if root != old:
-        others = [file for file in image_files(old, old.name) if root not in file.parents]
+        others = [file for file in files_of(old, old.name) if root not in file.parents]
         copy_images(old, others, np.ones(len(others), dtype=bool), folder)
         folder = folder / root.name
-    return write_pictures(after, folder, names=names)
+    return write_files(after, folder, names=names)
 
 
 def write_dataset(dataset: Dataset, target: str | os.PathLike[str]) -> None:
@@ -171,11 +172,12 @@ def _write_file(old: Path, rows: npt.NDArray[np.int64], new: Path, n_rows: int |
 def _write_folder(old: Path, rows: npt.NDArray[np.int64], new: Path, n_rows: int | None) -> None:
     from mithridate.data.readers.huggingface import is_huggingface
     from mithridate.data.readers.images import image_files, image_root
+    from mithridate.data.readers.sounds import holds_sounds, sound_files
     from mithridate.data.writers import rows as forms
 
     if not is_huggingface(old):
         root = image_root(old)
-        files = image_files(root, old.name)
+        files = sound_files(root, old.name) if holds_sounds(root) else image_files(root, old.name)
         keep = _mask(rows, len(files), n_rows, old.name)
         with atomic_folder(new) as temporary:
             forms.copy_images(root, files, keep, temporary)

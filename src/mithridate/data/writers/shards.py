@@ -19,7 +19,7 @@ from mithridate.data.dataset import Dataset
 from mithridate.data.pictures import png_of
 from mithridate.data.readers.huggingface import shards_of, stream_of
 from mithridate.data.readers.parquet import opened
-from mithridate.data.writers.pictures import as_bytes
+from mithridate.data.writers.folders import as_bytes
 from mithridate.data.writers.rows import codec_of
 from mithridate.data.writers.whole import stored_labels
 

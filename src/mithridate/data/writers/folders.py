@@ -1,7 +1,9 @@
-"""A changed data set as a folder of image files: each in the folder of its label, under the name it had."""
+"""A changed data set as a folder of files, images or sounds: each in the folder of its label, under its old name."""
 
 from __future__ import annotations
 
+import io
+import wave
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -14,18 +16,18 @@ from mithridate.core.errors import InputError
 from mithridate.data.dataset import Dataset
 from mithridate.data.pictures import png_of
 
-SUFFIX = ".png"
+SUFFIXES = {"image": ".png", "audio": ".wav"}
 _BYTE = 255
 
 IntArray = npt.NDArray[np.int64]
 
 
-def write_pictures(dataset: Dataset, folder: Path, *, names: Sequence[PurePosixPath] = ()) -> IntArray:
-    """Write every image as `folder/<label>/<name>.png`; the row that each has when the folder is read.
+def write_files(dataset: Dataset, folder: Path, *, names: Sequence[PurePosixPath] = ()) -> IntArray:
+    """Write every row as `folder/<label>/<name>.png` (`.wav`); the row that each has when the folder is read.
 
     Parameters
     ----------
-    dataset : images, in any order.
+    dataset : images or sounds, in any order.
     names : by reading position (`Dataset.ids`): the path each row had inside its class folder, or in the folder
         where there are no classes. Rows beyond them, and all when there are none, are named by their position.
 
@@ -40,15 +42,18 @@ def write_pictures(dataset: Dataset, folder: Path, *, names: Sequence[PurePosixP
 
     Notes
     -----
-    All are written as PNG, so that the form of a file tells nothing about the row. Two files that would get one
+    All are written as PNG (PCM), so that the form of a file tells nothing about the row. Two files that would get one
     path (`a.jpg` and `a.png`, or a moved one that meets its namesake) are told apart by a number.
     """
     paths = _free(_wanted(dataset, names))
-    images = cast("npt.NDArray[Any]", dataset.content)
+    content = cast("npt.NDArray[Any]", dataset.content)
     for row, path in enumerate(paths):  # a loop: one file a row
         place = folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(png_of(as_bytes(images[row])))
+        if dataset.modality == "audio":
+            place.write_bytes(wav_of(content[row], rate=dataset.rate))
+        else:
+            place.write_bytes(png_of(as_bytes(content[row])))
     order = sorted(range(len(paths)), key=lambda row: paths[row])
     positions = np.empty(len(paths), np.int64)
     positions[order] = np.arange(len(paths))
@@ -64,7 +69,9 @@ def _wanted(dataset: Dataset, names: Sequence[PurePosixPath]) -> list[PurePosixP
         code = -1 if dataset.codes is None else int(dataset.codes[row])
         if folders and code < 0:
             raise InputError(f"row {name} has no label, so no class folder; write {dataset.name} as .npz")
-        out.append((PurePosixPath(folders[code]) if folders else PurePosixPath()) / own.with_suffix(SUFFIX))
+        out.append(
+            (PurePosixPath(folders[code]) if folders else PurePosixPath()) / own.with_suffix(SUFFIXES[dataset.modality])
+        )
     return out
 
 
@@ -93,3 +100,18 @@ def _free(paths: list[PurePosixPath]) -> list[str]:
 def as_bytes(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """One image, uint8 or float in [0, 1], as uint8."""
     return image if image.dtype == np.uint8 else np.rint(np.clip(image, 0, 1) * _BYTE).astype(np.uint8)
+
+
+def wav_of(samples: npt.NDArray[np.float32], *, rate: float) -> bytes:
+    """(samples,) in [-1, 1] as a .wav file's bytes: 16 bits where that loses nothing, else 32."""
+    deep = samples * 32768.0
+    exact = bool((deep == np.rint(deep)).all() and deep.max() <= np.iinfo(np.int16).max)
+    scaled = samples.astype(np.float64) * 2.0**31
+    whole = deep.astype("<i2") if exact else np.clip(np.rint(scaled), -(2**31), 2**31 - 1).astype("<i4")
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(whole.dtype.itemsize)
+        sound.setframerate(round(rate))
+        sound.writeframes(whole.tobytes())
+    return buffer.getvalue()
