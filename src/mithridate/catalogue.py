@@ -68,6 +68,15 @@ METHODS: tuple[Method, ...] = (
         ),
     ),
     Method(
+        id="PSN111", slug="edited-copy", family="poison", function=f"{_POISON}.edited_copy:edited_copy",
+        title="Edited copies of trusted rows", needs=("reference",),
+        standards=("AML.T0020", "ML02:2023", "NISTAML.013"),
+        references=(
+            "Bates et al. (2023), Testing for outliers with conformal p-values, Annals of Statistics 51(1)",
+            "Carlini et al. (2024), Poisoning web-scale training datasets is practical, IEEE S&P",
+        ),
+    ),
+    Method(
         id="PSN107", slug="content-model-gap", family="poison", function=f"{_POISON}.content_gap:content_gap",
         title="Content against model", needs=("labels", "predictions"),
         standards=("AML.T0020", "ML02:2023", "NISTAML.023"),
