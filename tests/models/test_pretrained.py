@@ -77,7 +77,7 @@ def test_pieces_are_the_longest_known_and_a_text_is_cut_with_its_end_mark(tmp_pa
     assert token_numbers("u" * 101, vocabulary, most=9) == [2, 1, 3]
 
 
-@pytest.mark.parametrize(("side", "channels", "wanted"), [(8, 1, 64), (28, 1, 64), (64, 4, 64), (300, 3, 224)])
+@pytest.mark.parametrize(("side", "channels", "wanted"), [(8, 1, 96), (28, 1, 96), (100, 4, 100), (300, 3, 224)])
 def test_images_of_any_size_become_three_normalised_channels(side: int, channels: int, wanted: int) -> None:
     images = np.full((2, side, side, channels), 127 / 255, np.float32)
     rows = efficientnet_lite0._prepared(torch, images)  # noqa: SLF001 - what the network is shown
@@ -87,17 +87,17 @@ def test_images_of_any_size_become_three_normalised_channels(side: int, channels
 
 def test_long_thin_images_keep_their_shape_as_far_as_the_network_can_see() -> None:
     rows = efficientnet_lite0._prepared(torch, np.zeros((1, 600, 90, 1), np.float32))  # noqa: SLF001 - as above
-    assert rows.shape == (1, 3, 224, 64)
+    assert rows.shape == (1, 3, 224, 96)
 
 
 @pytest.mark.skipif(not HAS_EFFICIENTNET, reason=f"absent: {efficientnet_lite0.INSTALL}")
 def test_efficientnet_tells_clothes_apart_whatever_the_order() -> None:
-    data = load("fashion-mnist", rows=200, whole=False)
+    data = load("fashion-mnist", rows=120, whole=False)
     found = extract("efficientnet-lite0", data)
-    assert found.shape == (200, 1280)
+    assert found.shape == (120, 1280)
     assert found.dtype == np.float32
-    back = extract("efficientnet-lite0", data.take(np.arange(70)[::-1]))[::-1]
-    np.testing.assert_allclose(found[:70], back, atol=1e-4)
+    back = extract("efficientnet-lite0", data.take(np.arange(40)[::-1]))[::-1]
+    np.testing.assert_allclose(found[:40], back, atol=1e-4)
     assert agreement(found, data.y) > 0.5
 
 
