@@ -125,3 +125,16 @@ def _without_self(found: npt.NDArray[np.int64], squares: npt.NDArray[np.float32]
         indices[lonely] = ((np.flatnonzero(lonely) + 1) % n_rows)[:, None]
         distances[lonely] = distances[~lonely].max() if not lonely.all() else 0.0
     return Neighbours(indices.astype(np.int32), distances.astype(np.float32))
+
+
+def closest(features: npt.NDArray[np.float32], among: npt.NDArray[np.float32], *, k: int) -> npt.NDArray[np.int64]:
+    """(n, k) positions in `among` (m, d) nearest to each row (n, d), nearest first; -1 where there are fewer.
+
+    Examples
+    --------
+    >>> closest(np.array([[0.9]], np.float32), np.array([[3.0], [1.0]], np.float32), k=2).tolist()
+    [[1, 0]]
+    """
+    index = _index(np.ascontiguousarray(among, dtype=np.float32))
+    _, found = index.search(np.ascontiguousarray(features, dtype=np.float32), min(k, len(among)))
+    return np.asarray(found, dtype=np.int64)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MODALITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {  # attack -> the kinds of data it poisons; its function and its file bear its name
-        "label-flip": ("image", "table", "text", "embedding"),
+        "label-flip": ("image", "table", "text", "embedding", "audio"),
         "badnets": ("image",),
         "blended": ("image",),
         "sig": ("image",),
