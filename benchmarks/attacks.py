@@ -1,7 +1,8 @@
 """Claim: every image backdoor works, a model stays as good without the trigger, and no peer makes the poison faster.
 
 Speed: the trigger on 10,000 images, and the whole job on them (choose 5 %, change, keep the truth), beside ART's
-`PoisoningAttackBackdoor` where it has the attack. Effect: a model trained on the poisoned rows, judged on 2,000 others.
+`PoisoningAttackBackdoor` where it has the attack. The whole job hashes every row, which ART's doesn't: so the choice
+doesn't depend on the order of the rows. Effect: a model trained on the poisoned rows, judged on 2,000 others.
 """
 
 from __future__ import annotations
