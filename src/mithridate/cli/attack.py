@@ -52,7 +52,10 @@ def command(name: str | None, source: str | None, **options: Any) -> None:
     settings = dict(_pair(item) for item in options["settings"])
     chosen = {key: options[key] for key in ("rate", "target", "seed")}
     written = attack_file(name, source, options["output"], **chosen, settings=settings, columns=_columns(options))
-    click.echo(f"poisoned {written.n_poisoned:,} of {written.n_rows:,} rows\n{options['output']}\n{written.truth}")
+    cover = f", and {written.n_cover:,} cover rows with right labels" if written.n_cover else ""
+    click.echo(
+        f"poisoned {written.n_poisoned:,} of {written.n_rows:,} rows{cover}\n{options['output']}\n{written.truth}"
+    )
 
 
 def _columns(options: dict[str, Any]) -> Columns:

@@ -23,10 +23,11 @@ from mithridate.flows.audit import Columns
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: how many rows, how many poisoned, and where the truth lies."""
+    """What was written: how many rows, how many poisoned, how many cover rows, and where the truth lies."""
 
     n_rows: int
     n_poisoned: int
+    n_cover: int
     truth: Path
 
 
@@ -59,7 +60,8 @@ def attack_file(
     places = write_changed(source, original, poisoned.dataset, final)
     with atomic(truth) as temporary:
         pq.write_table(in_reading_order(poisoned.truth, poisoned.dataset, places), temporary)
-    return Written(len(poisoned.dataset), poisoned.truth.num_rows, truth)
+    n_poisoned = len(poisoned.rows)
+    return Written(len(poisoned.dataset), n_poisoned, poisoned.truth.num_rows - n_poisoned, truth)
 
 
 def in_reading_order(truth: pa.Table, dataset: Dataset, places: npt.NDArray[np.int64]) -> pa.Table:
