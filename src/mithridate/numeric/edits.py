@@ -17,7 +17,8 @@ IntArray = npt.NDArray[np.int64]
 CAP = 0.1  # difference of a pixel, of black to white, from which on more of it doesn't count
 _TAIL_ROWS = 20  # values that a tail's power is estimated from, at least
 _LEAST_P = 1e-9
-_BLOCK = 1 << 24  # values compared at a time
+_BYTE = 255
+_BLOCK = 1 << 22  # values compared at a time
 
 
 def trusted_neighbours(vectors: npt.NDArray[np.float32], n: int, *, k: int) -> IntArray:
@@ -65,13 +66,17 @@ def capped_difference(images: npt.NDArray[Any], left: IntArray, right: IntArray)
     images : (n, ...) uint8, or float in [0, 1]. left, right : (m,) rows.
     """
     flat = images.reshape(len(images), -1)
-    scale = 255.0 if images.dtype == np.uint8 else 1.0
+    whole = images.dtype == np.uint8
+    cap, scale = (round(CAP * _BYTE), _BYTE) if whole else (CAP, 1)
     step = max(1, _BLOCK // max(1, flat.shape[1]))
     out = np.empty(len(left))
     for start in range(0, len(left), step):
         part = slice(start, start + step)
-        apart = np.abs(flat[left[part]].astype(np.float32) - flat[right[part]].astype(np.float32))
-        out[part] = np.minimum(apart, np.float32(CAP * scale)).mean(axis=1) / scale
+        ours, theirs = flat[left[part]], flat[right[part]]
+        apart = np.maximum(ours, theirs)
+        apart -= np.minimum(ours, theirs)  # stays in its type: four times as quick for bytes
+        np.minimum(apart, apart.dtype.type(cap), out=apart)
+        out[part] = apart.sum(axis=1, dtype=np.uint32 if whole else np.float64) / (flat.shape[1] * scale)
     return out
 
 

@@ -135,7 +135,8 @@ def _compared(both: Context, rows: Dataset, whole: IntArray, n: int) -> tuple[In
     if rows.modality == "image":
         images = cast("npt.NDArray[Any]", rows.content)
         blocks = block_means(images)
-        candidates = edits.trusted_neighbours(blocks, n, k=NEAREST)
+        grey = blocks.reshape(len(blocks), -1, images.shape[3]).mean(axis=2)
+        candidates = edits.trusted_neighbours(grey, n, k=NEAREST)
         return candidates, [
             _over(candidates, lambda left, right: edits.capped_difference(images, left, right)),
             _over(candidates, lambda left, right: pixel_distance(blocks[:, :, None], left, right)),

