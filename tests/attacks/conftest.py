@@ -56,6 +56,20 @@ def make_embedding(n: int = 600) -> Dataset:
     return Dataset("vectors", "embedding", x, codes=codes, classes=(1, 3, 5, 7))
 
 
+def make_audio(n: int = 240) -> Dataset:
+    rng = np.random.default_rng(8)
+    codes = rng.integers(3, size=n).astype(np.int32)
+    time = np.arange(800) / 8000
+    pitch = (400 * 2.0**codes * rng.uniform(0.9, 1.1, n))[:, None]
+    waves = np.sin(2 * np.pi * pitch * time) + rng.normal(0, 0.1, (n, len(time)))
+    return Dataset("sounds", "audio", (waves / 2).astype(np.float32), codes=codes, classes=("low", "mid", "high"))
+
+
+@pytest.fixture(scope="session")
+def audio() -> Dataset:
+    return make_audio()
+
+
 @pytest.fixture(scope="session")
 def images() -> Dataset:
     return make_images()
