@@ -18,6 +18,13 @@ MODALITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "label-flip": ("image", "table", "text", "embedding"),
         "badnets": ("image",),
         "blended": ("image",),
+        "label-consistent": ("image",),
+        "feature-collision": ("image",),
+        "bullseye": ("image",),
+        "witches-brew": ("image",),
+        "narcissus": ("image",),
+        "hidden-trigger": ("image",),
+        "unlearnable": ("image",),
         "tabular-trigger": ("table",),
         "text-trigger": ("text",),
     }

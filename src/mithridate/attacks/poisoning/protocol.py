@@ -21,6 +21,20 @@ Apply: TypeAlias = Callable[[Content], Content]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Victim:
+    """The one instance that an attack is after; the poisoned data set lacks it.
+
+    row : its reading-order position in the data set that was given; there the last row stands now.
+    content : (1, ...) the instance; label : its own, as stored; wanted : the label that the poison is to force on it.
+    """
+
+    row: int
+    content: Content
+    label: Any
+    wanted: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Poisoned:
     """A poisoned copy of a data set and the truth about it.
 
@@ -28,12 +42,14 @@ class Poisoned:
         rows only.
     trigger : the pattern as JSON data; None when labels alone were changed.
     apply : puts the trigger on content of the same form as `Dataset.content` and returns a copy; None without one.
+    victim : the instance that is to be misjudged, for attacks that have one in place of a trigger.
     """
 
     dataset: Dataset
     truth: pa.Table
     trigger: Trigger | None = None
     apply: Apply | None = None
+    victim: Victim | None = None
 
 
 class Attack(Protocol):
