@@ -25,6 +25,12 @@ MODALITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "narcissus": ("image",),
         "hidden-trigger": ("image",),
         "unlearnable": ("image",),
+        "sig": ("image",),
+        "wanet": ("image",),
+        "input-aware": ("image",),
+        "low-frequency": ("image",),
+        "adaptive-blend": ("image",),
+        "adaptive-patch": ("image",),
         "tabular-trigger": ("table",),
         "text-trigger": ("text",),
     }
