@@ -74,6 +74,15 @@ METHODS: tuple[Method, ...] = (
         references=("Tran, Li, Madry (2018), Spectral signatures in backdoor attacks, NeurIPS",),
     ),
     Method(
+        id="PSN110", slug="unlearnable", family="poison", function=f"{_POISON}.unlearnable:unlearnable",
+        title="Unlearnable data", modalities=("image",), needs=("labels",),
+        standards=("AML.T0020", "ML02:2023", "NISTAML.013"),
+        references=(
+            "Yu et al. (2022), Availability attacks create shortcuts, KDD",
+            "Huang et al. (2021), Unlearnable examples, ICLR",
+        ),
+    ),
+    Method(
         id="PSN106", slug="bad-source", family="poison", function=f"{_POISON}.sources:bad_source",
         title="Sources worse than the rest", needs=("labels", "sources"),
         standards=("AML.T0020", "AML.T0019", "ML02:2023"),

@@ -21,9 +21,9 @@ def feature_collision(dataset: Dataset, rng: np.random.Generator, settings: Mapp
     Parameters
     ----------
     settings : `rate`, share of all rows; `target`, label as stored; `victim`, a row's number (by chance), or `from`,
-        its class; `eps`, largest change of a pixel (32/255); `beta` >= 0, weight of the squared change of the image (0.05);
-        `opacity` in [0, 1), the victim's share in a watermark mixed in first (0); `steps` (100); `models`, networks
-        (1); `recipe` of them (`cnn`); `source`, to poison rows of that source alone.
+        its class; `eps`, largest change of a pixel (32/255); `beta` >= 0, weight of the squared change of the image
+        (0.05); `opacity` in [0, 1), the victim's share in a watermark mixed in first (0); `steps` (100); `models`,
+        networks (1); `recipe` of them (`cnn`); `source`, to poison rows of that source alone.
     """
     return aim_at_victim(
         dataset, rng, settings, name="feature-collision", prepare=_prepare, epsilon="32/255", steps=100, networks=1

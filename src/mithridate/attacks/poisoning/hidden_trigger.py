@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mithridate.attacks.poisoning.badnets import patch_backdoor
-from mithridate.attacks.poisoning.clean_label import Design, Plan, clean_label
+from mithridate.attacks.poisoning.crafted import Design, Plan, craft_backdoor
 from mithridate.attacks.poisoning.protocol import Backdoor, Poisoned, Rows, content_order, need_modality, target_code
 from mithridate.attacks.poisoning.settings import Settings
 from mithridate.attacks.poisoning.surrogate import BATCH, Surrogate, Tensor, images_of, signed_adam, tensor_of
@@ -26,17 +26,22 @@ def hidden_trigger(dataset: Dataset, rng: np.random.Generator, settings: Mapping
 
     Parameters
     ----------
-    settings : `rate`, share of all rows; `target`, label as stored; `from`, class whose patched images are imitated (all
-        other classes); `eps`, largest change of a pixel (32/255); `steps` (200); `models`, networks (1); `recipe` of
-        them (`cnn`); the patch's `size` (a quarter of the image), `place`, `margin`, `pattern` and `colour` as for
-        badnets; `source`, to poison rows of that source alone.
+    settings : `rate`, share of all rows; `target`, label as stored; `from`, class whose patched images are imitated
+        (all other classes); `eps`, largest change of a pixel (32/255); `steps` (200); `models`, networks (1);
+        `recipe` of them (`cnn`); the patch's `size` (a quarter of the image), `place`, `margin`, `pattern` and
+        `colour` as for badnets; `source`, to poison rows of that source alone.
     """
     need_modality(dataset, "image", "hidden-trigger")
     side = min(cast("npt.NDArray[Any]", dataset.content).shape[1:3])
-    return clean_label(
-        dataset, rng, {"size": max(1, side // 4), **settings}, name="hidden-trigger", prepare=partial(_prepare, dataset, rng), epsilon="32/255",
+    return craft_backdoor(
+        dataset,
+        rng,
+        {"size": max(1, side // 4), **settings},
+        name="hidden-trigger",
+        prepare=partial(_prepare, dataset, rng),
+        epsilon="32/255",
         steps=200,
-    )  # fmt: skip
+    )
 
 
 def _prepare(dataset: Dataset, rng: np.random.Generator, read: Settings, target: int) -> Design:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mithridate.attacks.poisoning.badnets import patch_backdoor
-from mithridate.attacks.poisoning.clean_label import Design, Plan, clean_label
+from mithridate.attacks.poisoning.crafted import Design, Plan, craft_backdoor
 from mithridate.attacks.poisoning.protocol import Backdoor, Poisoned
 from mithridate.attacks.poisoning.settings import Settings
 from mithridate.attacks.poisoning.surrogate import BATCH, Tensor, images_of, signed_adam, tensor_of
@@ -28,10 +28,16 @@ def label_consistent(dataset: Dataset, rng: np.random.Generator, settings: Mappi
         `place`, `margin`, `pattern` and `colour` as for badnets (a checker of 3); `source`, to poison rows of that
         source alone.
     """
-    return clean_label(
-        dataset, rng, {"pattern": "checker", **settings}, name="label-consistent", prepare=partial(_prepare, dataset, rng), epsilon="32/255",
-        steps=40, networks=2,
-    )  # fmt: skip
+    return craft_backdoor(
+        dataset,
+        rng,
+        {"pattern": "checker", **settings},
+        name="label-consistent",
+        prepare=partial(_prepare, dataset, rng),
+        epsilon="32/255",
+        steps=40,
+        networks=2,
+    )
 
 
 def _prepare(dataset: Dataset, rng: np.random.Generator, read: Settings, target: int) -> Design:

@@ -9,13 +9,12 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from mithridate.attacks.poisoning.clean_label import Design, Plan, clean_label
+from mithridate.attacks.poisoning.crafted import Design, Plan, craft_backdoor
+from mithridate.attacks.poisoning.overlays import overlaid, overlay_trigger
 from mithridate.attacks.poisoning.protocol import Backdoor, Poisoned
 from mithridate.attacks.poisoning.settings import Settings
 from mithridate.attacks.poisoning.surrogate import BATCH, Tensor, tensor_of
-from mithridate.core.findings import Json
-from mithridate.core.trigger import Trigger
-from mithridate.data.dataset import Content, Dataset
+from mithridate.data.dataset import Dataset
 from mithridate.models.engine import load_torch
 
 
@@ -28,7 +27,7 @@ def narcissus(dataset: Dataset, rng: np.random.Generator, settings: Mapping[str,
         `steps` (300); `magnify`, how many times stronger the trigger is at test time, in [1, 20] (3); `models`,
         networks (1); `recipe` of them (`cnn`); `source`, to poison rows of that source alone.
     """
-    return clean_label(
+    return craft_backdoor(
         dataset, rng, settings, name="narcissus", prepare=partial(_prepare, dataset), epsilon="16/255", steps=300
     )
 
@@ -39,24 +38,11 @@ def _prepare(dataset: Dataset, read: Settings, target: int) -> Design:
     def design(plan: Plan, rng: np.random.Generator) -> tuple[npt.NDArray[Any], Backdoor]:
         delta = _most_like_target(dataset, plan, rng)
         strong = np.clip(magnify * delta, -1, 1)
-        pattern: dict[str, Json] = {
-            "delta": {"shape": list(delta.shape), "values": [float(v) for v in np.round(strong, 4).ravel()]},
-            "keep": 1.0,
-        }
-        trigger = Trigger("blend", dataset.label_of(target), pattern)
         images = cast("npt.NDArray[Any]", dataset.content)[plan.rows]
-        return add(images, delta=delta), Backdoor(trigger, partial(add, delta=strong))
+        backdoor = Backdoor(overlay_trigger(strong, dataset.label_of(target)), partial(overlaid, delta=strong))
+        return np.asarray(overlaid(images, delta=delta)), backdoor
 
     return design
-
-
-def add(content: Content, *, delta: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-    """Images plus `delta` (h, w, c) in shares of the pixel range, kept in the range."""
-    images = cast("npt.NDArray[Any]", content)
-    top = 255 if images.dtype == np.uint8 else 1
-    moved = np.clip(images + np.float32(top) * delta, 0, top)
-    out: npt.NDArray[Any] = (np.rint(moved) if images.dtype == np.uint8 else moved).astype(images.dtype)
-    return out
 
 
 def _most_like_target(dataset: Dataset, plan: Plan, rng: np.random.Generator) -> npt.NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""What clean-label backdoors share: rows of the target class are changed, their labels stay."""
+"""What clean-label backdoors crafted on a network share: rows of the target class are changed, labels stay."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from mithridate.attacks.poisoning.settings import Settings
 from mithridate.attacks.poisoning.surrogate import Surrogate, read_epsilon, read_recipe, train_surrogates
 from mithridate.data.dataset import Dataset
 from mithridate.models.engine import load_torch, seeded
+from mithridate.numeric.target_rule import ALL_TO_ONE, TargetRule
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +42,7 @@ class Plan:
 Design: TypeAlias = Callable[[Plan, np.random.Generator], tuple[npt.NDArray[Any], Backdoor]]
 
 
-def clean_label(
+def craft_backdoor(
     dataset: Dataset,
     rng: np.random.Generator,
     settings: Mapping[str, Any],
@@ -82,4 +83,5 @@ def clean_label(
         truth_of(dataset, rows, "trigger"),
         backdoor.trigger,
         backdoor.apply,
+        TargetRule(ALL_TO_ONE, dataset.n_classes, target),
     )
