@@ -1,4 +1,4 @@
-"""Does the fine detail of an image say more about its label than everything that can be seen in it?"""
+"""Faint detail against visible content: which of the two says more about an image's label."""
 
 from __future__ import annotations
 

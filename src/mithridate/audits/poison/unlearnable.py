@@ -12,7 +12,6 @@ from mithridate.audits.poison.evidence import rows_evidence
 from mithridate.core.errors import Skip
 from mithridate.core.findings import Evidence, Finding, Severity, Subject, number
 from mithridate.core.method import Outcome, RowScores
-from mithridate.data.dataset import Dataset
 from mithridate.numeric import shortcuts
 from mithridate.numeric.shortcuts import Contest, Views
 
@@ -58,7 +57,8 @@ def unlearnable(context: Context, settings: AuditSettings) -> Outcome:
     Notes
     -----
     Looks at 4,000 rows. Sees noise on all rows, on one class or on about a fifth of the rows and more; less is ranked
-    or missed. Blind to patterns of long waves, and to noise in images less than some 12 pixels wide, which harms little.
+    or missed. Blind to patterns of long waves, and to noise in images less than some 12 pixels wide, where it does
+    little harm.
     Faint detail that comes with a class by nature (one camera a class) looks the same, and harms in the same way.
 
     Raises
@@ -99,7 +99,7 @@ def _look(context: Context) -> Opinion:
     rng = context.rng(SLUG)
     rows = known if len(known) <= ROWS else np.sort(rng.choice(known, ROWS, replace=False))
     views = _views(context, images[rows])
-    return _judge(rows, dataset.y[rows], dataset.folds(2)[rows], views, dataset.n_classes)
+    return _judge(rows, dataset.y[rows], dataset.folds(2)[rows], views, n_classes=dataset.n_classes)
 
 
 def _views(context: Context, images: npt.NDArray[Any]) -> Views:
@@ -112,6 +112,7 @@ def _judge(
     codes: npt.NDArray[np.int32],
     folds: npt.NDArray[np.int8],
     views: Views,
+    *,
     n_classes: int,
     content: npt.NDArray[np.float32] | None = None,
 ) -> Opinion:
@@ -127,7 +128,7 @@ def _without_telling(opinion: Opinion, n_classes: int) -> Opinion:
     """The same opinion with the quarter of the places left out that tells the classes apart best."""
     told = shortcuts.telling_places(opinion.views.detail, opinion.codes, n_classes=n_classes)
     views = Views(opinion.views.content, np.ascontiguousarray(opinion.views.detail[:, ~told]))
-    return _judge(opinion.rows, opinion.codes, opinion.folds, views, n_classes, opinion.content)
+    return _judge(opinion.rows, opinion.codes, opinion.folds, views, n_classes=n_classes, content=opinion.content)
 
 
 def _contests(opinion: Opinion, n_classes: int) -> list[Verdict]:
