@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from mithridate.cli.common import source_options
+from mithridate.cli.common import progress, source_options
 from mithridate.core.errors import InputError
 
 
@@ -19,6 +19,7 @@ from mithridate.core.errors import InputError
 )
 @click.option("--rate", type=float, help="Share of all rows to poison, in (0, 1).")
 @click.option("--target", metavar="T", help="The label that the attack forces (default: the first class).")
+@click.option("--recipe", metavar="R", help="How the attacker's own network is made, for attacks that train one.")
 @click.option("--set", "settings", multiple=True, metavar="K=V", help="A setting of the attack. Repeatable.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of every random choice.")
 @click.option("--list", "listing", is_flag=True, help="List the attacks.")
@@ -47,8 +48,14 @@ def command(name: str | None, source: str | None, **options: Any) -> None:
     )  # fmt: skip
     settings = dict(_pair(item) for item in options["settings"])
     chosen = {key: options[key] for key in ("rate", "target", "seed")}
-    written = attack_file(name, source, options["output"], **chosen, settings=settings, columns=columns)
+    with progress(quiet=False) as bar:
+        written = attack_file(
+            name, source, options["output"], **chosen, recipe=options["recipe"], progress=bar, settings=settings,
+            columns=columns,
+        )  # fmt: skip
     click.echo(f"poisoned {written.n_poisoned:,} of {written.n_rows:,} rows\n{options['output']}\n{written.truth}")
+    if written.victim is not None:
+        click.echo(str(written.victim))
 
 
 def _pair(item: str) -> tuple[str, str]:

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 
-from mithridate.attacks.poisoning import attack
+from mithridate.attacks.poisoning import CRAFTED, attack
+from mithridate.attacks.poisoning.protocol import Poisoned
 from mithridate.core.errors import InputError
 from mithridate.core.files import atomic
+from mithridate.core.progress import Progress
+from mithridate.data.dataset import Dataset
 from mithridate.data.read import read
 from mithridate.data.write import write_dataset
 from mithridate.flows.audit import Columns
@@ -19,11 +23,12 @@ from mithridate.flows.audit import Columns
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: how many rows, how many poisoned, and where the truth lies."""
+    """What was written: how many rows, how many poisoned, where the truth lies, and the victim, if there is one."""
 
     n_rows: int
     n_poisoned: int
     truth: Path
+    victim: Path | None = None
 
 
 def attack_file(
@@ -34,23 +39,47 @@ def attack_file(
     rate: float,
     target: Any = None,
     seed: int = 0,
+    recipe: str | None = None,
+    progress: Progress | None = None,
     settings: Mapping[str, Any] | None = None,
     columns: Columns | None = None,
 ) -> Written:
     """Poison a copy of `source` and write it to `output`, the truth to `output.truth.parquet`.
 
+    An attack on one instance writes that one to `output.victim.npz`: `x`, and as `y` the label that the poison is to
+    force on it; `source` is its own label.
+
+    Parameters
+    ----------
+    recipe : of the attacker's own network, for the attacks that train one (default: a small convolutional network).
+
     Raises
     ------
     InputError : no such attack, bad settings, an unreadable source, or an output that is the source itself.
     """
+    if recipe is not None and name not in CRAFTED:
+        raise InputError(
+            f"{name} trains no network, so it takes no recipe; those that do: {', '.join(sorted(CRAFTED))}"
+        )
     final = Path(output)
     if final.exists() and Path(source).exists() and final.samefile(source):
         raise InputError(f"{output} is the source itself; an attack never overwrites its input, give another -o")
-    poisoned = attack(
-        name, read(source, **(columns or Columns())), rate=rate, target=target, seed=seed, **(settings or {})
-    )
+    extra = {"recipe": recipe, "progress": progress} if name in CRAFTED else {}
+    chosen = {**(settings or {}), **{key: value for key, value in extra.items() if value is not None}}
+    poisoned = attack(name, read(source, **(columns or Columns())), rate=rate, target=target, seed=seed, **chosen)
     truth = final.with_name(final.name + ".truth.parquet")
     write_dataset(poisoned.dataset, final)
     with atomic(truth) as temporary:
         pq.write_table(poisoned.truth, temporary)
-    return Written(len(poisoned.dataset), poisoned.truth.num_rows, truth)
+    return Written(len(poisoned.dataset), poisoned.truth.num_rows, truth, _write_victim(poisoned, final))
+
+
+def _write_victim(poisoned: Poisoned, final: Path) -> Path | None:
+    victim = poisoned.victim
+    if victim is None:
+        return None
+    path = final.with_name(final.name + ".victim.npz")
+    zero = np.zeros(1, np.int32)
+    one = Dataset("victim", "image", victim.content, zero, (victim.wanted,), zero, (str(victim.label),))
+    write_dataset(one, path)
+    return path

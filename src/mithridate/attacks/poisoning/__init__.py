@@ -35,6 +35,17 @@ MODALITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "text-trigger": ("text",),
     }
 )
+CRAFTED = frozenset(  # attacks that train a network of their own; they take the setting `recipe`
+    {
+        "label-consistent",
+        "feature-collision",
+        "bullseye",
+        "witches-brew",
+        "narcissus",
+        "hidden-trigger",
+        "unlearnable",
+    }
+)
 ATTACKS: Mapping[str, str] = MappingProxyType(
     {name: f"{__name__}.{name.replace('-', '_')}:{name.replace('-', '_')}" for name in MODALITIES}
 )

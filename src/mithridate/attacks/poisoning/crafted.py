@@ -23,6 +23,7 @@ from mithridate.attacks.poisoning.protocol import (
 )
 from mithridate.attacks.poisoning.settings import Settings
 from mithridate.attacks.poisoning.surrogate import Surrogate, read_epsilon, read_recipe, train_surrogates
+from mithridate.core.progress import Silent
 from mithridate.data.dataset import Dataset
 from mithridate.models.engine import load_torch, seeded
 from mithridate.numeric.target_rule import ALL_TO_ONE, TargetRule
@@ -72,10 +73,11 @@ def craft_backdoor(
     rate, target = read.rate(), target_code(dataset, read.value("target"))
     limit, turns = read_epsilon(read, epsilon), read.integer("steps", steps, low=1)
     count, make, source = read.integer("models", networks, low=1, high=50), read_recipe(read), read.value("source")
-    design = prepare(read, target)
+    design, progress = prepare(read, target), read.value("progress", Silent())
     read.finish()
     rows = choose_rows(dataset, rng, rate, allowed=(dataset.y == target) & from_source(dataset, source))
     trained = train_surrogates(dataset, make, rng, count)
+    progress.step("crafting", 0.5)
     with seeded(int(rng.integers(2**31))):
         images, backdoor = design(Plan(rows, target, trained, limit, turns), rng)
     return Poisoned(

@@ -34,6 +34,7 @@ from mithridate.attacks.poisoning.surrogate import (
     train_surrogates,
 )
 from mithridate.core.errors import InputError
+from mithridate.core.progress import Progress, Silent
 from mithridate.data.dataset import Dataset
 from mithridate.models.engine import load_torch, seeded
 
@@ -82,7 +83,7 @@ def aim_at_victim(
     limit, turns = read_epsilon(read, epsilon), read.integer("steps", steps, low=1)
     count, make = read.integer("models", networks, low=1, high=50), read_recipe(read)
     source, given, own = read.value("source"), read.value("victim"), read.value("from")
-    craft = prepare(read)
+    craft, progress = prepare(read), read.value("progress", Silent())
     read.finish()
     position = _choose_victim(dataset, rng, given, own=own, target=target)
     rest = without(dataset, position)
@@ -91,7 +92,7 @@ def aim_at_victim(
     trained = train_surrogates(rest, make, rng, count)
     with seeded(seed):
         aim = Aim(tensor_of(dataset, np.array([position])), target, trained, limit, turns)
-        content = put_rows(rest.content, rows, craft_rows(rest, rows, craft, aim))
+        content = put_rows(rest.content, rows, craft_rows(rest, rows, craft, aim, progress))
     victim = Victim(
         int(dataset.ids[position]),
         take_rows(dataset.content, np.array([position])),
@@ -101,12 +102,12 @@ def aim_at_victim(
     return Poisoned(changed(rest, rows, content=content), truth_of(rest, rows, "trigger"), victim=victim)
 
 
-def craft_rows(dataset: Dataset, rows: Rows, craft: Craft, aim: Aim) -> Any:
+def craft_rows(dataset: Dataset, rows: Rows, craft: Craft, aim: Aim, progress: Progress) -> Any:
     """The images of these rows after crafting, batch by batch, in the data set's number type."""
-    done = [
-        images_of(craft(tensor_of(dataset, part), aim), dataset)
-        for part in np.array_split(rows, -(-len(rows) // BATCH))
-    ]
+    done, parts = [], np.array_split(rows, -(-len(rows) // BATCH))
+    for number, part in enumerate(parts):
+        progress.step("crafting", number / len(parts))
+        done.append(images_of(craft(tensor_of(dataset, part), aim), dataset))
     return np.concatenate(done)
 
 
@@ -119,17 +120,10 @@ def without(dataset: Dataset, position: int) -> Dataset:
     """
     if len(dataset) < 2:  # noqa: PLR2004 - a victim and somebody else
         raise InputError(f"{dataset.name} has {len(dataset)} row(s); an attack on one instance needs others to poison")
-    ids = dataset.ids.copy()
-    ids[int(np.argmax(dataset.ids))] = dataset.ids[position]
-    kept = np.delete(np.arange(len(dataset)), position)
-    return replace(dataset.take(kept), row_ids=ids[kept]) if not _hashed(dataset) else _keep_hashes(dataset, kept, ids)
-
-
-def _hashed(dataset: Dataset) -> bool:
-    return "hashes" in dataset.__dict__
-
-
-def _keep_hashes(dataset: Dataset, kept: Rows, ids: Rows) -> Dataset:
+    ids, kept = dataset.ids.copy(), np.arange(len(dataset))
+    last = int(np.argmax(ids))
+    ids[last], kept[position] = ids[position], last
+    kept = np.delete(kept, last)
     out = replace(dataset.take(kept), row_ids=ids[kept])
     out.__dict__["hashes"] = dataset.hashes[kept]
     return out

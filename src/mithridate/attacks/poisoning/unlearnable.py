@@ -30,6 +30,7 @@ from mithridate.attacks.poisoning.surrogate import (
     untrained,
 )
 from mithridate.core.errors import InputError
+from mithridate.core.progress import Progress, Silent
 from mithridate.data.dataset import Dataset
 from mithridate.models.engine import load_torch, seeded
 
@@ -66,12 +67,13 @@ def unlearnable(dataset: Dataset, rng: np.random.Generator, settings: Mapping[st
     rows = _rows(dataset, rng, read)
     form = read.word("form", "sample-wise", choices=("sample-wise", "class-wise"))
     epsilon, steps, make = read_epsilon(read, "8/255"), read.integer("steps", 10, low=1), read_recipe(read)
+    progress = read.value("progress", Silent())
     read.finish()
     order = content_order(dataset)
     order = order[dataset.y[order] >= 0]
     with seeded(int(rng.integers(2**31))):
         work = _work(dataset, order, rows, by_class=form == "class-wise", epsilon=epsilon, steps=steps)
-        noise = _minimise(work, untrained(make, dataset))
+        noise = _minimise(work, untrained(make, dataset), progress)
         inverse = np.searchsorted(order[np.argsort(order)], rows)
         chosen = load_torch().from_numpy(np.argsort(order)[inverse])
         images = images_of(work.images[chosen] + noise[work.place[chosen]], dataset)
@@ -103,12 +105,13 @@ def _work(dataset: Dataset, order: Rows, rows: Rows, *, by_class: bool, epsilon:
     return _Work(tensor_of(dataset, order), torch.from_numpy(labels), torch.from_numpy(place), epsilon, steps)
 
 
-def _minimise(work: _Work, module: Any) -> Tensor:
+def _minimise(work: _Work, module: Any, progress: Progress) -> Tensor:
     """(m, channels, h, w) eq. 2: noise and network both make the loss small, in turns, until the labels are learnt."""
     torch = load_torch()
     noise = torch.zeros((int(work.place.max()) + 1, *work.images.shape[1:]))
     optimiser = torch.optim.SGD(module.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
+        progress.step("noise and network in turns", turn / ROUNDS)
         module.train()
         for batch in torch.randperm(len(work.images)).split(BATCH)[:TRAIN_STEPS]:
             if len(batch) > 1:
