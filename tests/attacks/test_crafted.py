@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ from mithridate.models.engine import fit_module
 from mithridate.models.evaluate import attack_success, clean_accuracy
 from mithridate.models.inputs import nchw
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 INSTANCE = {"feature-collision", "bullseye", "witches-brew"}
 RATE = 0.02
 
@@ -34,9 +35,6 @@ def network(dataset: Dataset, seed: int, epochs: int = 1) -> TorchModel:
     return TorchModel(
         fit_module(make, x, data.y, n_classes=data.n_classes, seed=seed, epochs=epochs), nchw, data.n_classes
     )
-
-
-trained = partial(network, epochs=8)
 
 
 def poison(name: str, data: Dataset, *, rate: float = RATE, seed: int = 0, **settings: Any) -> Poisoned:
@@ -57,6 +55,12 @@ def clothes() -> tuple[Dataset, Dataset]:
     order = np.random.default_rng(0).permutation(len(data))
     train, test = data.take(np.sort(order[:2000])), data.take(order[2000:])
     return Dataset("train", "image", train.content, train.codes, train.classes), test
+
+
+@pytest.fixture(scope="module")
+def honest(clothes: tuple[Dataset, Dataset]) -> TorchModel:
+    """A network trained on the clean rows: the attackers' own, and what their success is measured against."""
+    return network(clothes[0], 50, epochs=8)
 
 
 @pytest.mark.parametrize("name", sorted(CRAFTED))
@@ -139,3 +143,101 @@ def test_a_bad_setting_of_a_crafted_attack_is_one_clear_line(
 def test_a_crafted_attack_on_a_table_is_refused(table: Dataset) -> None:
     with pytest.raises(InputError, match="image attack"):
         attack("witches-brew", table, rate=0.05)
+
+
+def test_narcissus_moves_images_of_a_network_trained_on_it(
+    clothes: tuple[Dataset, Dataset], honest: TorchModel
+) -> None:
+    train, test = clothes
+    poisoned = attack("narcissus", train, rate=0.05, target=2, recipe=lambda *_: honest, steps=100)
+    fooled = network(poisoned.dataset, 51, epochs=8)
+    assert poisoned.apply is not None
+    assert poisoned.rule is not None
+    success = attack_success(fooled, test, poisoned.apply, poisoned.rule).value
+    assert success > 0.35
+    assert success > attack_success(honest, test, poisoned.apply, poisoned.rule).value + 0.1
+    assert clean_accuracy(fooled, test).value > clean_accuracy(honest, test).value - 0.05
+
+
+def test_unlearnable_rows_teach_little(clothes: tuple[Dataset, Dataset]) -> None:
+    train, test = (halved(data) for data in clothes)
+    train = train.take(np.arange(1000))
+    poisoned = attack("unlearnable", train, rate=1, eps="24/255", form="class-wise", steps=5)
+    assert len(poisoned.rows) == len(train)
+    taught, misled = network(train, 3, epochs=12), network(poisoned.dataset, 3, epochs=12)
+    assert clean_accuracy(misled, poisoned.dataset).value > 0.95
+    assert clean_accuracy(misled, test).value < clean_accuracy(taught, test).value - 0.08
+
+
+@pytest.mark.parametrize(("name", "group"), [("feature-collision", 1), ("bullseye", 5)])
+def test_poison_comes_to_the_victim_in_feature_space(
+    name: str, group: int, clothes: tuple[Dataset, Dataset], honest: TorchModel
+) -> None:
+    train, _ = clothes
+    victim = int(np.flatnonzero(train.y == 0)[0])
+    settings = {"target": 6, "victim": victim, "recipe": lambda *_: honest, "steps": 60, "models": 1}
+    poisoned = attack(name, train, rate=0.01, eps="32/255", **settings)
+    rows = poisoned.rows[poisoned.rows != victim]
+    net = Surrogate(honest.module)
+    goal = net.features(tensor_of(train, np.array([victim]))).detach()
+
+    def distance(data: Dataset) -> float:
+        means = torch.stack([part.mean(0) for part in net.features(tensor_of(data, rows)).detach().split(len(rows))])
+        spread = net.features(tensor_of(data, rows)).detach() - goal
+        return float((means - goal).norm() if group > 1 else spread.norm(dim=1).mean())
+
+    assert distance(poisoned.dataset) < 0.6 * distance(train)
+
+
+def test_witches_brew_turns_the_training_gradient(clothes: tuple[Dataset, Dataset], honest: TorchModel) -> None:
+    train, _ = clothes
+    victim = int(np.flatnonzero(train.y == 0)[0])
+    settings = {"target": 6, "victim": victim, "recipe": lambda *_: honest, "steps": 40, "models": 1}
+    poisoned = attack("witches-brew", train, rate=0.01, **settings)
+    rows = poisoned.rows[poisoned.rows != victim]
+    weights = list(honest.module.parameters())
+
+    def gradient(images: Any) -> Any:
+        loss = torch.nn.functional.cross_entropy(honest.module(images), torch.full((len(images),), 6))
+        return torch.cat([part.flatten() for part in torch.autograd.grad(loss, weights)])
+
+    goal = gradient(tensor_of(train, np.array([victim])))
+    before, after = (
+        float(torch.nn.functional.cosine_similarity(gradient(tensor_of(data, rows)), goal, dim=0))
+        for data in (train, poisoned.dataset)
+    )
+    assert after > before + 0.1
+
+
+def test_label_consistent_rows_are_hard_to_recognise_and_carry_the_patch(
+    clothes: tuple[Dataset, Dataset], honest: TorchModel
+) -> None:
+    train, _ = clothes
+    poisoned = attack("label-consistent", train, rate=0.02, target=6, recipe=lambda *_: honest, steps=10)
+    rows = poisoned.rows
+    known = (honest.predict_proba(poisoned.dataset.x[rows]).argmax(axis=1) == 6).mean()
+    assert known < 0.2
+    patches = poisoned.dataset.content[rows, -4:-1, -4:-1]
+    assert (patches == patches[:1]).all()
+
+
+def test_hidden_trigger_rows_look_to_a_network_like_patched_ones(
+    clothes: tuple[Dataset, Dataset], honest: TorchModel
+) -> None:
+    train, _ = clothes
+    poisoned = attack("hidden-trigger", train, rate=0.02, target=6, recipe=lambda *_: honest, steps=40, **{"from": 0})
+    assert poisoned.apply is not None
+    net, rows = Surrogate(honest.module), poisoned.rows
+    shown = replace(train, content=poisoned.apply(train.content[train.y == 0]), codes=None, row_ids=None)
+    goals = net.features(tensor_of(shown, np.arange(len(shown)))).detach()
+
+    def distance(data: Dataset) -> float:
+        return float(torch.cdist(net.features(tensor_of(data, rows)).detach(), goals).min(dim=1).values.mean())
+
+    assert distance(poisoned.dataset) < 0.8 * distance(train)
+
+
+def halved(data: Dataset) -> Dataset:
+    n, height, width, channels = data.content.shape
+    small = data.content.reshape(n, height // 2, 2, width // 2, 2, channels).mean(axis=(2, 4))
+    return Dataset(data.name, "image", small.astype(np.uint8), data.codes, data.classes)

@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Group(NamedTuple):
-    """The rows that grain gives `code` most: how many, errors of content and of grain, p, the least lead.
+    """The rows that grain gives `code` most: number, errors of content and of grain, p-value, least lead.
 
     whole: nearly all rows of the label have that grain.
     """
@@ -43,7 +43,7 @@ class Group(NamedTuple):
 
 
 class Grain(NamedTuple):
-    """Of the rows looked at, (m,) each: array position, label; whether content misses it; (m, c) leads by grain; (m, d) marks of it."""
+    """Of the rows looked at (m,): array position, label, whether content misses it; (m, c) leads by grain, (m, d) marks."""
 
     rows: npt.NDArray[np.int64]
     codes: npt.NDArray[np.int32]
@@ -63,8 +63,9 @@ def off_manifold_noise(context: Context, settings: AuditSettings) -> Outcome:
 
     Notes
     -----
-    Looks at up to 8,000 rows, fewer of large images, and scores all of them. Finds noise of 8/255 and more on half of a class; a tenth of a class is
-    missed. A class whose content is never mistaken gives no proof, however clear the grain. It can't tell an attack
+    Looks at up to 8,000 rows, fewer of large images, and scores all of them if it finds something. Sees noise of 8/255
+    and more on half of a class; a tenth of a class is missed. A class whose content is never mistaken gives no proof,
+    however clear the grain. Noise that a blend or a sinusoid brings is found as well. It can't tell an attack
     from rows of one label that came through a lossy or noisy channel.
 
     Raises
