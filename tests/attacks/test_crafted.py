@@ -149,7 +149,7 @@ def test_narcissus_moves_images_of_a_network_trained_on_it(
     clothes: tuple[Dataset, Dataset], honest: TorchModel
 ) -> None:
     train, test = clothes
-    poisoned = attack("narcissus", train, rate=0.05, target=2, recipe=lambda *_: honest, steps=100)
+    poisoned = attack("narcissus", train, rate=0.05, target=2, recipe=lambda _data, _seed: honest, steps=100)
     fooled = network(poisoned.dataset, 51, epochs=8)
     assert poisoned.apply is not None
     assert poisoned.rule is not None
@@ -175,7 +175,7 @@ def test_poison_comes_to_the_victim_in_feature_space(
 ) -> None:
     train, _ = clothes
     victim = int(np.flatnonzero(train.y == 0)[0])
-    settings = {"target": 6, "victim": victim, "recipe": lambda *_: honest, "steps": 60, "models": 1}
+    settings = {"target": 6, "victim": victim, "recipe": lambda _data, _seed: honest, "steps": 60, "models": 1}
     poisoned = attack(name, train, rate=0.01, eps="32/255", **settings)
     rows = poisoned.rows[poisoned.rows != victim]
     net = Surrogate(honest.module)
@@ -192,7 +192,7 @@ def test_poison_comes_to_the_victim_in_feature_space(
 def test_witches_brew_turns_the_training_gradient(clothes: tuple[Dataset, Dataset], honest: TorchModel) -> None:
     train, _ = clothes
     victim = int(np.flatnonzero(train.y == 0)[0])
-    settings = {"target": 6, "victim": victim, "recipe": lambda *_: honest, "steps": 40, "models": 1}
+    settings = {"target": 6, "victim": victim, "recipe": lambda _data, _seed: honest, "steps": 40, "models": 1}
     poisoned = attack("witches-brew", train, rate=0.01, **settings)
     rows = poisoned.rows[poisoned.rows != victim]
     weights = list(honest.module.parameters())
@@ -213,7 +213,7 @@ def test_label_consistent_rows_are_hard_to_recognise_and_carry_the_patch(
     clothes: tuple[Dataset, Dataset], honest: TorchModel
 ) -> None:
     train, _ = clothes
-    poisoned = attack("label-consistent", train, rate=0.02, target=6, recipe=lambda *_: honest, steps=10)
+    poisoned = attack("label-consistent", train, rate=0.02, target=6, recipe=lambda _data, _seed: honest, steps=10)
     rows = poisoned.rows
     known = (honest.predict_proba(poisoned.dataset.x[rows]).argmax(axis=1) == 6).mean()
     assert known < 0.2
@@ -225,7 +225,9 @@ def test_hidden_trigger_rows_look_to_a_network_like_patched_ones(
     clothes: tuple[Dataset, Dataset], honest: TorchModel
 ) -> None:
     train, _ = clothes
-    poisoned = attack("hidden-trigger", train, rate=0.02, target=6, recipe=lambda *_: honest, steps=40, **{"from": 0})
+    poisoned = attack(
+        "hidden-trigger", train, rate=0.02, target=6, recipe=lambda _data, _seed: honest, steps=40, **{"from": 0}
+    )
     assert poisoned.apply is not None
     net, rows = Surrogate(honest.module), poisoned.rows
     shown = replace(train, content=poisoned.apply(train.content[train.y == 0]), codes=None, row_ids=None)

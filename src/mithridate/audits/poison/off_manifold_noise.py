@@ -43,7 +43,7 @@ class Group(NamedTuple):
 
 
 class Grain(NamedTuple):
-    """Of the rows looked at (m,): array position, label, whether content misses it; (m, c) leads by grain, (m, d) marks."""
+    """Of the rows looked at (m,): position, label, whether content misses it; (m, c) leads by grain, (m, d) marks."""
 
     rows: npt.NDArray[np.int64]
     codes: npt.NDArray[np.int32]
