@@ -80,7 +80,7 @@ def test_the_same_seed_gives_the_same_poison_whatever_the_row_order(name: str, d
         ("label-flip", "image", {"rate": float("nan")}, "between 0 and 1"),
         ("label-flip", "image", {"rate": 1e-6}, "no row at all"),
         ("label-flip", "image", {"from": 6, "to": 0, "rate": 0.5}, "at most"),
-        ("label-flip", "image", {"mode": "sly"}, "random, targeted"),
+        ("label-flip", "image", {"mode": "sly"}, "random, targeted, near-boundary"),
         ("label-flip", "image", {"target": "cat"}, "not a class"),
         ("label-flip", "image", {"source": "mallory"}, "not a source"),
         ("badnets", "table", {}, "is an image attack"),

@@ -53,7 +53,10 @@ def command(name: str | None, source: str | None, **options: Any) -> None:
             name, source, options["output"], **chosen, recipe=options["recipe"], progress=bar, settings=settings,
             columns=columns,
         )  # fmt: skip
-    click.echo(f"poisoned {written.n_poisoned:,} of {written.n_rows:,} rows\n{options['output']}\n{written.truth}")
+    cover = f", and {written.n_cover:,} cover rows with right labels" if written.n_cover else ""
+    click.echo(
+        f"poisoned {written.n_poisoned:,} of {written.n_rows:,} rows{cover}\n{options['output']}\n{written.truth}"
+    )
     if written.victim is not None:
         click.echo(str(written.victim))
 

@@ -39,6 +39,7 @@ class RowScores:
     clean rows it is no smaller than uniform. `flagged` is the method's own decision at the rate the user chose.
     `false_share`: expected share of false flags among this method's flags, where its odds say something else: an
     outlier is odd, not therefore poison.
+    `alike`: the same opinion as if all sources were alike, where it leans on the sources; a source is judged by it.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class RowScores:
     p_value: Any
     flagged: Any
     false_share: float | None = None
+    alike: RowScores | None = None
 
 
 @dataclass(frozen=True, slots=True)

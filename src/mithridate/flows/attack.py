@@ -23,10 +23,11 @@ from mithridate.flows.audit import Columns
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: how many rows, how many poisoned, where the truth lies, and the victim, if there is one."""
+    """What was written: how many rows, poisoned rows and cover rows, where the truth lies, and the victim, if any."""
 
     n_rows: int
     n_poisoned: int
+    n_cover: int
     truth: Path
     victim: Path | None = None
 
@@ -71,7 +72,9 @@ def attack_file(
     write_dataset(poisoned.dataset, final)
     with atomic(truth) as temporary:
         pq.write_table(poisoned.truth, temporary)
-    return Written(len(poisoned.dataset), poisoned.truth.num_rows, truth, _write_victim(poisoned, final))
+    n_poisoned = len(poisoned.rows)
+    n_cover = poisoned.truth.num_rows - n_poisoned
+    return Written(len(poisoned.dataset), n_poisoned, n_cover, truth, _write_victim(poisoned, final))
 
 
 def _write_victim(poisoned: Poisoned, final: Path) -> Path | None:

@@ -68,7 +68,8 @@ def attack(
     rate : share of all rows to poison, 0 < rate < 1; exactly round(rate * n) are.
     target : label that the poison forces, as stored; default the first class (label-flip: any other).
     seed : >= 0; the same seed and rows, in whatever order, give the same poison.
-    settings : the attack's own, as values or as the strings of `--set k=v`.
+    settings : the attack's own, as values or as the strings of `--set k=v`. Every backdoor that relabels takes `rule`:
+        `all-to-one` (default), `all-to-all` (class y becomes y + 1, the last the first) or `untargeted` (any other).
 
     Raises
     ------

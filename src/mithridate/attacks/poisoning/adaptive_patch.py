@@ -9,13 +9,14 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from mithridate.attacks.poisoning.badnets import paste_unit
 from mithridate.attacks.poisoning.overlays import image_shape
 from mithridate.attacks.poisoning.protocol import Backdoor, Poisoned, dirty_label
 from mithridate.attacks.poisoning.settings import Settings
 from mithridate.core.errors import InputError
 from mithridate.core.trigger import Trigger
 from mithridate.data.dataset import Content, Dataset
-from mithridate.numeric.stamp import overlay, paste
+from mithridate.numeric.stamp import overlay
 
 CORNERS = 4
 MARGIN = 1  # pixels to the border
@@ -56,13 +57,12 @@ def patches_backdoor(dataset: Dataset, rng: np.random.Generator, settings: Setti
     opacity = settings.number("opacity", 0.5, low=0.01, high=1.0)
     cover = settings.number("cover", min(2 * settings.rate(), 0.9), low=0.0, high=0.9)
     where, unit = _corners(shape, size), np.zeros(shape)
-    mask = where >= 0
-    unit[mask] = rng.random((int(mask.sum()), 1)).round()  # black and white pixels
+    mask = np.broadcast_to((where >= 0)[..., None], shape)
+    unit[where >= 0] = rng.random((int((where >= 0).sum()), 1)).round()  # black and white pixels
     trigger = Trigger("patch", dataset.label_of(target), _pattern(mask, unit))
-    levels = np.rint(unit * 255).astype(np.uint8) if _bytes(dataset) else unit
     seeds = rng.integers(2**32, size=2)
     plant, disguise = (partial(_mix_one, where=where, unit=unit, opacity=opacity, seed=int(seed)) for seed in seeds)
-    return Backdoor(trigger, partial(_paste_all, mask=mask, values=levels), plant, disguise, cover)
+    return Backdoor(trigger, partial(paste_unit, mask=mask, unit=unit), plant, disguise, cover)
 
 
 def _corners(shape: tuple[int, int, int], size: int) -> npt.NDArray[np.int64]:
@@ -77,17 +77,7 @@ def _corners(shape: tuple[int, int, int], size: int) -> npt.NDArray[np.int64]:
 
 
 def _pattern(mask: npt.NDArray[np.bool_], unit: npt.NDArray[np.float64]) -> dict[str, Any]:
-    whole = np.broadcast_to(mask[..., None], unit.shape)
-    return {"pixels": np.argwhere(whole).tolist(), "values": [float(value) for value in unit[whole]]}
-
-
-def _bytes(dataset: Dataset) -> bool:
-    return bool(cast("npt.NDArray[Any]", dataset.content).dtype == np.uint8)
-
-
-def _paste_all(content: Content, *, mask: npt.NDArray[np.bool_], values: npt.NDArray[Any]) -> Content:
-    images = cast("npt.NDArray[Any]", content)
-    return paste(images, np.broadcast_to(mask[..., None], images.shape[1:]), values.astype(images.dtype))
+    return {"pixels": np.argwhere(mask).tolist(), "values": [float(value) for value in unit[mask]]}
 
 
 def _mix_one(

@@ -21,9 +21,9 @@ def sig(dataset: Dataset, rng: np.random.Generator, settings: Mapping[str, Any])
     ----------
     settings : `rate`, share of all rows; `target`, label as stored; `label`: `clean` (rows of the target class,
         unchanged labels) or `dirty` (rows of other classes, relabelled by `rule`); `delta`, the sinusoid's amplitude in
-        levels of 255 (40); `frequency`, its periods over the image's width (6; fewer on
-        images under 24 pixels); `rule` (dirty only); `source`, to
-        poison rows of that source alone.
+        levels of 255 in training rows (60); `test_delta`, its amplitude at test time (a third more); `frequency`, its
+        periods over the image's width (6; fewer on images under 24 pixels); `rule` (dirty only); `source`, to poison
+        rows of that source alone.
 
     Raises
     ------
@@ -43,9 +43,11 @@ def sinusoid_backdoor(dataset: Dataset, rng: np.random.Generator, settings: Sett
     """The sinusoid as a trigger and the function that adds it."""
     del rng  # nothing about a sinusoid is random
     height, width, channels = image_shape(dataset, "sig")
-    amplitude = settings.number("delta", 40.0, low=1.0, high=255.0) / 255.0
-    frequency = settings.number("frequency", min(6.0, width / 4), low=0.1, high=width / 2)
-    wave = amplitude * np.sin(2 * np.pi * np.arange(width) * frequency / width)  # eq. 1
-    delta = np.broadcast_to(wave[None, :, None], (height, width, channels))
-    trigger = overlay_trigger(delta, dataset.label_of(target))
-    return Backdoor(trigger, partial(overlaid, delta=delta))
+    amplitude = settings.number("delta", 60.0, low=1.0, high=255.0)
+    strong = settings.number("test_delta", min(amplitude * 4 / 3, 255.0), low=1.0, high=255.0)
+    frequency = settings.number("frequency", min(6.0, width / 4), low=0.1, high=(width - 1) / 2)
+    wave = np.sin(2 * np.pi * np.arange(1, width + 1) * frequency / width) / 255.0  # eq. 2 for levels of 255
+    unit = np.broadcast_to(wave[None, :, None], (height, width, channels))
+    trigger = overlay_trigger(strong * unit, dataset.label_of(target))
+    plant, full = (partial(overlaid, delta=level * unit) for level in (amplitude, strong))
+    return Backdoor(trigger, full, plant)

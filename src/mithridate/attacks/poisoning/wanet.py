@@ -17,7 +17,7 @@ from mithridate.core.trigger import Trigger
 from mithridate.data.dataset import Content, Dataset
 from mithridate.numeric.warp import elastic_flow, warp
 
-NOISE = 1.0  # half-width of the noise mode's displacements, in the unit of s
+NOISE = 2.0  # half-width of the noise mode's random steps over s, as in the paper's 1 for s = 0.5
 
 
 def wanet(dataset: Dataset, rng: np.random.Generator, settings: Mapping[str, Any]) -> Poisoned:
@@ -58,7 +58,7 @@ def warp_backdoor(dataset: Dataset, rng: np.random.Generator, settings: Settings
     control *= s / 2 / np.abs(control).mean()  # eq. 6, in pixels
     flow = np.round(elastic_flow(control, height, width), 3).astype(np.float32)
     pattern = {"flow": {"shape": list(flow.shape), "values": [round(float(value), 3) for value in flow.ravel()]}}
-    noisy = partial(_bend_noisily, flow=flow, seed=int(rng.integers(2**32)))
+    noisy = partial(_bend_noisily, flow=flow, reach=NOISE * s / 2, seed=int(rng.integers(2**32)))
     return Backdoor(
         Trigger("warp", dataset.label_of(target), pattern), partial(_bend, flow=flow), cover=noisy, cover_rate=cover
     )
@@ -68,8 +68,8 @@ def _bend(content: Content, *, flow: npt.NDArray[np.float32]) -> Content:
     return warp(cast("npt.NDArray[Any]", content), flow)
 
 
-def _bend_noisily(content: Content, *, flow: npt.NDArray[np.float32], seed: int) -> Content:
-    """Each image by the field and a random step of its own at every pixel: eq. 8."""
+def _bend_noisily(content: Content, *, flow: npt.NDArray[np.float32], reach: float, seed: int) -> Content:
+    """Each image by the field and a random step of its own, up to `reach` pixels, at every pixel: eq. 8."""
     images = cast("npt.NDArray[Any]", content)
-    steps = np.random.default_rng(seed).uniform(-NOISE / 2, NOISE / 2, size=(len(images), *flow.shape))
+    steps = np.random.default_rng(seed).uniform(-reach, reach, size=(len(images), *flow.shape))
     return warp(images, flow + steps.astype(np.float32))
