@@ -24,6 +24,23 @@ def feature_collision(dataset: Dataset, rng: np.random.Generator, settings: Mapp
         its class; `eps`, largest change of a pixel (32/255); `beta` >= 0, weight of the squared change of the image
         (0.05); `opacity` in [0, 1), the victim's share in a watermark mixed in first (0); `steps` (100); `models`,
         networks (1); `recipe` of them (`cnn`); `source`, to poison rows of that source alone.
+
+    Raises
+    ------
+    InputError : not images, fewer rows of the target class than the rate asks for, or a setting is unknown or out of
+        range.
+    MissingExtra : torch isn't installed.
+
+    Notes
+    -----
+    `Poisoned.victim` is the instance, taken out of the data set: it must not be trained on under its own label.
+    Made for transfer, where features are frozen and only the last layer is learnt. Measured so on clothes (4,000 rows,
+    1 % a victim): 3 of 8 victims with the attacker's own features (0 of 8 without poison), 0 of 8 with features of
+    another network. From scratch it isn't expected to work.
+
+    References
+    ----------
+    Shafahi et al. (2018), Poison frogs! Targeted clean-label poisoning attacks on neural networks, NeurIPS.
     """
     return aim_at_victim(
         dataset, rng, settings, name="feature-collision", prepare=_prepare, epsilon="32/255", steps=100, networks=1

@@ -30,6 +30,22 @@ def hidden_trigger(dataset: Dataset, rng: np.random.Generator, settings: Mapping
         (all other classes); `eps`, largest change of a pixel (32/255); `steps` (200); `models`, networks (1);
         `recipe` of them (`cnn`); the patch's `size` (a quarter of the image), `place`, `margin`, `pattern` and
         `colour` as for badnets; `source`, to poison rows of that source alone.
+
+    Raises
+    ------
+    InputError : not images, fewer rows of the target class than the rate asks for, or a setting is unknown or out of
+        range.
+    MissingExtra : torch isn't installed.
+
+    Notes
+    -----
+    Made for transfer, where features are frozen and only the last layer is learnt; from scratch it isn't expected to
+    work. Each image is paired with the patched one nearest in features, all at once and one to one, and paired anew
+    four times. Its success on a model has not been measured; a test holds that poison comes near in feature space.
+
+    References
+    ----------
+    Saha, Subramanya, Pirsiavash (2020), Hidden trigger backdoor attacks, AAAI.
     """
     need_modality(dataset, "image", "hidden-trigger")
     side = min(cast("npt.NDArray[Any]", dataset.content).shape[1:3])

@@ -26,6 +26,24 @@ def narcissus(dataset: Dataset, rng: np.random.Generator, settings: Mapping[str,
     settings : `rate`, share of all rows; `target`, label as stored; `eps`, largest value of the pattern (16/255);
         `steps` (300); `magnify`, how many times stronger the trigger is at test time, in [1, 20] (3); `models`,
         networks (1); `recipe` of them (`cnn`); `source`, to poison rows of that source alone.
+
+    Raises
+    ------
+    InputError : not images, fewer rows of the target class than the rate asks for, or a setting is unknown or out of
+        range.
+    MissingExtra : torch isn't installed.
+
+    Notes
+    -----
+    Measured on clothes (3,000 rows at 5 %, one seed), `cnn` trained anew: the magnified pattern moves 66 % of other
+    images, and clean accuracy is .85. It moves some images of an unpoisoned network too (25 % in a trial with briefly
+    trained networks, where poison raised it to 53 %), so take that rate as the baseline. On digits of 8 x 8 it fails
+    (11 %). The network is trained on the rows themselves, which is more than the paper's attacker knows. Generating 150
+    rows took 22 s of one busy core.
+
+    References
+    ----------
+    Zeng et al. (2023), Narcissus: a practical clean-label backdoor attack with limited information, CCS.
     """
     return craft_backdoor(
         dataset, rng, settings, name="narcissus", prepare=partial(_prepare, dataset), epsilon="16/255", steps=300
