@@ -83,6 +83,24 @@ METHODS: tuple[Method, ...] = (
         references=("Tran, Li, Madry (2018), Spectral signatures in backdoor attacks, NeurIPS",),
     ),
     Method(
+        id="PSN110", slug="unlearnable", family="poison", function=f"{_POISON}.unlearnable:unlearnable",
+        title="Unlearnable data", modalities=("image",), needs=("labels",),
+        standards=("AML.T0020", "ML02:2023", "NISTAML.013"),
+        references=(
+            "Yu et al. (2022), Availability attacks create shortcuts, KDD",
+            "Huang et al. (2021), Unlearnable examples, ICLR",
+        ),
+    ),
+    Method(
+        id="PSN112", slug="off-manifold-noise", family="poison",
+        function=f"{_POISON}.off_manifold_noise:off_manifold_noise", title="Noise on one label's images",
+        modalities=("image",), needs=("labels",), standards=("AML.T0020", "ML02:2023", "NISTAML.021"),
+        references=(
+            "Turner, Tsipras, Madry (2019), Label-consistent backdoor attacks, arXiv 1912.02771",
+            "Zeng et al. (2023), Narcissus, CCS",
+        ),
+    ),
+    Method(
         id="PSN106", slug="bad-source", family="poison", function=f"{_POISON}.sources:bad_source",
         title="Sources worse than the rest", needs=("labels", "sources"),
         standards=("AML.T0020", "AML.T0019", "ML02:2023"),

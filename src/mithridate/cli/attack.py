@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 )
 @click.option("--rate", type=float, help="Share of all rows to poison, in (0, 1).")
 @click.option("--target", metavar="T", help="The label that the attack forces (default: the first class).")
+@click.option("--recipe", metavar="R", help="How the attacker's own network is made, for attacks that train one.")
 @click.option("--set", "settings", multiple=True, metavar="K=V", help="A setting of the attack. Repeatable.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of every random choice.")
 @click.option("--all", "every", is_flag=True, help="Make every attack that fits SOURCE; OUT is then a folder.")
@@ -51,11 +52,17 @@ def command(name: str | None, source: str | None, **options: Any) -> None:
 
     settings = dict(_pair(item) for item in options["settings"])
     chosen = {key: options[key] for key in ("rate", "target", "seed")}
-    written = attack_file(name, source, options["output"], **chosen, settings=settings, columns=_columns(options))
+    with progress(quiet=False) as bar:
+        written = attack_file(
+            name, source, options["output"], **chosen, recipe=options["recipe"], progress=bar, settings=settings,
+            columns=_columns(options),
+        )  # fmt: skip
     cover = f", and {written.n_cover:,} cover rows with right labels" if written.n_cover else ""
     click.echo(
         f"poisoned {written.n_poisoned:,} of {written.n_rows:,} rows{cover}\n{options['output']}\n{written.truth}"
     )
+    if written.victim is not None:
+        click.echo(str(written.victim))
 
 
 def _columns(options: dict[str, Any]) -> Columns:

@@ -18,6 +18,13 @@ MODALITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "label-flip": ("image", "table", "text", "embedding", "audio"),
         "badnets": ("image",),
         "blended": ("image",),
+        "label-consistent": ("image",),
+        "feature-collision": ("image",),
+        "bullseye": ("image",),
+        "witches-brew": ("image",),
+        "narcissus": ("image",),
+        "hidden-trigger": ("image",),
+        "unlearnable": ("image",),
         "sig": ("image",),
         "wanet": ("image",),
         "input-aware": ("image",),
@@ -26,6 +33,17 @@ MODALITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "adaptive-patch": ("image",),
         "tabular-trigger": ("table",),
         "text-trigger": ("text",),
+    }
+)
+CRAFTED = frozenset(  # attacks that train a network of their own; they take the setting `recipe`
+    {
+        "label-consistent",
+        "feature-collision",
+        "bullseye",
+        "witches-brew",
+        "narcissus",
+        "hidden-trigger",
+        "unlearnable",
     }
 )
 ATTACKS: Mapping[str, str] = MappingProxyType(

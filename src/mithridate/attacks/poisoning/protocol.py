@@ -24,6 +24,20 @@ COVER = "cover"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Victim:
+    """The one instance that an attack is after; the poisoned data set lacks it.
+
+    row : its reading-order position in the data set that was given; there the last row stands now.
+    content : (1, ...) the instance; label : its own, as stored; wanted : the label that the poison is to force on it.
+    """
+
+    row: int
+    content: Content
+    label: Any
+    wanted: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Poisoned:
     """A poisoned copy of a data set and the truth about it.
 
@@ -34,6 +48,7 @@ class Poisoned:
     apply : puts the trigger, as it is used on a trained model, on content of the same form as `Dataset.content` and
         returns a copy; None without one.
     rule : which predictions count as success of the trigger; None without one.
+    victim : the instance that is to be misjudged, for attacks that have one in place of a trigger.
 
     Examples
     --------
@@ -45,6 +60,7 @@ class Poisoned:
     trigger: Trigger | None = None
     apply: Apply | None = None
     rule: TargetRule | None = None
+    victim: Victim | None = None
 
     @property
     def rows(self) -> Rows:
