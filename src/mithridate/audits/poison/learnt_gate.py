@@ -10,9 +10,9 @@ import numpy.typing as npt
 from mithridate.audits.poison.context import Context
 from mithridate.audits.poison.learnt_content import Flags, Opinions, answers, train
 
-TAUGHT = 0.5  # share of suspects that others of the group must teach a model to call by the label
-LIFT = 0.3  # and how much more than without any suspect in training
-CONTROL = 0.2  # share of honest rows of the same content that may turn as well
+LIFT = 0.2  # share of suspects that others of the group must teach a model, above the share without any suspect
+TIMES = 3.0  # and how many times as many; rows that are odd by nature teach nothing (0.07 against 0.06 on clothes)
+CONTROL = 0.25  # honest rows of the same content may turn, as a share of the lift
 
 Doubles = npt.NDArray[np.float64]
 
@@ -34,7 +34,8 @@ class Verdict(NamedTuple):
     @property
     def confirmed(self) -> bool:
         """Whether the suspects have in common what makes a model give the label to content of any kind."""
-        return self.taught >= max(TAUGHT, self.untaught + LIFT) and self.control <= CONTROL
+        lift = self.taught - self.untaught
+        return lift >= LIFT and self.taught >= TIMES * self.untaught and self.control <= CONTROL * lift
 
 
 def judge(context: Context, found: Opinions, code: int) -> Verdict:
