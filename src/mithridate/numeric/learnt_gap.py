@@ -15,6 +15,7 @@ Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 
 CELLS = 30  # rows of the label a step of the odds is estimated from, at least
 LOWEST = 1e-4
+WITHIN = 0.01  # log10 odds between the first row and the last, so that rows of one step go by their gap
 
 
 class Spread(NamedTuple):
@@ -67,7 +68,7 @@ def odds_beside(gap: Doubles, null: Doubles, *, tolerance: float) -> tuple[Doubl
 
     Returns
     -------
-    (m,) log10 odds, rising with the gap, in [-4, 4]; (m,) conformal p-values.
+    (m,) log10 odds, rising with the gap, in [-4, 4.01]; (m,) conformal p-values.
 
     Notes
     -----
@@ -87,4 +88,5 @@ def odds_beside(gap: Doubles, null: Doubles, *, tolerance: float) -> tuple[Doubl
     odds = np.empty(len(gap))
     for step, share in zip(steps, false, strict=True):
         odds[step] = np.log10((1 - share) / share)
+    odds[order] += np.linspace(WITHIN, 0.0, len(order))
     return odds, p_value

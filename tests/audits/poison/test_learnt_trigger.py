@@ -62,7 +62,7 @@ def test_a_mark_on_content_of_every_kind_is_confirmed_and_its_rows_are_found(see
     assert scores is not None
     assert bad[np.argsort(-scores.score, kind="stable")[: bad.sum()]].mean() > 0.9
     assert scores.flagged[bad].mean() > 0.7
-    assert scores.flagged[~bad].mean() < 0.002
+    assert (scores.flagged & ~bad).sum() < 0.06 * scores.flagged.sum()
 
 
 @pytest.mark.parametrize("case", ["clean", "one label flips", "random flips", "benign mark"])
@@ -98,7 +98,7 @@ def test_each_label_keeps_a_tenth_of_its_rows_trusted() -> None:
 def test_confirmed_only_where_suspects_teach_and_honest_rows_stay(
     taught: float, untaught: float, control: float, *, confirmed: bool
 ) -> None:
-    assert Verdict(taught, untaught, control, np.zeros(1), 100).confirmed is confirmed
+    assert Verdict(taught, untaught, control, 100).confirmed is confirmed
 
 
 def test_what_it_cannot_judge_is_skipped_with_the_reason() -> None:

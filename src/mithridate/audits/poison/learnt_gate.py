@@ -14,21 +14,17 @@ LIFT = 0.2  # share of suspects that others of the group must teach a model, abo
 TIMES = 3.0  # and how many times as many; rows that are odd by nature teach nothing (0.07 against 0.06 on clothes)
 CONTROL = 0.25  # honest rows of the same content may turn, as a share of the lift
 
-Doubles = npt.NDArray[np.float64]
-
 
 class Verdict(NamedTuple):
     """Shares in [0, 1] of rows that models call by the label, each asked about rows it wasn't trained on.
 
     `taught`: suspects, by a model trained on suspects of other looks; `untaught`: the same suspects, by a model trained
-    on none; `control`: honest rows of the same looks, by the taught model. `chance` (n,): the label's chance of each
-    row by the model that saw no suspect of its look, less than without suspects meaning nothing.
+    on none; `control`: honest rows of the same looks, by the taught model. `tested`: number of suspects.
     """
 
     taught: float
     untaught: float
     control: float
-    chance: Doubles
     tested: int
 
     @property
@@ -53,18 +49,16 @@ def judge(context: Context, found: Opinions, code: int) -> Verdict:
     half = _halves(found.look[mine], context.dataset.n_classes)[found.look]
     honest = _left_out(codes, found, mine, context.rng(f"learnt-control-{code}"))
     ground = (codes >= 0) & ~honest & ((codes != code) | found.trusted)
-    chance = np.empty((3, len(codes)))
     hits = np.empty((3, len(codes)), dtype=bool)
     for i, group in enumerate((half == 0, half == 1, np.zeros(len(codes), dtype=bool))):
         said = answers(train(context, ground | (mine & group), f"gate-{code}-{i}"), context)
-        chance[i], hits[i] = said[:, code], said.argmax(axis=1) == code
+        hits[i] = said.argmax(axis=1) == code
     every = np.arange(len(codes))
     other = 1 - half  # the model that saw suspects of the other looks alone
     return Verdict(
         taught=float(hits[other, every][mine].mean()),
         untaught=float(hits[2][mine].mean()),
         control=float(hits[other, every][honest].mean()) if honest.any() else 1.0,
-        chance=chance[other, every],
         tested=int(mine.sum()),
     )
 

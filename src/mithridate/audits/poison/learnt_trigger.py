@@ -16,30 +16,31 @@ from mithridate.core.findings import Evidence, Finding, Severity, Subject, bars,
 from mithridate.core.method import Outcome, RowScores
 from mithridate.numeric.learnt_gap import Spread, odds_beside, spread
 from mithridate.numeric.rates import wilson
+from mithridate.numeric.tails import flag_by_odds
 
 ID, SLUG = "PSN109", "learnt-trigger"
 LEAST_LABELS = 6  # fewer leave no room to tell a label that is found everywhere from a neighbour
 LEAST_ROWS = 400
 LEAST_SUSPECTS = 20
-LEVEL = 1e-3  # p-value of the spread of suspects, times the labels, at which the models are trained that test it
+LEVEL = 0.02  # p-value of the spread, times the labels, from which on models are trained that test the label
 TOLERANCE = 2.0  # labels differ by nature in how often the content model is wrong
-FLAG = 1.0  # log10 odds from which on a row is flagged
 STANDARDS = ("AML.T0020", "ML02:2023", "NISTAML.023")
 
 Doubles = npt.NDArray[np.float64]
 
 
 class Judged(NamedTuple):
-    """A label with its verdict, its rows, and their log10 odds and p-values."""
+    """A label with its verdict, its rows, their log10 odds and p-values, and which of them are flagged."""
 
     code: int
     verdict: Verdict
     rows: npt.NDArray[np.int64]
     odds: Doubles
     p_value: Doubles
+    flagged: npt.NDArray[np.bool_]
 
 
-def learnt_trigger(context: Context, settings: AuditSettings) -> Outcome:  # noqa: ARG001 - every method has this signature
+def learnt_trigger(context: Context, settings: AuditSettings) -> Outcome:
     """Backdoors whose trigger has no fixed form, found by what models learn from the rows that carry it.
 
     A content model is trained on the half of the rows whose label is plain even to models too coarse to see a trigger.
@@ -52,6 +53,7 @@ def learnt_trigger(context: Context, settings: AuditSettings) -> Outcome:  # noq
     ----------
     context : with a recipe; its out-of-fold probabilities are used. One more model is trained, and three for each label
         that is put to the test.
+    settings : `fdr` bounds the share of a confirmed label's flags that are expected to be false.
 
     Raises
     ------
@@ -76,34 +78,33 @@ def learnt_trigger(context: Context, settings: AuditSettings) -> Outcome:  # noq
     everywhere = spread(found.look, data.codes, found.suspect, n_classes=data.n_classes)
     counts = np.bincount(data.codes[found.suspect], minlength=data.n_classes)
     tested = np.flatnonzero((everywhere.p_value <= LEVEL) & (counts >= LEAST_SUSPECTS))
-    judged = [_judged(context, found, int(code), tested) for code in tested]
-    confirmed = [one for one in judged if one.verdict.confirmed and (one.odds >= FLAG).any()]
+    judged = [_judged(context, found, int(code), tested, settings.fdr) for code in tested]
+    confirmed = [one for one in judged if one.verdict.confirmed and one.flagged.any()]
     findings = tuple(_finding(context, found, everywhere, one) for one in confirmed)
     return Outcome(findings, _scores(len(data), confirmed), _numbers(found, judged))
 
 
-def _judged(context: Context, found: Opinions, code: int, tested: npt.NDArray[np.int64]) -> Judged:
+def _judged(context: Context, found: Opinions, code: int, tested: npt.NDArray[np.int64], fdr: float) -> Judged:
     codes = context.dataset.y
     verdict = judge(context, found, code)
     rows = np.flatnonzero(codes == code)
     honest = (codes >= 0) & ~np.isin(codes, tested)
     odds, p_value = odds_beside(found.gap[rows], found.gap[honest], tolerance=TOLERANCE)
-    chance = np.clip(verdict.chance[rows], 0.05, 0.95)  # what suspects of other looks teach of this row
-    taught = np.where(found.look[rows] == code, 0.0, 0.5 * np.log10(chance / (1 - chance)))
-    return Judged(code, verdict, rows, odds + taught, p_value)
+    flagged = flag_by_odds(10.0**odds, fdr)
+    return Judged(code, verdict, rows, odds, p_value, flagged & (odds > 0))
 
 
 def _scores(n_rows: int, confirmed: list[Judged]) -> RowScores:
-    score, p_value = np.full(n_rows, -np.inf), np.ones(n_rows)
+    score, p_value, flagged = np.full(n_rows, -np.inf), np.ones(n_rows), np.zeros(n_rows, dtype=bool)
     for one in confirmed:
-        score[one.rows], p_value[one.rows] = one.odds, one.p_value
-    return RowScores("trigger", score, p_value, score >= FLAG)
+        score[one.rows], p_value[one.rows], flagged[one.rows] = one.odds, one.p_value, one.flagged
+    return RowScores("trigger", score, p_value, flagged)
 
 
 def _finding(context: Context, found: Opinions, everywhere: Spread, one: Judged) -> Finding:
     data, verdict = context.dataset, one.verdict
-    flagged = one.rows[one.odds >= FLAG]
-    order = flagged[np.argsort(-one.odds[one.odds >= FLAG], kind="stable")]
+    flagged = one.rows[one.flagged]
+    order = flagged[np.argsort(-one.odds[one.flagged], kind="stable")]
     label = data.label_of(one.code)
     claim = (
         f"{len(flagged)} rows labelled {label} look like other labels and share something that a model learns: taught "
