@@ -39,6 +39,7 @@ format: $(VENV)/.stamp
 
 bench: $(VENV)/.stamp
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps aegis-scan-ai==0.1.0  # its detectors need none
 	$(ONE_THREAD) $(PY) benchmarks/run.py $(NAME)
 
 docs: $(VENV)/.stamp

@@ -14,7 +14,7 @@ from mithridate.core.errors import InputError
 from mithridate.data.dataset import Content, Modality
 
 _CHANNELS = (1, 3, 4)
-_BLOCK = 1 << 19  # values converted at a time, so that no second whole copy in another type exists
+_BLOCK = 1 << 16  # values converted at a time: no second whole copy in another type, and the block stays in the cache
 _BYTE = 255
 
 
