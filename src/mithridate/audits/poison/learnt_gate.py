@@ -10,7 +10,7 @@ import numpy.typing as npt
 from mithridate.audits.poison.context import Context
 from mithridate.audits.poison.learnt_content import Flags, Opinions, answers, train
 
-LIFT = 0.2  # share of suspects that others of the group must teach a model, above the share without any suspect
+LIFT = 0.1  # share of suspects that others of the group must teach a model, above the share without any suspect
 TIMES = 3.0  # and how many times as many; rows that are odd by nature teach nothing (0.07 against 0.06 on clothes)
 CONTROL = 0.25  # honest rows of the same content may turn, as a share of the lift
 
