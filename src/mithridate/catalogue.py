@@ -38,6 +38,12 @@ METHODS: tuple[Method, ...] = (
         references=("Gu et al. (2017), BadNets, arXiv 1708.06733", "Chen et al. (2017), arXiv 1712.05526"),
     ),
     Method(
+        id="PSN109", slug="learnt-trigger", family="poison", function=f"{_POISON}.learnt_trigger:learnt_trigger",
+        title="Triggers of any shape that a model learns", needs=("labels", "recipe"),
+        standards=("AML.T0020", "ML02:2023", "NISTAML.023"),
+        references=("Nguyen, Tran (2021), WaNet, ICLR", "Li et al. (2021), Anti-backdoor learning, NeurIPS"),
+    ),
+    Method(
         id="PSN101", slug="label-error", family="poison", function=f"{_POISON}.label_errors:label_errors",
         title="Label errors", needs=("labels",), standards=("AML.T0020", "ML02:2023", "NISTAML.013"),
         references=(

@@ -1,0 +1,158 @@
+"""Triggers of any shape that a model learns: warps and marks that differ in every row."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mithridate.audits.poison.context import AuditSettings, Context
+from mithridate.audits.poison.evidence import rows_evidence
+from mithridate.audits.poison.learnt_content import Opinions, opinions
+from mithridate.audits.poison.learnt_gate import Verdict, judge
+from mithridate.core.errors import Skip
+from mithridate.core.findings import Evidence, Finding, Severity, Subject, bars, number
+from mithridate.core.method import Outcome, RowScores
+from mithridate.numeric.learnt_gap import Spread, odds_beside, spread
+from mithridate.numeric.rates import wilson
+from mithridate.numeric.tails import flag_by_odds
+
+ID, SLUG = "PSN109", "learnt-trigger"
+LEAST_LABELS = 6  # fewer leave no room to tell a label that is found everywhere from a neighbour
+LEAST_ROWS = 400
+LEAST_SUSPECTS = 20
+LEVEL = 0.02  # p-value of the spread, times the labels, from which on models are trained that test the label
+TOLERANCE = 2.0  # labels differ by nature in how often the content model is wrong
+STANDARDS = ("AML.T0020", "ML02:2023", "NISTAML.023")
+
+Doubles = npt.NDArray[np.float64]
+
+
+class Judged(NamedTuple):
+    """A label with its verdict, its rows, their log10 odds and p-values, and which of them are flagged."""
+
+    code: int
+    verdict: Verdict
+    rows: npt.NDArray[np.int64]
+    odds: Doubles
+    p_value: Doubles
+    flagged: npt.NDArray[np.bool_]
+
+
+def learnt_trigger(context: Context, settings: AuditSettings) -> Outcome:
+    """Backdoors whose trigger has no fixed form, found by what models learn from the rows that carry it.
+
+    A content model is trained on the half of the rows whose label is plain even to models too coarse to see a trigger.
+    Rows whose label it denies while models of all rows, out of fold, insist on it are suspects. A label is put to the
+    test when its suspects look like nearly every other label, not like a few neighbours. The causal test trains a model
+    with the suspects of some looks, and asks it about suspects of the others: what it was taught by one kind of content
+    must make it give the label to another kind, and not to honest rows. Only then the finding is confirmed.
+
+    Parameters
+    ----------
+    context : with a recipe; its out-of-fold probabilities are used. One more model is trained, and three for each label
+        that is put to the test.
+    settings : `fdr` bounds the share of a confirmed label's flags that are expected to be false.
+
+    Raises
+    ------
+    Skip : no recipe, fewer than 6 labels, or fewer than 400 labelled rows.
+
+    Notes
+    -----
+    Blind to poison whose content fits its label, to triggers that move each label to another one or to no one label,
+    and to fewer than 20 suspects. A trigger that even the coarsest models see hides its rows.
+
+    References
+    ----------
+    Nguyen and Tran (2021), WaNet, ICLR; Nguyen and Tran (2020), input-aware dynamic backdoor attack, NeurIPS.
+    Li et al. (2021), anti-backdoor learning, NeurIPS (training on the rows that are not isolated).
+    """
+    data = context.dataset
+    if data.codes is None or np.count_nonzero(np.bincount(data.codes[data.codes >= 0], minlength=1)) < LEAST_LABELS:
+        raise Skip(f"needs at least {LEAST_LABELS} labels to see that a trigger is put on content of every kind")
+    if (data.codes >= 0).sum() < LEAST_ROWS:
+        raise Skip(f"needs at least {LEAST_ROWS} labelled rows, got {int((data.codes >= 0).sum())}")
+    found = opinions(context)
+    everywhere = spread(found.look, data.codes, found.suspect, n_classes=data.n_classes)
+    counts = np.bincount(data.codes[found.suspect], minlength=data.n_classes)
+    tested = np.flatnonzero((everywhere.p_value <= LEVEL) & (counts >= LEAST_SUSPECTS))
+    judged = [_judged(context, found, int(code), tested, settings.fdr) for code in tested]
+    confirmed = [one for one in judged if one.verdict.confirmed and one.flagged.any()]
+    findings = tuple(_finding(context, found, everywhere, one) for one in confirmed)
+    return Outcome(findings, _scores(len(data), confirmed), _numbers(found, judged))
+
+
+def _judged(context: Context, found: Opinions, code: int, tested: npt.NDArray[np.int64], fdr: float) -> Judged:
+    codes = context.dataset.y
+    verdict = judge(context, found, code)
+    rows = np.flatnonzero(codes == code)
+    honest = (codes >= 0) & ~np.isin(codes, tested)
+    odds, p_value = odds_beside(found.gap[rows], found.gap[honest], tolerance=TOLERANCE)
+    flagged = flag_by_odds(10.0**odds, fdr)
+    return Judged(code, verdict, rows, odds, p_value, flagged & (odds > 0))
+
+
+def _scores(n_rows: int, confirmed: list[Judged]) -> RowScores:
+    score, p_value, flagged = np.full(n_rows, -np.inf), np.ones(n_rows), np.zeros(n_rows, dtype=bool)
+    for one in confirmed:
+        score[one.rows], p_value[one.rows], flagged[one.rows] = one.odds, one.p_value, one.flagged
+    return RowScores("trigger", score, p_value, flagged)
+
+
+def _finding(context: Context, found: Opinions, everywhere: Spread, one: Judged) -> Finding:
+    data, verdict = context.dataset, one.verdict
+    flagged = one.rows[one.flagged]
+    order = flagged[np.argsort(-one.odds[one.flagged], kind="stable")]
+    label = data.label_of(one.code)
+    claim = (
+        f"{len(flagged)} rows labelled {label} look like other labels and share something that a model learns: taught "
+        f"by some of them, it calls {verdict.taught:.0%} of those with other content {label}, confirmed by the "
+        "causal test"
+    )
+    return Finding(
+        ID,
+        SLUG,
+        Severity.CRITICAL,
+        0.99,
+        claim.replace("%", " %"),
+        Subject("rows", tuple(int(row) for row in np.sort(data.ids[flagged])), label, data.source_counts(flagged)),
+        (
+            *_shares(verdict),
+            number("leads", float(everywhere.leads[one.code]), unit="labels", note="whose look its suspects lead"),
+            _chart(context, found, one.code),
+            *rows_evidence(data, order, one.code, context),
+        ),
+        "Leave these rows out, or give them the labels they look like, and train again.",
+        STANDARDS,
+        place="learnt",
+    )
+
+
+def _shares(verdict: Verdict) -> tuple[Evidence, ...]:
+    low, high = wilson(round(verdict.taught * verdict.tested), verdict.tested)
+    note = f"interval: over {verdict.tested} suspects"
+    return (
+        number("taught", verdict.taught, low=low, high=high, unit="share", note=note),
+        number("taught:no-suspects", verdict.untaught, unit="share", note="the same rows, no suspect in training"),
+        number("taught:control", verdict.control, unit="share", note="honest rows of the same looks"),
+    )
+
+
+def _chart(context: Context, found: Opinions, code: int) -> Evidence:
+    data = context.dataset
+    looks = np.bincount(found.look[found.suspect & (data.codes == code)], minlength=data.n_classes)
+    order = np.argsort(-looks, kind="stable")[:30]
+    order = order[looks[order] > 0]
+    names = [str(data.label_of(int(k))) for k in order]
+    caption = f"Suspects labelled {data.label_of(code)} by the label that they look like"
+    return bars("suspects by look", names, looks[order].tolist(), caption=caption, unit="rows")
+
+
+def _numbers(found: Opinions, judged: list[Judged]) -> tuple[Evidence, ...]:
+    note = "rows whose label a model of trusted rows denies and models of all rows insist on; most are hard, not bad"
+    return (
+        number("suspects", float(found.suspect.sum()), unit="rows", note=note),
+        number("labels_tested", float(len(judged)), unit="labels", note="by training models with and without them"),
+    )
