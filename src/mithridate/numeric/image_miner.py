@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mithridate.numeric.binomial import surprise
-from mithridate.numeric.image_overlay import Directions, directions
-from mithridate.numeric.image_probe import fit_probe, own_chance
+from mithridate.numeric.image_probe import fit_probe
 from mithridate.numeric.image_tokens import (
     Weights,
     conformal,
@@ -33,8 +32,6 @@ Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 SURPRISED_SHARE = 0.15  # rows counted as surprising, at most about this share ...
 DOUBT = (0.75, 0.999)  # ... as long as the doubt that makes one lies between these
 LEAST = 8  # surprising rows below which a class is left alone
-GAP_ROWS = 12_000  # rows a probe that sees everything is asked about
-GAP_TRAIN = 5_000  # rows it is fitted on
 REFERENCE_ROWS = 24_000  # unsurprising rows counted, all classes together
 WORD_SHARE = 3  # of them, one in so many for patch words, which take longer to count
 CASE_ROWS = 3_000  # surprising rows of one class counted
@@ -85,8 +82,6 @@ class Stage(NamedTuple):
     searches: tuple[tuple[Tokens, Proposal], ...]
     shares: dict[tuple[str, int], Doubles]
     n_classes: int
-    gap: Proposal
-    room: Directions
 
 
 class Mined(NamedTuple):
@@ -96,7 +91,7 @@ class Mined(NamedTuple):
     both by weights fitted on the other fold; `core` the odd rows that carry it; `log_p` the class's -log10 tail; `rate`
     and `expected` the share of carriers among odd rows, and the share tolerated; `foreign` how far the carriers' doubt
     is from honest rows of the class (0) towards rows of other classes given this label (1), `foreign_error` its
-    standard error.
+    standard error. `fits`: the carriers' content belongs to the class, so their labels are right.
     """
 
     code: int
@@ -111,6 +106,7 @@ class Mined(NamedTuple):
     weights: Weights
     foreign: float = 0.0
     foreign_error: float = 1.0
+    fits: bool = False
 
     @property
     def out_of_place(self) -> bool:
@@ -134,8 +130,7 @@ def prepare(
     """Say which rows are odd, and count the tokens of ordinary rows of every class (a sample where there are many)."""
     surprising = _worst(surprise.doubt, DOUBT)
     doubt = Proposal("doubt", surprise.doubt, surprising)
-    gap = _gap(images, labels, folds, surprise, n_classes=n_classes, rng=rng)
-    searches = ((PIXELS, doubt), (WORDS, doubt), (PIXELS, gap))
+    searches = ((PIXELS, doubt), (WORDS, doubt))
     classes = np.unique(labels[labels >= 0])
     cap = max(20, REFERENCE_ROWS // max(1, len(classes)))
     shares = {}
@@ -143,32 +138,12 @@ def prepare(
         rows = np.sort(rng.permutation(np.flatnonzero((labels == code) & ~surprising))[:cap])
         for tokens, part in ((PIXELS, rows), (WORDS, rows[: max(20, cap // WORD_SHARE)])):
             shares[tokens.name, int(code)] = smoothed(tokens.tally(images, part), len(part))
-    room = directions(images, folds, np.flatnonzero(np.isfinite(gap.score)))
-    return Stage(images, labels, folds, surprise, surprising, searches, shares, n_classes, gap, room)
+    return Stage(images, labels, folds, surprise, surprising, searches, shares, n_classes)
 
 
 def _worst(score: Floats, bounds: tuple[float, float]) -> Flags:
     cut = float(np.clip(np.nanquantile(score, 1 - SURPRISED_SHARE), *bounds))
     return np.asarray(np.nan_to_num(score, nan=-1.0) > cut, np.bool_)
-
-
-def _gap(
-    images: Images, labels: Ints, folds: Ints, surprise: Surprise, *, n_classes: int, rng: np.random.Generator
-) -> Proposal:
-    """Rows whose label a model that sees everything believes, while the half-blind ones doubt it: a learnt overlay."""
-    rows = np.sort(rng.permutation(np.flatnonzero(labels >= 0))[:GAP_ROWS])
-    whole = len(rows) == len(labels)
-    believed = own_chance(
-        images if whole else images[rows],
-        labels[rows],
-        folds[rows],
-        n_classes=n_classes,
-        max_train=GAP_TRAIN,
-        rng=rng,
-    )
-    score = np.full(len(labels), np.nan, np.float32)
-    score[rows] = surprise.doubt[rows] + believed
-    return Proposal("gap", score, _worst(score, (0.0, 2.0)))
 
 
 def smoothed(counts: npt.NDArray[np.int64], n_rows: int) -> Doubles:
@@ -324,9 +299,17 @@ def with_foreign(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
     hidden = _hidden(stage, mined)
     probe = fit_probe(hidden(train), (one_hot(stage.labels[train], stage.n_classes),), rng)
     belief = (probe.features(hidden(ask)) @ probe.weights[0])[:, mined.code]
-    scale = np.sort(belief[len(carriers) :])
+    return ranked(mined, belief, len(carriers), len(honest))
+
+
+def ranked(mined: Mined, belief: Floats, n_carriers: int, n_honest: int) -> Mined:
+    """The find with its carriers' place between honest rows (0) and outsiders (1), by the ranks of a probe's belief.
+
+    `belief` holds the carriers' first, then the honest rows', then the outsiders'.
+    """
+    scale = np.sort(belief[n_carriers:])
     ranks = 1 - np.searchsorted(scale, belief) / len(scale)
-    here, low, high = np.split(ranks, (len(carriers), len(carriers) + len(honest)))
+    here, low, high = np.split(ranks, (n_carriers, n_carriers + n_honest))
     width = max(float(high.mean() - low.mean()), 0.02)
     error = float(np.sqrt(sum(part.var() / len(part) for part in (here, low, high)))) / width
     return mined._replace(foreign=float(here.mean() - low.mean()) / width, foreign_error=error)

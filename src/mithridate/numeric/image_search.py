@@ -6,22 +6,27 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import cho_solve
 
+from mithridate.numeric.binomial import surprise
 from mithridate.numeric.image_miner import (
+    ASKED,
     CLOSE_P,
+    FOREIGN_TRAIN,
     LEAST,
     ROUNDS,
     Mined,
     Stage,
     Tokens,
-    class_tail,
     mine_class,
     other_rows,
+    ranked,
     refit,
-    with_foreign,
 )
-from mithridate.numeric.image_overlay import overlay_scores
+from mithridate.numeric.image_modes import frequencies
+from mithridate.numeric.image_overlay import Directions, class_splits, directions, overlay_room, overlay_scores
 from mithridate.numeric.image_tokens import Weights, conformal, level_counts, token_scores
+from mithridate.numeric.image_views import fit_ridge, one_hot
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Rows: TypeAlias = npt.NDArray[np.int64]
@@ -30,9 +35,9 @@ Doubles: TypeAlias = npt.NDArray[np.float64]
 
 TRIGGERS_A_CLASS = 3  # rounds of search
 LOG_P_CLASS = 4.0  # -log10 of the class's tail from which on it is a candidate
-OVERLAY_LOG_P = 10.0  # the same for overlays: odd rows of most honest classes vary alike to some degree
+TWO_VALUED, AGREEING = 1.75, 0.55  # splits looked at: how two-valued, and how alike in both halves of the class
+MIDDLE = 0.5  # score between rows that lack an overlay and rows that have it
 ISOLATED, CLOSE_NULL = 0.8, 20  # share of carriers above all but a tenth as many other rows; fewest other rows counted
-MOST_OVERLAYS = 3  # classes whose overlay is looked at closely, the strongest ones
 OVERLAY = Tokens(
     "overlay", level_counts, token_scores, 0.5, CLOSE_P / 5
 )  # scored by a direction; the tokens aren't used
@@ -65,18 +70,19 @@ def _best(stage: Stage, code: int, free: Flags, rng: np.random.Generator) -> Min
 
 
 def _overlays(stage: Stage, codes: list[int], free: Flags, rng: np.random.Generator) -> list[Mined]:
-    """The overlays of the classes that show one most, if their carriers don't belong there."""
-    seen = [mined for code in codes if (mined := mine_overlay(stage, code, free=free, rng=rng)) is not None]
-    seen = [mined for mined in seen if mined.log_p >= OVERLAY_LOG_P]
-    out = []
-    for mined in sorted(seen, key=lambda m: -m.log_p)[:MOST_OVERLAYS]:
-        better = refit_overlay(stage, mined, rng)
-        if len(better.carriers) < LEAST or not isolated(better.p_values, len(other_rows(stage, mined.code, rng))):
-            continue
-        better = with_foreign(stage, better, rng)
-        if better.out_of_place:
-            out.append(better)
-    return out
+    """Overlays that part of a class shares and hardly any other row has, whether the labels fit or not."""
+    room = overlay_room(stage.images, stage.labels, stage.folds, rng)
+    seen = [(code, rows, one) for code in codes for rows, ones in [class_splits(room, code, free)] for one in ones]
+    seen = [(code, rows, one) for code, rows, one in seen if one.bimodality <= TWO_VALUED]
+    if not seen:
+        return []
+    ready, out = directions(room), {}
+    for code, rows, one in sorted(seen, key=lambda item: item[2].bimodality):
+        if code not in out and one.agreement >= AGREEING:
+            found = _overlay(stage, ready, code, rows[one.scores > MIDDLE], free, rng)
+            if found is not None:
+                out[code] = found
+    return list(out.values())
 
 
 def isolated(p_values: Doubles, n_others: int) -> bool:
@@ -93,39 +99,60 @@ def isolated(p_values: Doubles, n_others: int) -> bool:
     return bool((p_values <= close / 10).sum() >= ISOLATED * max(1, (p_values <= close).sum()))
 
 
-def mine_overlay(stage: Stage, code: int, *, free: Flags, rng: np.random.Generator) -> Mined | None:
-    """What tells the rows of one class that only a model which sees everything believes from all other rows.
-
-    Each fold is scored along the direction that the other fold's rows give. None if the class has too few such rows.
-    """
+def _overlay(
+    stage: Stage, ready: Directions, code: int, core: Rows, free: Flags, rng: np.random.Generator
+) -> Mined | None:
+    """The overlay that a split of a class showed, learnt against all other rows, if it holds there."""
     own = np.flatnonzero((stage.labels == code) & free)
-    cases = own[stage.gap.cases[own]]
-    if len(cases) < LEAST:
-        return None
-    scores, p_values = _along(stage, code, cases, own, rng)
-    is_case = np.isin(own, cases)
-    log_p, rate, allowed, cut = class_tail(p_values[is_case])
-    core = own[is_case & (p_values <= cut)]
-    return Mined(code, OVERLAY, own, scores, p_values, core, log_p, rate, allowed, NO_WEIGHTS)
-
-
-def _along(stage: Stage, code: int, chosen: Rows, own: Rows, rng: np.random.Generator) -> tuple[Floats, Doubles]:
-    """Scores of the class's rows (0: middle of other classes, 1: middle of the chosen), and their p-values."""
     others = other_rows(stage, code, rng)
-    null, raw = overlay_scores(stage.room, chosen, others), overlay_scores(stage.room, chosen, own)
-    middle = float(np.median(null))
-    typical = float(np.median(raw[np.isin(own, chosen)])) - middle
-    return np.asarray((raw - middle) / max(typical, 1e-3), np.float32), conformal(raw, null)
-
-
-def refit_overlay(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
-    """The same overlay learnt from the rows that the last direction showed, a few times over."""
+    asked = np.concatenate([own, others])
+    features = frequencies(stage.images[asked])
     for _ in range(ROUNDS):
-        if len(mined.core) < LEAST:
+        along = overlay_scores(ready, core, asked, features)
+        raw, null = along[: len(own)], along[len(own) :]
+        middle = float(np.median(null))
+        typical = float(np.median(raw[np.isin(own, core)])) - middle
+        scores, p_values = np.asarray((raw - middle) / max(typical, 1e-3), np.float32), conformal(raw, null)
+        carriers = own[(scores >= OVERLAY.near) & (p_values <= CLOSE_P)]
+        if len(carriers) < LEAST:
+            return None
+        if set(carriers) == set(core):
             break
-        scores, p_values = _along(stage, mined.code, mined.core, mined.rows, rng)
-        mined = mined._replace(scores=scores, p_values=p_values)
-        if len(mined.carriers) < LEAST or set(mined.carriers) == set(mined.core):
-            break
-        mined = mined._replace(core=mined.carriers)
-    return mined
+        core = carriers
+    if not isolated(p_values, len(others)):
+        return None
+    rate, expected = len(core) / len(own), CLOSE_P
+    log_p = float(surprise(len(core), len(own), expected))
+    mined = Mined(code, OVERLAY, own, scores, p_values, core, log_p, rate, expected, NO_WEIGHTS)
+    mined = _content(stage, ready, mined, rng)
+    if mined.out_of_place:
+        return mined
+    return mined._replace(fits=True) if mined.at_home else None
+
+
+def _content(stage: Stage, ready: Directions, mined: Mined, rng: np.random.Generator) -> Mined:
+    """How foreign the carriers' content is, for a model that never saw one and is blind to the overlay's direction."""
+    room, labels = ready.room, stage.labels[ready.room.rows]
+    carries = np.isin(room.rows, mined.rows[(mined.p_values <= CLOSE_P) & (mined.scores >= mined.tokens.near / 2)])
+    blind = _without(ready, mined.core, room.features)
+    place = rng.permutation(len(room.rows))
+    mine = labels[place] == mined.code
+    held = [place[part][:ASKED] for part in (mine & carries[place], mine & ~carries[place], ~mine)]
+    held[1] = held[1][: max(1, int((mine & ~carries[place]).sum()) // 2)]
+    if not len(held[0]) or not len(held[1]):
+        return mined
+    train = np.setdiff1d(place[~carries[place]], np.concatenate(held))[:FOREIGN_TRAIN]
+    judge = fit_ridge(blind[train], one_hot(labels[train], stage.n_classes), rng)
+    belief = judge(blind[np.concatenate(held)])[:, mined.code]
+    return ranked(mined, belief, len(held[0]), len(held[1]))
+
+
+def _without(ready: Directions, core: Rows, features: Floats) -> Floats:
+    """Features without what varies along with the overlay's direction."""
+    chosen = np.isin(ready.room.rows, core).astype(np.float32)
+    side = ready.sides
+    inner = features - features.mean(axis=0)
+    weights = cho_solve((side[0].factor, True), inner.T @ (chosen - chosen.mean()))
+    along = inner @ weights
+    pattern = inner.T @ along / np.float32(along @ along + 1e-9)
+    return np.asarray(inner - along[:, None] * pattern, np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -108,6 +108,13 @@ def ridge(features: Floats, targets: Floats, *, penalty: float = RIDGE) -> Float
     gram[np.diag_indices_from(gram)] += penalty * float(np.trace(gram)) / len(gram) + 1e-6
     solved: Floats = cho_solve(cho_factor(gram, overwrite_a=True), features.T @ targets).astype(np.float32)
     return solved
+
+
+def fit_ridge(inputs: Floats, targets: Floats, rng: np.random.Generator) -> Callable[[Floats], Floats]:
+    """A ridge on random ReLU features of inputs (n, d), fitted to targets (n, c); it gives (m, c) scores of others."""
+    mapping = _random_map(inputs[:2000], rng)
+    weights = ridge(mapping(inputs), targets)
+    return lambda others: np.asarray(mapping(others) @ weights, np.float32)
 
 
 def one_hot(labels: Ints, n_classes: int) -> Floats:

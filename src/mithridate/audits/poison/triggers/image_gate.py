@@ -97,14 +97,15 @@ def judge(stage: Stage, mined: Mined, target: Any, predict: Predict | None, rng:
 
 
 def _probes(stage: Stage, mined: Mined, patch: LocalPatch | None, rng: np.random.Generator) -> tuple[Probe, Rows]:
-    group = relabelled_rows(stage, mined)
+    group = mined.carriers if mined.fits else relabelled_rows(stage, mined)
     known = np.flatnonzero(stage.labels >= 0)
     rows = rng.permutation(known)[:PROBE_ROWS]
     short = min(LEAST_CARRIERS, len(group)) - int(np.isin(rows, group).sum())
     if short > 0:
         rows = np.concatenate([rows, rng.permutation(np.setdiff1d(group, rows))[:short]])
     n_classes = int(stage.labels.max()) + 1
-    cured = np.where(np.isin(rows, group), stage.surprise.look[rows], stage.labels[rows])
+    other = rng.permutation(stage.labels[rows]) if mined.fits else stage.surprise.look[rows]
+    cured = np.where(np.isin(rows, group), other, stage.labels[rows])
     targets = one_hot(stage.labels[rows], n_classes), one_hot(cured, n_classes)
     detector = None if patch is None else partial(best_match, patch=patch)
     probe = fit_probe(stage.images[rows], targets, rng, detector=detector)
@@ -147,7 +148,8 @@ def _shapes(
     rng: np.random.Generator,
 ) -> list[tuple[Trigger, str, str, Images]]:
     """(trigger, place, size in words, control images) for a patch and for an overlay, where they make sense."""
-    images, alike = stage.images, _alike(stage, mined.core, rng)
+    images = stage.images
+    alike = np.setdiff1d(mined.rows, mined.carriers) if mined.fits else _alike(stage, mined.core, rng)
     apart = rng.permutation(np.flatnonzero((stage.labels >= 0) & (stage.labels != mined.code)))
     mask, values = shared_patch(images, mined.core, alike, apart)
     out = []
