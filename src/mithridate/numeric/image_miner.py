@@ -37,11 +37,14 @@ WORD_SHARE = 3  # of them, one in so many for patch words, which take longer to 
 CASE_ROWS = 3_000  # surprising rows of one class counted
 NULL_ROWS = 4_000  # rows of other classes that calibrate a class's scores
 CLOSE = ((0.002, 0.02), (0.005, 0.03), (0.02, 0.08), (0.05, 0.15))  # carriers by p-value, and the share tolerated
+OVERLAY = "overlay"  # name of the tokens of a find that is a direction, not a list of tokens
 CLOSE_P = 0.005  # p-value below which a row counts as a carrier once the group is known
 ASKED = 300  # rows of each kind asked how well the label fits
 FOREIGN_TRAIN = 3_500  # rows the probe that never saw a carrier is fitted on
 LEAST_FOREIGN = 0.5, 0.35  # how foreign carriers are to their label at least, plain and less 1.5 standard errors
-OVERLAY = 0.4  # share of the pixels from which on a group shares an overlay, not a patch
+COVERED = 0.4  # share of the pixels from which on a group shares an overlay, not a patch
+ANY = -1  # in place of a class: all rows, whatever their label
+LOG_P_CLASS = 4.0  # -log10 of the class's tail from which on it is a candidate
 ROUNDS = 3  # refits, each with the carriers that the last one showed
 BASE_ROWS = 2_000  # rows of other classes that say how common a token is, once the group is known
 
@@ -177,12 +180,13 @@ def mine_class(
     `free` (n,) marks rows that no trigger found before explains.
     """
     tokens, proposal = search
-    own = np.flatnonzero((stage.labels == code) & free)
+    own = np.flatnonzero((stage.labels >= 0 if code == ANY else stage.labels == code) & free)
     cases = own[proposal.cases[own]]
     if len(cases) < LEAST:
         return None
     cases = np.sort(rng.permutation(cases)[:CASE_ROWS])
     expected = _expected(stage, search, own, cases, rng)
+    own = cases if code == ANY else own  # the others are scored once it is known that there is something
     others = other_rows(stage, code, rng)
     scores, p_values, weights = np.zeros(len(own), np.float32), np.ones(len(own)), None
     for fold in (0, 1):
@@ -212,7 +216,14 @@ def class_tail(p_values: Doubles) -> tuple[float, float, float, float]:
 
 
 def other_rows(stage: Stage, code: int, rng: np.random.Generator) -> Rows:
-    """A sample of the rows of other classes, ascending: what chance alone gives."""
+    """A sample of the rows of other classes, ascending: what chance alone gives.
+
+    Where the class is `ANY`, of the half of all rows whose labels fit best.
+    """
+    if code == ANY:
+        known = np.flatnonzero(stage.labels >= 0)
+        doubt = stage.surprise.doubt[known]
+        return np.asarray(np.sort(rng.permutation(known[doubt <= np.median(doubt)])[:NULL_ROWS]), np.int64)
     rows = np.flatnonzero((stage.labels >= 0) & (stage.labels != code))
     return np.asarray(np.sort(rng.permutation(rows)[:NULL_ROWS]), np.int64)
 
@@ -233,7 +244,7 @@ def refit(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
     others = other_rows(stage, mined.code, rng)
     base = mined.tokens.tally(stage.images, np.sort(rng.permutation(others)[:BASE_ROWS]))
     for turn in range(ROUNDS):
-        mined = _refitted(stage, mined, others, base)
+        mined = refitted(stage, mined, others, base)
         if len(mined.carriers) < LEAST or set(mined.carriers) == set(mined.core):
             break
         mined = mined._replace(core=mined.carriers)
@@ -244,7 +255,7 @@ def refit(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
     return with_foreign(stage, mined, rng)
 
 
-def _refitted(stage: Stage, mined: Mined, others: Rows, base: npt.NDArray[np.int64]) -> Mined:
+def refitted(stage: Stage, mined: Mined, others: Rows, base: npt.NDArray[np.int64]) -> Mined:
     """One round: each fold's rows scored by likelihood ratios of the other fold's carriers against `base` counts."""
     scores, p_values = np.zeros(len(mined.rows), np.float32), np.ones(len(mined.rows))
     for fold in (0, 1):
@@ -269,7 +280,7 @@ def _hidden(stage: Stage, mined: Mined) -> Callable[[Rows], Images]:
     places = np.zeros(shape[:2], np.bool_)
     if mined.tokens.name == PIXELS.name:
         places = token_places(mined.weights.columns, shape)
-    if places.mean() > OVERLAY:
+    if places.mean() > COVERED:
         places[:] = False
 
     def take(rows: Rows) -> Images:

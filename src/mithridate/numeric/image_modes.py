@@ -25,7 +25,7 @@ SHRINK = 1.0  # weight of the ordinary covariance, in rows a dimension
 RIDGE = 0.003  # added to the covariance, as a share of its mean variance
 FOREIGN, FOREIGN_RIDGE, TURNS = 16, 0.01, 12  # leading unordinary directions, their ridge, and fixed-point steps
 KEPT = 12  # directions of each half that are paired with the other's
-PAIRS = 3  # pairs returned
+PAIRS, SAME = 3, 0.5  # pairs returned, and the correlation from which on two directions are one
 PAIRING = 1.0  # how much bimodality a pair may lack that agrees
 CHUNK = 2048
 
@@ -131,7 +131,7 @@ def splits(features: Floats, folds: Ints, ordinary: Floats, others: Floats) -> l
             judged = folds == fold
             scores[judged] = _placed(half(features[judged], int(column)), half(others, int(column)))
         out.append(Split(scores, float(odds[best]), float(alike[best])))
-        taken = np.abs(np.corrcoef(first[:, best[0]], first, rowvar=False)[0, 1:]) > 0.5
+        taken = np.abs(np.corrcoef(first[:, best[0]], first, rowvar=False)[0, 1:]) > SAME
         cost[taken] = np.inf
         if not np.isfinite(cost).any():
             break

@@ -6,14 +6,18 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_solve
 
 from mithridate.numeric.binomial import surprise
 from mithridate.numeric.image_miner import (
+    ANY,
     ASKED,
     CLOSE_P,
+    COVERED,
     FOREIGN_TRAIN,
     LEAST,
+    LOG_P_CLASS,
+    OVERLAY,
+    PIXELS,
     ROUNDS,
     Mined,
     Stage,
@@ -23,9 +27,10 @@ from mithridate.numeric.image_miner import (
     ranked,
     refit,
 )
-from mithridate.numeric.image_modes import frequencies
-from mithridate.numeric.image_overlay import Directions, class_splits, directions, overlay_room, overlay_scores
-from mithridate.numeric.image_tokens import Weights, conformal, level_counts, token_scores
+from mithridate.numeric.image_modes import frequencies, two_valued
+from mithridate.numeric.image_overlay import Directions, Room, class_splits, directions, overlay_room, overlay_scores
+from mithridate.numeric.image_pooled import mine_pooled
+from mithridate.numeric.image_tokens import Weights, conformal, level_counts, token_places, token_scores
 from mithridate.numeric.image_views import fit_ridge, one_hot
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
@@ -34,12 +39,12 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 
 TRIGGERS_A_CLASS = 3  # rounds of search
-LOG_P_CLASS = 4.0  # -log10 of the class's tail from which on it is a candidate
 TWO_VALUED, AGREEING = 1.75, 0.55  # splits looked at: how two-valued, and how alike in both halves of the class
+TWO_VALUES = 1.5  # the same once a direction was learnt against all other rows
 MIDDLE = 0.5  # score between rows that lack an overlay and rows that have it
 ISOLATED, CLOSE_NULL = 0.8, 20  # share of carriers above all but a tenth as many other rows; fewest other rows counted
-OVERLAY = Tokens(
-    "overlay", level_counts, token_scores, 0.5, CLOSE_P / 5
+DIRECTION = Tokens(
+    OVERLAY, level_counts, token_scores, 0.5, CLOSE_P / 5
 )  # scored by a direction; the tokens aren't used
 NO_WEIGHTS = Weights(np.zeros(0, np.int64), np.zeros((0, 16), np.float32), 0.0)
 
@@ -48,14 +53,27 @@ def mine(stage: Stage, rng: np.random.Generator) -> list[Mined]:
     """What classes share, strongest first; a class is searched again without the rows that a find explains."""
     found: list[Mined] = []
     free, codes = np.ones(len(stage.labels), np.bool_), sorted({code for _, code in stage.shares})
-    every = codes
+    every, room = codes, overlay_room(stage.images, stage.labels, stage.folds, rng)
+    if (pooled := mine_pooled(stage, free, rng)) is not None:
+        found.append(_sharpened(stage, room, pooled, free, rng))
+        free[found[0].carriers] = False
     for _ in range(TRIGGERS_A_CLASS):
         new = [best for code in codes if (best := _best(stage, code, free, rng)) is not None]
         for mined in new:
             free[mined.core] = False
         found, codes = found + new, [mined.code for mined in new]
-    found += _overlays(stage, every, free, rng)
+    found += _overlays(stage, room, every, free, rng)
     return sorted(found, key=lambda m: -m.log_p)
+
+
+def _sharpened(stage: Stage, room: Room, mined: Mined, free: Flags, rng: np.random.Generator) -> Mined:
+    """The find scored along an overlay's direction if it covers much of the image."""
+    if (
+        mined.tokens.name != PIXELS.name
+        or token_places(mined.weights.columns, stage.images.shape[1:]).mean() <= COVERED
+    ):
+        return mined
+    return _along(stage, directions(room), mined.code, mined.core, free=free, rng=rng) or mined
 
 
 def _best(stage: Stage, code: int, free: Flags, rng: np.random.Generator) -> Mined | None:
@@ -69,18 +87,18 @@ def _best(stage: Stage, code: int, free: Flags, rng: np.random.Generator) -> Min
     return None
 
 
-def _overlays(stage: Stage, codes: list[int], free: Flags, rng: np.random.Generator) -> list[Mined]:
+def _overlays(stage: Stage, room: Room, codes: list[int], free: Flags, rng: np.random.Generator) -> list[Mined]:
     """Overlays that part of a class shares and hardly any other row has, whether the labels fit or not."""
-    room = overlay_room(stage.images, stage.labels, stage.folds, rng)
     seen = [(code, rows, one) for code in codes for rows, ones in [class_splits(room, code, free)] for one in ones]
     seen = [(code, rows, one) for code, rows, one in seen if one.bimodality <= TWO_VALUED]
     if not seen:
         return []
     ready, out = directions(room), {}
     for code, rows, one in sorted(seen, key=lambda item: item[2].bimodality):
-        if code not in out and one.agreement >= AGREEING:
-            found = _overlay(stage, ready, code, rows[one.scores > MIDDLE], free, rng)
-            if found is not None:
+        if one.agreement < AGREEING:
+            continue
+        for core in (rows[one.scores > MIDDLE], rows[one.scores <= MIDDLE]):
+            if code not in out and (found := _overlay(stage, ready, code, core, free=free, rng=rng)) is not None:
                 out[code] = found
     return list(out.values())
 
@@ -100,10 +118,21 @@ def isolated(p_values: Doubles, n_others: int) -> bool:
 
 
 def _overlay(
-    stage: Stage, ready: Directions, code: int, core: Rows, free: Flags, rng: np.random.Generator
+    stage: Stage, ready: Directions, code: int, core: Rows, *, free: Flags, rng: np.random.Generator
 ) -> Mined | None:
-    """The overlay that a split of a class showed, learnt against all other rows, if it holds there."""
-    own = np.flatnonzero((stage.labels == code) & free)
+    """The overlay that a split of a class showed, if it holds against all other rows; its carriers' content judged."""
+    mined = _along(stage, ready, code, core, free=free, rng=rng)
+    if mined is None:
+        return None
+    mined = _content(ready, mined, stage.n_classes, rng)
+    return mined if mined.out_of_place else mined._replace(fits=True)
+
+
+def _along(
+    stage: Stage, ready: Directions, code: int, core: Rows, *, free: Flags, rng: np.random.Generator
+) -> Mined | None:
+    """Rows of a class (or `ANY`) along the direction that tells the core from all other rows, a few times over."""
+    own = np.flatnonzero((stage.labels >= 0 if code == ANY else stage.labels == code) & free)
     others = other_rows(stage, code, rng)
     asked = np.concatenate([own, others])
     features = frequencies(stage.images[asked])
@@ -113,46 +142,35 @@ def _overlay(
         middle = float(np.median(null))
         typical = float(np.median(raw[np.isin(own, core)])) - middle
         scores, p_values = np.asarray((raw - middle) / max(typical, 1e-3), np.float32), conformal(raw, null)
-        carriers = own[(scores >= OVERLAY.near) & (p_values <= CLOSE_P)]
+        carriers = own[(scores >= DIRECTION.near) & (p_values <= CLOSE_P)]
         if len(carriers) < LEAST:
             return None
         if set(carriers) == set(core):
             break
         core = carriers
-    if not isolated(p_values, len(others)):
+    if code != ANY and not isolated(p_values, len(others)) and two_valued(scores[:, None])[0] > TWO_VALUES:
         return None
-    rate, expected = len(core) / len(own), CLOSE_P
-    log_p = float(surprise(len(core), len(own), expected))
-    mined = Mined(code, OVERLAY, own, scores, p_values, core, log_p, rate, expected, NO_WEIGHTS)
-    mined = _content(stage, ready, mined, rng)
-    if mined.out_of_place:
-        return mined
-    return mined._replace(fits=True) if mined.at_home else None
+    log_p = float(surprise(len(core), len(own), CLOSE_P))
+    return Mined(code, DIRECTION, own, scores, p_values, core, log_p, len(core) / len(own), CLOSE_P, NO_WEIGHTS)
 
 
-def _content(stage: Stage, ready: Directions, mined: Mined, rng: np.random.Generator) -> Mined:
-    """How foreign the carriers' content is, for a model that never saw one and is blind to the overlay's direction."""
-    room, labels = ready.room, stage.labels[ready.room.rows]
+def _content(ready: Directions, mined: Mined, n_classes: int, rng: np.random.Generator) -> Mined:
+    """How foreign the carriers' content is once the overlay is taken off, for a model that never saw a carrier.
+
+    The overlay is the carriers' mean less the mean of the rest of the class. Where the labels fit, what is left looks
+    like the class; rows of other classes still don't.
+    """
+    room, labels = ready.room, ready.room.labels[ready.room.rows]
     carries = np.isin(room.rows, mined.rows[(mined.p_values <= CLOSE_P) & (mined.scores >= mined.tokens.near / 2)])
-    blind = _without(ready, mined.core, room.features)
     place = rng.permutation(len(room.rows))
     mine = labels[place] == mined.code
-    held = [place[part][:ASKED] for part in (mine & carries[place], mine & ~carries[place], ~mine)]
-    held[1] = held[1][: max(1, int((mine & ~carries[place]).sum()) // 2)]
-    if not len(held[0]) or not len(held[1]):
+    theirs, ours, outside = place[mine & carries[place]], place[mine & ~carries[place]], place[~mine]
+    if not len(theirs) or len(ours) < LEAST:
         return mined
-    train = np.setdiff1d(place[~carries[place]], np.concatenate(held))[:FOREIGN_TRAIN]
-    judge = fit_ridge(blind[train], one_hot(labels[train], stage.n_classes), rng)
-    belief = judge(blind[np.concatenate(held)])[:, mined.code]
-    return ranked(mined, belief, len(held[0]), len(held[1]))
-
-
-def _without(ready: Directions, core: Rows, features: Floats) -> Floats:
-    """Features without what varies along with the overlay's direction."""
-    chosen = np.isin(ready.room.rows, core).astype(np.float32)
-    side = ready.sides
-    inner = features - features.mean(axis=0)
-    weights = cho_solve((side[0].factor, True), inner.T @ (chosen - chosen.mean()))
-    along = inner @ weights
-    pattern = inner.T @ along / np.float32(along @ along + 1e-9)
-    return np.asarray(inner - along[:, None] * pattern, np.float32)
+    bare = room.features[theirs] - (room.features[theirs].mean(axis=0) - room.features[ours].mean(axis=0))
+    held = ours[: min(ASKED, len(ours) // 2)], outside[:ASKED]
+    train = np.concatenate([ours[len(held[0]) :], outside[ASKED:]])
+    train = rng.permutation(train)[:FOREIGN_TRAIN]
+    judge = fit_ridge(room.features[train], one_hot(labels[train], n_classes), rng)
+    asked = np.concatenate([bare[:ASKED], room.features[held[0]], room.features[held[1]]])
+    return ranked(mined, judge(asked)[:, mined.code], min(ASKED, len(bare)), len(held[0]))
