@@ -32,15 +32,15 @@ Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 SURPRISED_SHARE = 0.15  # rows counted as surprising, at most about this share ...
 DOUBT = (0.75, 0.999)  # ... as long as the doubt that makes one lies between these
 LEAST = 8  # surprising rows below which a class is left alone
-REFERENCE_ROWS = 24_000  # unsurprising rows counted, all classes together
-WORD_SHARE = 3  # of them, one in so many for patch words, which take longer to count
-CASE_ROWS = 3_000  # surprising rows of one class counted
+REFERENCE_ROWS = 12_000  # unsurprising rows counted, all classes together
+WORD_SHARE = 2  # of them, one in so many for patch words, which take longer to count
+CASE_ROWS = 2_000  # surprising rows of one class counted
 NULL_ROWS = 4_000  # rows of other classes that calibrate a class's scores
 CLOSE = ((0.002, 0.02), (0.005, 0.03), (0.02, 0.08), (0.05, 0.15))  # carriers by p-value, and the share tolerated
 OVERLAY = "overlay"  # name of the tokens of a find that is a direction, not a list of tokens
 CLOSE_P = 0.005  # p-value below which a row counts as a carrier once the group is known
 ASKED = 300  # rows of each kind asked how well the label fits
-FOREIGN_TRAIN = 3_500  # rows the probe that never saw a carrier is fitted on
+FOREIGN_TRAIN = 2_000  # rows the probe that never saw a carrier is fitted on
 LEAST_FOREIGN = 0.5, 0.35  # how foreign carriers are to their label at least, plain and less 1.5 standard errors
 COVERED = 0.4  # share of the pixels from which on a group shares an overlay, not a patch
 ANY = -1  # in place of a class: all rows, whatever their label
@@ -60,7 +60,8 @@ class Proposal(NamedTuple):
 class Tokens(NamedTuple):
     """A kind of token: how many rows have each, what rows score by the weights of some, a carrier's least score.
 
-    `sure` is the p-value up to which a row may be flagged: small for kinds that honest rows come close to.
+    `sure` is the p-value up to which a row may be flagged: small for kinds that honest rows come close to. One row in
+    `part` is counted while searching: kinds that take long to count.
     """
 
     name: str
@@ -68,10 +69,11 @@ class Tokens(NamedTuple):
     score: Callable[[Images, Rows, Weights], Floats]
     near: float
     sure: float
+    part: int = 1
 
 
 PIXELS = Tokens("pixels", level_counts, token_scores, 0.7, CLOSE_P)
-WORDS = Tokens("words", word_counts, word_scores, 0.4, CLOSE_P / 5)
+WORDS = Tokens("words", word_counts, word_scores, 0.4, CLOSE_P / 5, 2)
 
 
 class Stage(NamedTuple):
@@ -161,7 +163,7 @@ def _expected(
     tokens, proposal = search
     asked = own[np.isfinite(proposal.score[own])]
     least = asked[np.argsort(proposal.score[asked], kind="stable")[: max(len(asked) // 2, 1)]]
-    least = rng.permutation(least)[: NULL_ROWS // 4]
+    least = rng.permutation(least)[: NULL_ROWS // 4 // tokens.part]
     certain = smoothed(tokens.tally(stage.images, np.sort(least)), len(least))
     looks, counts = np.unique(stage.surprise.look[cases], return_counts=True)
     alike = sum(
@@ -184,10 +186,10 @@ def mine_class(
     cases = own[proposal.cases[own]]
     if len(cases) < LEAST:
         return None
-    cases = np.sort(rng.permutation(cases)[:CASE_ROWS])
+    cases = np.sort(rng.permutation(cases)[: CASE_ROWS // tokens.part])
     expected = _expected(stage, search, own, cases, rng)
     own = cases if code == ANY else own  # the others are scored once it is known that there is something
-    others = other_rows(stage, code, rng)
+    others = other_rows(stage, code, rng)[:: tokens.part]
     scores, p_values, weights = np.zeros(len(own), np.float32), np.ones(len(own)), None
     for fold in (0, 1):
         fitting = cases[stage.folds[cases] != fold]

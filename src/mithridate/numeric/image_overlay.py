@@ -17,7 +17,7 @@ Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 
 PENALTY = 0.01  # ridge penalty, as a share of the mean variance along a direction
 ROOM_ROWS = 12_000  # rows looked at, all classes together
-LEAST_CLASS, CLASS_ROWS = 60, 1200  # rows of a class that a split needs, and looks at
+LEAST_CLASS, CLASS_ROWS = 60, 1000  # rows of a class that a split needs, and looks at
 OTHERS = 1500  # rows of other classes that say which side has the overlay
 
 

@@ -83,12 +83,12 @@ def _views(images: Images) -> Iterator[Floats]:
 class _Map(NamedTuple):
     """Random ReLU features of centred inputs, with a constant at the end."""
 
-    centre: Floats
     weights: Floats
     offsets: Floats
 
     def __call__(self, inputs: Floats) -> Floats:
-        hidden: Floats = np.asarray((inputs - self.centre) @ self.weights + self.offsets, np.float32)
+        hidden: Floats = np.asarray(inputs @ self.weights, np.float32)
+        hidden += self.offsets
         np.maximum(hidden, 0, out=hidden)
         hidden[:, -1] = 1
         return hidden
@@ -99,7 +99,8 @@ def _random_map(sample: Floats, rng: np.random.Generator) -> _Map:
     weights = rng.standard_normal((sample.shape[1], FEATURES)).astype(np.float32)
     scale = np.asarray(((sample - centre) @ weights).std(axis=0) + 1e-6, np.float32)
     weights /= scale
-    return _Map(centre, weights, rng.uniform(-1.0, 1.0, FEATURES).astype(np.float32))
+    offsets = rng.uniform(-1.0, 1.0, FEATURES) - centre @ weights
+    return _Map(weights, offsets.astype(np.float32))
 
 
 def ridge(features: Floats, targets: Floats, *, penalty: float = RIDGE) -> Floats:

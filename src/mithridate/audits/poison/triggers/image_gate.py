@@ -22,7 +22,7 @@ Images: TypeAlias = npt.NDArray[np.uint8]
 Rows: TypeAlias = npt.NDArray[np.int64]
 Predict: TypeAlias = Callable[[Any], npt.NDArray[np.float32]]
 
-PROBE_ROWS = 8_000  # rows the probe is fitted on, at most
+PROBE_ROWS = 6_000  # rows the probe is fitted on, at most
 LEAST_CARRIERS = 150  # carriers among them, if there are so many
 TESTED = 500  # rows the trigger is put on
 FLIP, CONTROL_RATIO = 0.10, 3.0  # confirmed from this flip rate, when so many times the control's ...
