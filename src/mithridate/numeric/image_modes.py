@@ -23,7 +23,7 @@ ROUNDS = 5  # times each is drawn anew from the two groups that it showed
 LEAST_SHARE = 0.03  # of the rows in the smaller group
 SHRINK = 1.0  # weight of the ordinary covariance, in rows a dimension
 RIDGE = 0.003  # added to the covariance, as a share of its mean variance
-FOREIGN, FOREIGN_RIDGE, TURNS = 16, 0.01, 12  # leading unordinary directions, their ridge, and fixed-point steps
+FOREIGN, FOREIGN_RIDGE, TURNS = 16, 0.01, 8  # leading unordinary directions, their ridge, and fixed-point steps
 KEPT = 12  # directions of each half that are paired with the other's
 PAIRS, SAME = 3, 0.5  # pairs returned, and the correlation from which on two directions are one
 PAIRING = 1.0  # how much bimodality a pair may lack that agrees
@@ -181,7 +181,7 @@ def _foreign(white: Floats, inner: Floats, root: Floats, ordinary: Floats) -> Fl
     relative = np.asarray(solve_triangular(lower, inner.T, lower=True), np.float32)
     size = min(FOREIGN, *relative.shape)
     basis = relative[:, :size]
-    for _ in range(4):  # subspace iteration: the leading directions only
+    for _ in range(3):  # subspace iteration: the leading directions only
         basis = np.linalg.qr(relative @ (relative.T @ basis))[0]
     plane = np.linalg.qr(root.T @ solve_triangular(lower, basis, lower=True, trans="T"))[0]
     inside = white @ plane

@@ -17,7 +17,7 @@ GRID = 16  # most pooled cells a side that a view looks at
 GAP = (
     0.08  # share of the width on either side of the middle that neither half sees: a patch at the centre is in neither
 )
-FEATURES = 384  # random features a view
+FEATURES = 320  # random features a view
 N_VIEWS = 5
 CHUNK = 4096  # rows transformed at a time
 PALETTE = 8  # most pooled cells a side of the view that sees which values there are, not where

@@ -25,7 +25,7 @@ Doubles: TypeAlias = npt.NDArray[np.float64]
 
 METHOD = "PSN103"
 LEAST_ROWS = 200  # labelled images below which nothing can be said
-MAX_TRAIN = 6_000  # rows each view is fitted on
+MAX_TRAIN = 5_000  # rows each view is fitted on
 UNCONFIRMED = 3.5  # log10 odds that rows lose whose pattern no model follows: nearly always natural look-alikes
 SPLIT_ALONE = 1.0  # the same for an overlay with labels that fit: it is no natural pattern, but may do no harm
 ODDS = 1.0  # log10 posterior odds from which on a row of a confirmed trigger is flagged
