@@ -43,6 +43,7 @@ ASKED = 300  # rows of each kind asked how well the label fits
 FOREIGN_TRAIN = 2_000  # rows the probe that never saw a carrier is fitted on
 LEAST_FOREIGN = 0.5, 0.35  # how foreign carriers are to their label at least, plain and less 1.5 standard errors
 COVERED = 0.4  # share of the pixels from which on a group shares an overlay, not a patch
+LEAST_TRUSTED, TRUSTED_NULL = 50, 400  # trusted rows of a class that say what it has, of all that say what chance gives
 ANY = -1  # in place of a class: all rows, whatever their label
 LOG_P_CLASS = 4.0  # -log10 of the class's tail from which on it is a candidate
 ROUNDS = 3  # refits, each with the carriers that the last one showed
@@ -87,6 +88,7 @@ class Stage(NamedTuple):
     searches: tuple[tuple[Tokens, Proposal], ...]
     shares: dict[tuple[str, int], Doubles]
     n_classes: int
+    trusted: Flags
 
 
 class Mined(NamedTuple):
@@ -130,9 +132,19 @@ class Mined(NamedTuple):
 
 
 def prepare(
-    images: Images, labels: Ints, folds: Ints, surprise: Surprise, *, n_classes: int, rng: np.random.Generator
+    images: Images,
+    labels: Ints,
+    folds: Ints,
+    surprise: Surprise,
+    *,
+    n_classes: int,
+    trusted: Flags,
+    rng: np.random.Generator,
 ) -> Stage:
-    """Say which rows are odd, and count the tokens of ordinary rows of every class (a sample where there are many)."""
+    """Say which rows are odd, and count the tokens of ordinary rows of every class (a sample where there are many).
+
+    Where enough of a class's rows are `trusted` (n,), those are its ordinary rows.
+    """
     surprising = _worst(surprise.doubt, DOUBT)
     doubt = Proposal("doubt", surprise.doubt, surprising)
     searches = ((PIXELS, doubt), (WORDS, doubt))
@@ -140,10 +152,12 @@ def prepare(
     cap = max(20, REFERENCE_ROWS // max(1, len(classes)))
     shares = {}
     for code in classes:
-        rows = np.sort(rng.permutation(np.flatnonzero((labels == code) & ~surprising))[:cap])
+        sure = np.flatnonzero((labels == code) & trusted)
+        rows = sure if len(sure) >= LEAST_TRUSTED else np.flatnonzero((labels == code) & ~surprising)
+        rows = np.sort(rng.permutation(rows)[:cap])
         for tokens, part in ((PIXELS, rows), (WORDS, rows[: max(20, cap // WORD_SHARE)])):
             shares[tokens.name, int(code)] = smoothed(tokens.tally(images, part), len(part))
-    return Stage(images, labels, folds, surprise, surprising, searches, shares, n_classes)
+    return Stage(images, labels, folds, surprise, surprising, searches, shares, n_classes, trusted)
 
 
 def _worst(score: Floats, bounds: tuple[float, float]) -> Flags:
@@ -220,8 +234,11 @@ def class_tail(p_values: Doubles) -> tuple[float, float, float, float]:
 def other_rows(stage: Stage, code: int, rng: np.random.Generator) -> Rows:
     """A sample of the rows of other classes, ascending: what chance alone gives.
 
-    Where the class is `ANY`, of the half of all rows whose labels fit best.
+    Where the class is `ANY`, of the half of all rows whose labels fit best. Trusted rows, of whatever class, take the
+    place of either if there are enough.
     """
+    if stage.trusted.sum() >= TRUSTED_NULL:
+        return np.asarray(np.sort(rng.permutation(np.flatnonzero(stage.trusted))[:NULL_ROWS]), np.int64)
     if code == ANY:
         known = np.flatnonzero(stage.labels >= 0)
         doubt = stage.surprise.doubt[known]

@@ -53,6 +53,7 @@ def _astray(stage: Stage, mined: Mined) -> bool:
     carriers = mined.carriers
     if len(carriers) < LEAST or stage.surprising[carriers].mean() < WRONG:
         return False
+    carriers = carriers[stage.surprising[carriers]]  # carriers with right labels may hide those of one class
     theirs, everyone = (
         np.bincount(stage.labels[rows], minlength=stage.n_classes) / len(rows) for rows in (carriers, mined.rows)
     )

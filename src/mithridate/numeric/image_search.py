@@ -12,7 +12,6 @@ from mithridate.numeric.image_miner import (
     ANY,
     ASKED,
     CLOSE_P,
-    COVERED,
     FOREIGN_TRAIN,
     LEAST,
     LOG_P_CLASS,
@@ -39,6 +38,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 
 TRIGGERS_A_CLASS = 3  # rounds of search
+SPREAD = 0.1  # share of the image from which on the tokens of a pooled find are an overlay rather than a patch
 TWO_VALUED, AGREEING = 1.75, 0.55  # splits looked at: how two-valued, and how alike in both halves of the class
 TWO_VALUES = 1.5  # the same once a direction was learnt against all other rows
 MIDDLE = 0.5  # score between rows that lack an overlay and rows that have it
@@ -52,7 +52,7 @@ NO_WEIGHTS = Weights(np.zeros(0, np.int64), np.zeros((0, 16), np.float32), 0.0)
 def mine(stage: Stage, rng: np.random.Generator) -> list[Mined]:
     """What classes share, strongest first; a class is searched again without the rows that a find explains."""
     found: list[Mined] = []
-    free, codes = np.ones(len(stage.labels), np.bool_), sorted({code for _, code in stage.shares})
+    free, codes = ~stage.trusted, sorted({code for _, code in stage.shares})
     every, room = codes, overlay_room(stage.images, stage.labels, stage.folds, rng)
     if (pooled := mine_pooled(stage, free, rng)) is not None:
         found.append(_sharpened(stage, room, pooled, free, rng))

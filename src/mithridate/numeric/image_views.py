@@ -173,7 +173,14 @@ def _keep_worst(chances: Floats, labels: Ints, rows: Ints, *, doubt: Floats, loo
 
 
 def label_surprise(
-    images: Images, labels: Ints, folds: Ints, *, n_classes: int, max_train: int, rng: np.random.Generator
+    images: Images,
+    labels: Ints,
+    folds: Ints,
+    *,
+    n_classes: int,
+    max_train: int,
+    rng: np.random.Generator,
+    trusted: npt.NDArray[np.bool_] | None = None,
 ) -> Surprise:
     """How badly each row's label fits its look, judged by models that can't see a local or a faint trigger.
 
@@ -183,6 +190,7 @@ def label_surprise(
     labels : (n,) in [0, n_classes), -1 where missing.
     folds : (n,) 0 or 1; copies share one.
     max_train : rows each model is fitted on, at most.
+    trusted : (n,) rows known to be honest: they are fitted on before all others.
 
     Notes
     -----
@@ -199,7 +207,10 @@ def label_surprise(
     doubt, look = np.full(len(labels), -1, np.float32), np.zeros(len(labels), np.int32)
     right = np.zeros(N_VIEWS, np.float32)
     for fold in (0, 1):
-        rows = rng.permutation(np.flatnonzero((folds != fold) & known))[:max_train]
+        rows = rng.permutation(np.flatnonzero((folds != fold) & known))
+        if trusted is not None:
+            rows = rows[np.argsort(~trusted[rows], kind="stable")]
+        rows = rng.permutation(rows[:max_train])
         if not len(rows):
             continue
         judges = [_fit(inputs, labels[rows], n_classes, rng) for inputs in _views(images[rows])]

@@ -12,6 +12,7 @@ from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.triggers.image_apply import enlarge
 from mithridate.audits.poison.triggers.image_gate import Verdict, judge
 from mithridate.audits.poison.triggers.image_pooled_gate import judge_pooled
+from mithridate.audits.poison.trusted import joint, judges, trusted_note
 from mithridate.core.errors import Skip
 from mithridate.core.findings import Evidence, Finding, Severity, Subject, number
 from mithridate.core.method import Outcome, RowScores
@@ -57,9 +58,10 @@ def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  
     -----
     Blind to small patches on rightly labelled rows and to triggers that differ from row to row. An overlay that part of
     a class has under right labels (SIG) and no other row has is found by what it does to the class: it splits it in two
-    parts, as no natural variety does. It is confirmed only if it moves every second image, since honest data has shared
+    parts, as no natural variety does. It is confirmed only if it moves every fourth image, since honest data has shared
     overlays too (a scanner's pattern, a watermark); then it is high, never critical, and the claim says that the labels
     fit. Labels that go everywhere (all-to-all, untargeted) are found by what badly labelled rows of all classes share.
+    Trusted rows say what ordinary images have, and take the place of other classes' rows as the null sample.
 
     References
     ----------
@@ -75,7 +77,7 @@ def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  
             verdict = judge_pooled(stage, mined, rng)
         else:
             verdict = judge(stage, mined, context.dataset.label_of(mined.code), predict, rng)
-        if verdict.confirmed or verdict.plausible or mined.fits:
+        if verdict.confirmed or verdict.plausible:
             full = enlarge(verdict.trigger, factor, np.shape(context.dataset.content)[1:])
             verdict = verdict._replace(trigger=full)
             judged.append(Judged(mined, verdict, row_odds(stage, mined)))
@@ -83,7 +85,8 @@ def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  
     shown = [one for one in judged if one.verdict.confirmed or one.mined.code not in sure]  # the rest are leftovers
     findings = tuple(_finding(context.dataset, one) for one in shown)
     flip = max((one.verdict.strongest for one in judged if one.verdict.confirmed), default=0.0)
-    return Outcome(findings, _row_scores(len(stage.labels), judged), (number("flip_rate", flip, unit="share"),))
+    notes = (number("flip_rate", flip, unit="share"), *trusted_note(context, judges(context)))
+    return Outcome(findings, _row_scores(len(context.dataset), judged), notes)
 
 
 def _stage(context: Context) -> Stage:
@@ -98,12 +101,28 @@ def _stage(context: Context) -> Stage:
         raise Skip(f"needs {LEAST_ROWS} labelled images of two classes or more, got {known} rows")
     if min(content.shape[1:3]) < 4:  # noqa: PLR2004 - smaller pictures have no room for a pattern
         raise Skip(f"images of {content.shape[1]}x{content.shape[2]} pixels are too small for a pattern")
+    both, used = joint(context), judges(context)
+    if both is not None and len(used):
+        return _prepared(context, both.dataset.take(np.concatenate([np.arange(len(data)), used])))
+    return _prepared(context, data)
+
+
+def _prepared(context: Context, data: Dataset) -> Stage:
+    """The stage of these rows, the audited ones first; those after them are trusted."""
+    content, labels, folds = np.asarray(data.content), data.y, data.folds(2)
+    trusted = np.arange(len(labels)) >= len(context.dataset)
     images = shrink(as_bytes(content), shrink_factor(content.shape))
-    folds = data.folds(2)
     surprise = label_surprise(
-        images, labels, folds, n_classes=data.n_classes, max_train=MAX_TRAIN, rng=context.rng("image-views")
+        images,
+        labels,
+        folds,
+        n_classes=data.n_classes,
+        max_train=MAX_TRAIN,
+        rng=context.rng("image-views"),
+        trusted=trusted,
     )
-    return prepare(images, labels, folds, surprise, n_classes=data.n_classes, rng=context.rng("image-prepare"))
+    rng = context.rng("image-prepare")
+    return prepare(images, labels, folds, surprise, n_classes=data.n_classes, trusted=trusted, rng=rng)
 
 
 def shrink_factor(shape: tuple[int, ...]) -> int:

@@ -27,7 +27,6 @@ LEAST_CARRIERS = 150  # carriers among them, if there are so many
 TESTED = 500  # rows the trigger is put on
 FLIP, CONTROL_RATIO = 0.10, 3.0  # confirmed from this flip rate, when so many times the control's ...
 SURE_FLIP, CONTROL_GAP = 0.25, 0.15  # ... or from this one, when so much above the control's
-STRONG = 0.5  # flip rate that an overlay with labels that fit needs
 CURED = 0.5  # share of the flip rate that may remain once the group has its look-alike labels
 
 
@@ -36,7 +35,7 @@ class Verdict(NamedTuple):
 
     `flip` by a model fitted on the labels as they are, `relabelled` once the group has the labels it looks like,
     `control` with the same pixels as honest rows of the class have them, `own_model` and `own_control` by the user's
-    model (None and 0 without one). `fits`: the group's labels are right, so that only a strong effect counts.
+    model (None and 0 without one). `fits`: the group's labels are right, so that only a sure effect counts.
     """
 
     trigger: Trigger
@@ -63,9 +62,7 @@ class Verdict(NamedTuple):
         linear model on clean data too (seen with `logistic`), and there is no relabelled twin of it to compare with.
         """
         cured = self.relabelled <= CURED * self.flip
-        if self.fits and max(self.flip, self.own_model or 0.0) < STRONG:
-            return False
-        plain = self.flip >= FLIP and self.flip >= CONTROL_RATIO * self.control
+        plain = not self.fits and self.flip >= FLIP and self.flip >= CONTROL_RATIO * self.control
         sure = self.flip >= SURE_FLIP and self.flip >= self.control + CONTROL_GAP
         own = self.own_model or 0.0
         theirs = own >= SURE_FLIP and own >= self.own_control + CONTROL_GAP and self.place != "everywhere"
