@@ -68,10 +68,7 @@ def mine(stage: Stage, rng: np.random.Generator) -> list[Mined]:
 
 def _sharpened(stage: Stage, room: Room, mined: Mined, free: Flags, rng: np.random.Generator) -> Mined:
     """The find scored along an overlay's direction if it covers much of the image."""
-    if (
-        mined.tokens.name != PIXELS.name
-        or token_places(mined.weights.columns, stage.images.shape[1:]).mean() <= COVERED
-    ):
+    if mined.tokens.name != PIXELS.name or token_places(mined.weights.columns, stage.images.shape[1:]).mean() <= SPREAD:
         return mined
     return _along(stage, directions(room), mined.code, mined.core, free=free, rng=rng) or mined
 
