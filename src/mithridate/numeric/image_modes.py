@@ -153,8 +153,8 @@ def _half(fitting: Floats, judging: Floats, ordinary: Floats) -> Half:
     mixed = (inner.T @ inner + SHRINK * d * ordinary) / np.float32(n + SHRINK * d)
     root = _root(mixed, RIDGE)
     white = np.ascontiguousarray(solve_triangular(root, inner.T, lower=True).T, np.float32)
-    starts = solve_triangular(root, np.eye(d, dtype=np.float32), lower=True)
-    starts = starts[:, np.argsort(two_valued(white @ starts), kind="stable")[:STARTS]]
+    starts = np.asarray(solve_triangular(root, np.eye(d, dtype=np.float32), lower=True), np.float32)
+    starts = starts[:, np.argsort(two_valued(np.asarray(white @ starts, np.float32)), kind="stable")[:STARTS]]
     starts = np.concatenate([starts, _foreign(white, inner, root, ordinary)], axis=1)
     for _ in range(ROUNDS):
         upper = _upper(white @ starts).astype(np.float32)
@@ -162,7 +162,7 @@ def _half(fitting: Floats, judging: Floats, ordinary: Floats) -> Half:
         starts = white.T @ upper * (1 / count + 1 / (n - count))  # the whole is centred: the rest's sum is the negative
         starts /= np.linalg.norm(starts, axis=0) + np.float32(1e-9)
     directions = np.asarray(solve_triangular(root, starts, lower=True, trans="T"), np.float32)
-    odds = two_valued((judging - centre) @ directions)
+    odds = two_valued(np.asarray((judging - centre) @ directions, np.float32))
     keep = np.argsort(odds, kind="stable")[:KEPT]
     return Half(centre, directions[:, keep], odds[keep])
 

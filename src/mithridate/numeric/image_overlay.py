@@ -59,7 +59,8 @@ def class_splits(room: Room, code: int, free: npt.NDArray[np.bool_]) -> tuple[Ro
     own = np.flatnonzero(labels == code)
     if len(own) < LEAST_CLASS or len(own) == len(labels):
         return room.rows[:0], []
-    ordinary = (room.scatter - room.inner[own].T @ room.inner[own]) / np.float32(len(labels) - len(own))
+    scatter = room.scatter - room.inner[own].T @ room.inner[own]
+    ordinary = np.asarray(scatter / (len(labels) - len(own)), np.float32)
     asked = own[free[room.rows[own]]][:CLASS_ROWS]
     folds = room.folds[room.rows[asked]]
     if min((folds == 0).sum(), (folds == 1).sum()) < LEAST_CLASS // 3:
