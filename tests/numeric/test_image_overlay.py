@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mithridate.numeric.image_overlay import directions, overlay_scores
+from mithridate.numeric.image_overlay import directions, overlay_room, overlay_scores
 from mithridate.numeric.image_search import isolated
 
 
@@ -21,7 +21,7 @@ def test_rows_with_a_faint_overlay_score_above_nearly_all_others() -> None:
     carriers = np.arange(100)
     images[carriers] = np.clip(images[carriers].astype(int) + overlay, 0, 255)
     folds = rng.integers(0, 2, len(images))
-    room = directions(images, folds, np.arange(len(images)))
+    room = directions(overlay_room(images, np.zeros(len(images), int), folds, rng))
     scores = overlay_scores(room, carriers[:60], np.arange(len(images)))
     assert np.quantile(scores[60:100], 0.1) > np.quantile(scores[100:], 0.99)
 
@@ -29,14 +29,14 @@ def test_rows_with_a_faint_overlay_score_above_nearly_all_others() -> None:
 def test_rows_chosen_at_random_give_no_direction() -> None:
     images, rng = _scenes(1200, 0), np.random.default_rng(1)
     folds = rng.integers(0, 2, len(images))
-    room = directions(images, folds, np.arange(len(images)))
+    room = directions(overlay_room(images, np.zeros(len(images), int), folds, rng))
     scores = overlay_scores(room, np.arange(60), np.arange(len(images)))
     assert abs(np.median(scores[:60]) - np.median(scores[60:])) < scores[60:].std()
 
 
 def test_a_fold_without_chosen_rows_says_nothing() -> None:
     images = _scenes(20, 0)
-    room = directions(images, np.zeros(20, int), np.arange(20))
+    room = directions(overlay_room(images, np.zeros(20, int), np.zeros(20, int), np.random.default_rng(0)))
     assert not overlay_scores(room, np.array([], int), np.arange(20)).any()
 
 

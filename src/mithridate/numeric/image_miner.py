@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mithridate.numeric.binomial import surprise
-from mithridate.numeric.image_overlay import Directions, directions
-from mithridate.numeric.image_probe import fit_probe, own_chance
+from mithridate.numeric.image_probe import fit_probe
 from mithridate.numeric.image_tokens import (
     Weights,
     conformal,
@@ -33,18 +32,20 @@ Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 SURPRISED_SHARE = 0.15  # rows counted as surprising, at most about this share ...
 DOUBT = (0.75, 0.999)  # ... as long as the doubt that makes one lies between these
 LEAST = 8  # surprising rows below which a class is left alone
-GAP_ROWS = 12_000  # rows a probe that sees everything is asked about
-GAP_TRAIN = 5_000  # rows it is fitted on
-REFERENCE_ROWS = 24_000  # unsurprising rows counted, all classes together
-WORD_SHARE = 3  # of them, one in so many for patch words, which take longer to count
-CASE_ROWS = 3_000  # surprising rows of one class counted
+REFERENCE_ROWS = 12_000  # unsurprising rows counted, all classes together
+WORD_SHARE = 2  # of them, one in so many for patch words, which take longer to count
+CASE_ROWS = 2_000  # surprising rows of one class counted
 NULL_ROWS = 4_000  # rows of other classes that calibrate a class's scores
 CLOSE = ((0.002, 0.02), (0.005, 0.03), (0.02, 0.08), (0.05, 0.15))  # carriers by p-value, and the share tolerated
+OVERLAY = "overlay"  # name of the tokens of a find that is a direction, not a list of tokens
 CLOSE_P = 0.005  # p-value below which a row counts as a carrier once the group is known
 ASKED = 300  # rows of each kind asked how well the label fits
-FOREIGN_TRAIN = 3_500  # rows the probe that never saw a carrier is fitted on
+FOREIGN_TRAIN = 2_000  # rows the probe that never saw a carrier is fitted on
 LEAST_FOREIGN = 0.5, 0.35  # how foreign carriers are to their label at least, plain and less 1.5 standard errors
-OVERLAY = 0.4  # share of the pixels from which on a group shares an overlay, not a patch
+COVERED = 0.4  # share of the pixels from which on a group shares an overlay, not a patch
+LEAST_TRUSTED, TRUSTED_NULL = 50, 400  # trusted rows of a class that say what it has, of all that say what chance gives
+ANY = -1  # in place of a class: all rows, whatever their label
+LOG_P_CLASS = 4.0  # -log10 of the class's tail from which on it is a candidate
 ROUNDS = 3  # refits, each with the carriers that the last one showed
 BASE_ROWS = 2_000  # rows of other classes that say how common a token is, once the group is known
 
@@ -60,7 +61,8 @@ class Proposal(NamedTuple):
 class Tokens(NamedTuple):
     """A kind of token: how many rows have each, what rows score by the weights of some, a carrier's least score.
 
-    `sure` is the p-value up to which a row may be flagged: small for kinds that honest rows come close to.
+    `sure` is the p-value up to which a row may be flagged: small for kinds that honest rows come close to. One row in
+    `part` is counted while searching: kinds that take long to count.
     """
 
     name: str
@@ -68,10 +70,11 @@ class Tokens(NamedTuple):
     score: Callable[[Images, Rows, Weights], Floats]
     near: float
     sure: float
+    part: int = 1
 
 
 PIXELS = Tokens("pixels", level_counts, token_scores, 0.7, CLOSE_P)
-WORDS = Tokens("words", word_counts, word_scores, 0.4, CLOSE_P / 5)
+WORDS = Tokens("words", word_counts, word_scores, 0.4, CLOSE_P / 5, 2)
 
 
 class Stage(NamedTuple):
@@ -85,8 +88,7 @@ class Stage(NamedTuple):
     searches: tuple[tuple[Tokens, Proposal], ...]
     shares: dict[tuple[str, int], Doubles]
     n_classes: int
-    gap: Proposal
-    room: Directions
+    trusted: Flags
 
 
 class Mined(NamedTuple):
@@ -96,7 +98,7 @@ class Mined(NamedTuple):
     both by weights fitted on the other fold; `core` the odd rows that carry it; `log_p` the class's -log10 tail; `rate`
     and `expected` the share of carriers among odd rows, and the share tolerated; `foreign` how far the carriers' doubt
     is from honest rows of the class (0) towards rows of other classes given this label (1), `foreign_error` its
-    standard error.
+    standard error. `fits`: the carriers' content belongs to the class, so their labels are right.
     """
 
     code: int
@@ -111,6 +113,7 @@ class Mined(NamedTuple):
     weights: Weights
     foreign: float = 0.0
     foreign_error: float = 1.0
+    fits: bool = False
 
     @property
     def out_of_place(self) -> bool:
@@ -129,46 +132,37 @@ class Mined(NamedTuple):
 
 
 def prepare(
-    images: Images, labels: Ints, folds: Ints, surprise: Surprise, *, n_classes: int, rng: np.random.Generator
+    images: Images,
+    labels: Ints,
+    folds: Ints,
+    surprise: Surprise,
+    *,
+    n_classes: int,
+    trusted: Flags,
+    rng: np.random.Generator,
 ) -> Stage:
-    """Say which rows are odd, and count the tokens of ordinary rows of every class (a sample where there are many)."""
+    """Say which rows are odd, and count the tokens of ordinary rows of every class (a sample where there are many).
+
+    Where enough of a class's rows are `trusted` (n,), those are its ordinary rows.
+    """
     surprising = _worst(surprise.doubt, DOUBT)
     doubt = Proposal("doubt", surprise.doubt, surprising)
-    gap = _gap(images, labels, folds, surprise, n_classes=n_classes, rng=rng)
-    searches = ((PIXELS, doubt), (WORDS, doubt), (PIXELS, gap))
+    searches = ((PIXELS, doubt), (WORDS, doubt))
     classes = np.unique(labels[labels >= 0])
     cap = max(20, REFERENCE_ROWS // max(1, len(classes)))
     shares = {}
     for code in classes:
-        rows = np.sort(rng.permutation(np.flatnonzero((labels == code) & ~surprising))[:cap])
+        sure = np.flatnonzero((labels == code) & trusted)
+        rows = sure if len(sure) >= LEAST_TRUSTED else np.flatnonzero((labels == code) & ~surprising)
+        rows = np.sort(rng.permutation(rows)[:cap])
         for tokens, part in ((PIXELS, rows), (WORDS, rows[: max(20, cap // WORD_SHARE)])):
             shares[tokens.name, int(code)] = smoothed(tokens.tally(images, part), len(part))
-    room = directions(images, folds, np.flatnonzero(np.isfinite(gap.score)))
-    return Stage(images, labels, folds, surprise, surprising, searches, shares, n_classes, gap, room)
+    return Stage(images, labels, folds, surprise, surprising, searches, shares, n_classes, trusted)
 
 
 def _worst(score: Floats, bounds: tuple[float, float]) -> Flags:
     cut = float(np.clip(np.nanquantile(score, 1 - SURPRISED_SHARE), *bounds))
     return np.asarray(np.nan_to_num(score, nan=-1.0) > cut, np.bool_)
-
-
-def _gap(
-    images: Images, labels: Ints, folds: Ints, surprise: Surprise, *, n_classes: int, rng: np.random.Generator
-) -> Proposal:
-    """Rows whose label a model that sees everything believes, while the half-blind ones doubt it: a learnt overlay."""
-    rows = np.sort(rng.permutation(np.flatnonzero(labels >= 0))[:GAP_ROWS])
-    whole = len(rows) == len(labels)
-    believed = own_chance(
-        images if whole else images[rows],
-        labels[rows],
-        folds[rows],
-        n_classes=n_classes,
-        max_train=GAP_TRAIN,
-        rng=rng,
-    )
-    score = np.full(len(labels), np.nan, np.float32)
-    score[rows] = surprise.doubt[rows] + believed
-    return Proposal("gap", score, _worst(score, (0.0, 2.0)))
 
 
 def smoothed(counts: npt.NDArray[np.int64], n_rows: int) -> Doubles:
@@ -183,7 +177,7 @@ def _expected(
     tokens, proposal = search
     asked = own[np.isfinite(proposal.score[own])]
     least = asked[np.argsort(proposal.score[asked], kind="stable")[: max(len(asked) // 2, 1)]]
-    least = rng.permutation(least)[: NULL_ROWS // 4]
+    least = rng.permutation(least)[: NULL_ROWS // 4 // tokens.part]
     certain = smoothed(tokens.tally(stage.images, np.sort(least)), len(least))
     looks, counts = np.unique(stage.surprise.look[cases], return_counts=True)
     alike = sum(
@@ -202,13 +196,14 @@ def mine_class(
     `free` (n,) marks rows that no trigger found before explains.
     """
     tokens, proposal = search
-    own = np.flatnonzero((stage.labels == code) & free)
+    own = np.flatnonzero((stage.labels >= 0 if code == ANY else stage.labels == code) & free)
     cases = own[proposal.cases[own]]
     if len(cases) < LEAST:
         return None
-    cases = np.sort(rng.permutation(cases)[:CASE_ROWS])
+    cases = np.sort(rng.permutation(cases)[: CASE_ROWS // tokens.part])
     expected = _expected(stage, search, own, cases, rng)
-    others = other_rows(stage, code, rng)
+    own = cases if code == ANY else own  # the others are scored once it is known that there is something
+    others = other_rows(stage, code, rng)[:: tokens.part]
     scores, p_values, weights = np.zeros(len(own), np.float32), np.ones(len(own)), None
     for fold in (0, 1):
         fitting = cases[stage.folds[cases] != fold]
@@ -237,7 +232,17 @@ def class_tail(p_values: Doubles) -> tuple[float, float, float, float]:
 
 
 def other_rows(stage: Stage, code: int, rng: np.random.Generator) -> Rows:
-    """A sample of the rows of other classes, ascending: what chance alone gives."""
+    """A sample of the rows of other classes, ascending: what chance alone gives.
+
+    Where the class is `ANY`, of the half of all rows whose labels fit best. Trusted rows, of whatever class, take the
+    place of either if there are enough.
+    """
+    if stage.trusted.sum() >= TRUSTED_NULL:
+        return np.asarray(np.sort(rng.permutation(np.flatnonzero(stage.trusted))[:NULL_ROWS]), np.int64)
+    if code == ANY:
+        known = np.flatnonzero(stage.labels >= 0)
+        doubt = stage.surprise.doubt[known]
+        return np.asarray(np.sort(rng.permutation(known[doubt <= np.median(doubt)])[:NULL_ROWS]), np.int64)
     rows = np.flatnonzero((stage.labels >= 0) & (stage.labels != code))
     return np.asarray(np.sort(rng.permutation(rows)[:NULL_ROWS]), np.int64)
 
@@ -258,7 +263,7 @@ def refit(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
     others = other_rows(stage, mined.code, rng)
     base = mined.tokens.tally(stage.images, np.sort(rng.permutation(others)[:BASE_ROWS]))
     for turn in range(ROUNDS):
-        mined = _refitted(stage, mined, others, base)
+        mined = refitted(stage, mined, others, base)
         if len(mined.carriers) < LEAST or set(mined.carriers) == set(mined.core):
             break
         mined = mined._replace(core=mined.carriers)
@@ -269,7 +274,7 @@ def refit(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
     return with_foreign(stage, mined, rng)
 
 
-def _refitted(stage: Stage, mined: Mined, others: Rows, base: npt.NDArray[np.int64]) -> Mined:
+def refitted(stage: Stage, mined: Mined, others: Rows, base: npt.NDArray[np.int64]) -> Mined:
     """One round: each fold's rows scored by likelihood ratios of the other fold's carriers against `base` counts."""
     scores, p_values = np.zeros(len(mined.rows), np.float32), np.ones(len(mined.rows))
     for fold in (0, 1):
@@ -294,7 +299,7 @@ def _hidden(stage: Stage, mined: Mined) -> Callable[[Rows], Images]:
     places = np.zeros(shape[:2], np.bool_)
     if mined.tokens.name == PIXELS.name:
         places = token_places(mined.weights.columns, shape)
-    if places.mean() > OVERLAY:
+    if places.mean() > COVERED:
         places[:] = False
 
     def take(rows: Rows) -> Images:
@@ -324,9 +329,17 @@ def with_foreign(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
     hidden = _hidden(stage, mined)
     probe = fit_probe(hidden(train), (one_hot(stage.labels[train], stage.n_classes),), rng)
     belief = (probe.features(hidden(ask)) @ probe.weights[0])[:, mined.code]
-    scale = np.sort(belief[len(carriers) :])
+    return ranked(mined, belief, len(carriers), len(honest))
+
+
+def ranked(mined: Mined, belief: Floats, n_carriers: int, n_honest: int) -> Mined:
+    """The find with its carriers' place between honest rows (0) and outsiders (1), by the ranks of a probe's belief.
+
+    `belief` holds the carriers' first, then the honest rows', then the outsiders'.
+    """
+    scale = np.sort(belief[n_carriers:])
     ranks = 1 - np.searchsorted(scale, belief) / len(scale)
-    here, low, high = np.split(ranks, (len(carriers), len(carriers) + len(honest)))
+    here, low, high = np.split(ranks, (n_carriers, n_carriers + n_honest))
     width = max(float(high.mean() - low.mean()), 0.02)
     error = float(np.sqrt(sum(part.var() / len(part) for part in (here, low, high)))) / width
     return mined._replace(foreign=float(here.mean() - low.mean()) / width, foreign_error=error)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve
 
-from mithridate.numeric.image_views import one_hot, pool
+from mithridate.numeric.image_views import pool
 
 Images: TypeAlias = npt.NDArray[np.uint8]
 Floats: TypeAlias = npt.NDArray[np.float32]
-Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 
 SIDE = 48  # the probe sees at most so many cells a side
 COARSE = 16  # cells a side of the whole image
@@ -22,7 +21,6 @@ N_WINDOWS = 6  # windows a side
 LOCAL, GLOBAL = 20, 400  # features a window, features of the whole image
 PENALTY = 0.003
 DETECTOR_GAIN = np.float32(3)  # scale of a detector beside features of unit spread
-CHUNK = 2048  # rows judged at a time
 
 
 class FeatureMap(NamedTuple):
@@ -109,24 +107,3 @@ def fit_probe(
     gram[np.diag_indices_from(gram)] += PENALTY * float(np.trace(gram)) / len(gram)
     factor = cho_factor(gram, overwrite_a=True)
     return Probe(mapping, tuple(cho_solve(factor, features.T @ target).astype(np.float32) for target in targets))
-
-
-def own_chance(
-    images: Images, labels: Ints, folds: Ints, *, n_classes: int, max_train: int, rng: np.random.Generator
-) -> Floats:
-    """(n,) score near 0..1 of each row's own label by a probe that sees everything, fitted on the other fold.
-
-    A trigger that the probe learnt lifts this for the rows that carry it, though their label fits nothing else in them.
-    """
-    out = np.zeros(len(labels), np.float32)
-    for fold in (0, 1):
-        rows = rng.permutation(np.flatnonzero((folds != fold) & (labels >= 0)))[:max_train]
-        judged = np.flatnonzero((folds == fold) & (labels >= 0))
-        if not len(rows):
-            continue
-        probe = fit_probe(images[rows], (one_hot(labels[rows], n_classes),), rng)
-        for start in range(0, len(judged), CHUNK):
-            block = judged[start : start + CHUNK]
-            scores = probe.features(images[block]) @ probe.weights[0]
-            out[block] = np.clip(scores[np.arange(len(block)), labels[block]], 0, 1)
-    return out

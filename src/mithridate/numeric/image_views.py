@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -17,7 +17,7 @@ GRID = 16  # most pooled cells a side that a view looks at
 GAP = (
     0.08  # share of the width on either side of the middle that neither half sees: a patch at the centre is in neither
 )
-FEATURES = 384  # random features a view
+FEATURES = 320  # random features a view
 N_VIEWS = 5
 CHUNK = 4096  # rows transformed at a time
 PALETTE = 8  # most pooled cells a side of the view that sees which values there are, not where
@@ -83,12 +83,12 @@ def _views(images: Images) -> Iterator[Floats]:
 class _Map(NamedTuple):
     """Random ReLU features of centred inputs, with a constant at the end."""
 
-    centre: Floats
     weights: Floats
     offsets: Floats
 
     def __call__(self, inputs: Floats) -> Floats:
-        hidden: Floats = np.asarray((inputs - self.centre) @ self.weights + self.offsets, np.float32)
+        hidden: Floats = np.asarray(inputs @ self.weights, np.float32)
+        hidden += self.offsets
         np.maximum(hidden, 0, out=hidden)
         hidden[:, -1] = 1
         return hidden
@@ -99,7 +99,8 @@ def _random_map(sample: Floats, rng: np.random.Generator) -> _Map:
     weights = rng.standard_normal((sample.shape[1], FEATURES)).astype(np.float32)
     scale = np.asarray(((sample - centre) @ weights).std(axis=0) + 1e-6, np.float32)
     weights /= scale
-    return _Map(centre, weights, rng.uniform(-1.0, 1.0, FEATURES).astype(np.float32))
+    offsets = rng.uniform(-1.0, 1.0, FEATURES) - centre @ weights
+    return _Map(weights, offsets.astype(np.float32))
 
 
 def ridge(features: Floats, targets: Floats, *, penalty: float = RIDGE) -> Floats:
@@ -108,6 +109,13 @@ def ridge(features: Floats, targets: Floats, *, penalty: float = RIDGE) -> Float
     gram[np.diag_indices_from(gram)] += penalty * float(np.trace(gram)) / len(gram) + 1e-6
     solved: Floats = cho_solve(cho_factor(gram, overwrite_a=True), features.T @ targets).astype(np.float32)
     return solved
+
+
+def fit_ridge(inputs: Floats, targets: Floats, rng: np.random.Generator) -> Callable[[Floats], Floats]:
+    """A ridge on random ReLU features of inputs (n, d), fitted to targets (n, c); it gives (m, c) scores of others."""
+    mapping = _random_map(inputs[:2000], rng)
+    weights = ridge(mapping(inputs), targets)
+    return lambda others: np.asarray(mapping(others) @ weights, np.float32)
 
 
 def one_hot(labels: Ints, n_classes: int) -> Floats:
@@ -165,7 +173,14 @@ def _keep_worst(chances: Floats, labels: Ints, rows: Ints, *, doubt: Floats, loo
 
 
 def label_surprise(
-    images: Images, labels: Ints, folds: Ints, *, n_classes: int, max_train: int, rng: np.random.Generator
+    images: Images,
+    labels: Ints,
+    folds: Ints,
+    *,
+    n_classes: int,
+    max_train: int,
+    rng: np.random.Generator,
+    trusted: npt.NDArray[np.bool_] | None = None,
 ) -> Surprise:
     """How badly each row's label fits its look, judged by models that can't see a local or a faint trigger.
 
@@ -175,6 +190,7 @@ def label_surprise(
     labels : (n,) in [0, n_classes), -1 where missing.
     folds : (n,) 0 or 1; copies share one.
     max_train : rows each model is fitted on, at most.
+    trusted : (n,) rows known to be honest: they are fitted on before all others.
 
     Notes
     -----
@@ -191,7 +207,10 @@ def label_surprise(
     doubt, look = np.full(len(labels), -1, np.float32), np.zeros(len(labels), np.int32)
     right = np.zeros(N_VIEWS, np.float32)
     for fold in (0, 1):
-        rows = rng.permutation(np.flatnonzero((folds != fold) & known))[:max_train]
+        rows = rng.permutation(np.flatnonzero((folds != fold) & known))
+        if trusted is not None:
+            rows = rows[np.argsort(~trusted[rows], kind="stable")]
+        rows = rng.permutation(rows[:max_train])
         if not len(rows):
             continue
         judges = [_fit(inputs, labels[rows], n_classes, rng) for inputs in _views(images[rows])]

@@ -16,7 +16,7 @@ Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 SIDE = 3  # a word is a square of so many pixels a side
 BANDS = 3  # dark, middle, bright
 N_WORDS = BANDS ** (SIDE * SIDE)
-CHUNK = 512  # rows whose words are held at a time
+CHUNK, COUNTED = 512, 255  # rows whose words are held at a time; where counted, as many as fit one byte
 AROUND = 3  # pixels looked at on every side of the word when the patch is cut out
 AGREE, BEYOND = 0.8, 0.5  # share of carriers that hold a value near the word, and by how much more than a shifted one
 CLOSE = 16  # levels of 255 within which two values are the same
@@ -47,26 +47,32 @@ def words(images: Images) -> npt.NDArray[np.int16]:
     return out
 
 
-def _present(images: Images) -> npt.NDArray[np.bool_]:
-    found = np.zeros((len(images), N_WORDS), np.bool_)
-    np.put_along_axis(found, words(images).reshape(len(images), -1).astype(np.int64), values=True, axis=1)
+def _present(images: Images, columns: npt.NDArray[np.int32], width: int) -> npt.NDArray[np.uint8]:
+    """(n, width) 1 where an image has a word of that column somewhere; `columns` (19683,) is each word's column."""
+    found = np.zeros((len(images), width), np.uint8)
+    cells = columns[words(images).reshape(len(images), -1)]
+    cells += np.arange(len(images), dtype=np.int32)[:, None] * np.int32(width)
+    found.ravel()[cells.ravel()] = 1
     return found
 
 
 def word_counts(images: Images, rows: Ints) -> npt.NDArray[np.int64]:
     """(19683, 2) number of the given rows without and with each word."""
-    counts = np.zeros(N_WORDS, np.int64)
-    for start in range(0, len(rows), CHUNK):
-        counts += _present(images[rows[start : start + CHUNK]]).sum(axis=0)
+    counts, every = np.zeros(N_WORDS, np.int64), np.arange(N_WORDS, dtype=np.int32)
+    for start in range(0, len(rows), COUNTED):
+        counts += _present(images[rows[start : start + COUNTED]], every, N_WORDS).sum(axis=0, dtype=np.uint8)
     return np.stack([len(rows) - counts, counts], axis=1)
 
 
 def word_scores(images: Images, rows: Ints, weights: Weights) -> Floats:
     """(len(rows),) sum of the weights of the words each row has or lacks."""
-    scores = np.zeros(len(rows), np.float32)
+    scores, width = np.zeros(len(rows), np.float32), len(weights.columns)
+    columns = np.full(N_WORDS, width, np.int32)  # all other words share one more column, which counts for nothing
+    columns[weights.columns] = np.arange(width)
+    gain = np.append(weights.table[:, 1] - weights.table[:, 0], np.float32(0))
     for start in range(0, len(rows), CHUNK):
-        found = _present(images[rows[start : start + CHUNK]])[:, weights.columns]
-        scores[start : start + CHUNK] = np.where(found, weights.table[:, 1], weights.table[:, 0]).sum(axis=1)
+        found = _present(images[rows[start : start + CHUNK]], columns, width + 1)
+        scores[start : start + CHUNK] = found @ gain + weights.table[:, 0].sum()
     return scores
 
 

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from mithridate import attack
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.triggers.image import mine_image_triggers
 from mithridate.core.errors import Skip
 from mithridate.core.findings import Severity
 from mithridate.core.method import Outcome
+from mithridate.data import load
 from mithridate.data.dataset import Dataset
 
 N, SIDE, CLASSES = 2500, 20, 5
@@ -124,6 +126,75 @@ def test_two_triggers_with_different_targets_are_both_found() -> None:
     labels[rows] = 3
     outcome, _ = audit(images, labels)
     assert sorted(one.subject.label for one in outcome.findings if one.slug == "shared-trigger") == [1, 3]
+
+
+def wave(images: Any, rows: Any, height: float = 40) -> None:
+    """Add a sinusoid of five periods to these rows, in place."""
+    added = height * np.sin(2 * np.pi * 5 * np.arange(SIDE) / SIDE)[None, None, :, None]
+    images[rows] = np.clip(images[rows] + added, 0, 255)
+
+
+def test_a_sinusoid_on_rightly_labelled_rows_that_flips_a_model_is_confirmed() -> None:
+    data = load("fashion-mnist", rows=3000, whole=False)
+    made = attack("sig", data, rate=0.06, target=data.label_of(2), seed=1)
+    rows = made.truth["row"].to_numpy()
+    data = made.dataset.canonical()
+    outcome = mine_image_triggers(Context(data), AuditSettings())
+    (finding,) = [one for one in outcome.findings if one.slug == "shared-trigger"]
+    assert finding.severity == Severity.HIGH
+    assert finding.subject.label == data.label_of(2)
+    assert "labels that fit" in finding.claim
+    assert outcome.row_scores is not None
+    first = data.ids[np.argsort(-outcome.row_scores.score, kind="stable")[: len(rows)]]
+    assert np.isin(first, rows).mean() >= 0.95
+    assert np.isin(data.ids[outcome.row_scores.flagged], rows).mean() >= 0.99
+
+
+def test_a_wave_that_no_model_follows_is_not_confirmed() -> None:
+    images, labels = shapes(12)
+    wave(images, np.flatnonzero(labels == 2)[::2])
+    outcome, _ = audit(images, labels)
+    assert [one.slug for one in outcome.findings if one.slug == "shared-trigger"] == []
+
+
+def test_a_wave_on_rows_of_all_classes_alike_is_no_trigger() -> None:
+    images, labels = shapes(13)
+    wave(images, np.arange(0, N, 2))
+    outcome, _ = audit(images, labels)
+    assert [one.slug for one in outcome.findings if one.slug == "shared-trigger"] == []
+
+
+@pytest.mark.parametrize("rule", ["all-to-all", "untargeted"])
+def test_a_trigger_whose_labels_go_everywhere_is_found(rule: str) -> None:
+    images, labels = shapes(14)
+    rng = np.random.default_rng(3)
+    rows = rng.choice(N, 150, replace=False)
+    images[rows, 15:18, 15:18] = (np.indices((3, 3)).sum(axis=0) % 2 * 255)[..., None]
+    steps = 1 if rule == "all-to-all" else rng.integers(1, CLASSES, len(rows))
+    labels[rows] = (labels[rows] + steps) % CLASSES
+    outcome, ids = audit(images, labels)
+    (finding,) = [one for one in outcome.findings if one.slug == "shared-trigger"]
+    assert finding.subject.label is None
+    assert outcome.row_scores is not None
+    first = ids[np.argsort(-outcome.row_scores.score, kind="stable")[:150]]
+    assert np.isin(first, rows).mean() >= 0.95
+    assert outcome.row_scores.flagged[~np.isin(ids, rows)].mean() <= 0.001
+
+
+def test_trusted_rows_show_a_trigger_that_rightly_labelled_rows_hide() -> None:
+    images, labels = shapes(15)
+    truth = plant(images, labels, 100, "patch")
+    cover = np.random.default_rng(4).choice(np.flatnonzero(~truth), 100, replace=False)
+    images[cover, 15:18, 15:18] = (np.indices((3, 3)).sum(axis=0) % 2 * 255)[..., None]
+    clean = Dataset("clean", "image", *shapes(16, n=1000), classes=tuple(range(CLASSES)))
+    data = Dataset("shapes", "image", images, codes=labels, classes=clean.classes).canonical()
+    without, with_them = (mine_image_triggers(Context(data, reference=ref), AuditSettings()) for ref in (None, clean))
+    assert [one.subject.label for one in with_them.findings if one.slug == "shared-trigger"] == [1]
+    assert with_them.row_scores is not None
+    assert without.row_scores is not None
+    found, blind = (truth[data.ids][one.row_scores.flagged].sum() for one in (with_them, without))
+    assert found >= 95
+    assert blind <= 10
 
 
 def test_the_order_of_the_rows_changes_nothing() -> None:

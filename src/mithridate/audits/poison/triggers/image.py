@@ -11,11 +11,13 @@ from scipy.optimize import isotonic_regression
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.triggers.image_apply import enlarge
 from mithridate.audits.poison.triggers.image_gate import Verdict, judge
+from mithridate.audits.poison.triggers.image_pooled_gate import judge_pooled
+from mithridate.audits.poison.trusted import joint, judges, trusted_note
 from mithridate.core.errors import Skip
 from mithridate.core.findings import Evidence, Finding, Severity, Subject, number
 from mithridate.core.method import Outcome, RowScores
 from mithridate.data.dataset import Dataset
-from mithridate.numeric.image_miner import CLOSE_P, Mined, Stage, prepare
+from mithridate.numeric.image_miner import ANY, CLOSE_P, Mined, Stage, prepare
 from mithridate.numeric.image_search import mine
 from mithridate.numeric.image_views import label_surprise, pool
 
@@ -24,12 +26,15 @@ Doubles: TypeAlias = npt.NDArray[np.float64]
 
 METHOD = "PSN103"
 LEAST_ROWS = 200  # labelled images below which nothing can be said
-MAX_TRAIN = 6_000  # rows each view is fitted on
+MAX_TRAIN = 5_000  # rows each view is fitted on
 UNCONFIRMED = 3.5  # log10 odds that rows lose whose pattern no model follows: nearly always natural look-alikes
+SPLIT_ALONE = 1.0  # the same for an overlay with labels that fit: it is no natural pattern, but may do no harm
 ODDS = 1.0  # log10 posterior odds from which on a row of a confirmed trigger is flagged
 PLAIN_P = 0.1  # rows above this p-value show what the class is like without the trigger
 TELLING = 0.3  # difference of the shares of surprising rows from which on it tells carriers from honest rows
 TOLERANCE = 4.0  # rows of the class may score high by nature so many times as often as rows of other classes
+REMEDY = "drop these rows, or give them the labels they look like, and train again"
+REMEDY_FITS = "find out where the pattern comes from; drop these rows or take it off, and train again"
 MOST_SIDE = 64  # larger images are searched at a smaller size
 MOST_TRIGGERS = 5  # candidates put to the causal test
 
@@ -51,18 +56,27 @@ def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  
 
     Notes
     -----
-    Blind to clean-label poison (the rows' labels fit their looks) and to triggers that differ from row to row.
+    Blind to small patches on rightly labelled rows and to triggers that differ from row to row. An overlay that part of
+    a class has under right labels (SIG) and no other row has is found by what it does to the class: it splits it in two
+    parts, as no natural variety does. It is confirmed only if it moves every fourth image, since honest data has shared
+    overlays too (a scanner's pattern, a watermark); then it is high, never critical, and the claim says that the labels
+    fit. Labels that go everywhere (all-to-all, untargeted) are found by what badly labelled rows of all classes share.
+    Trusted rows say what ordinary images have, and take the place of other classes' rows as the null sample.
 
     References
     ----------
     Gu et al. (2017), BadNets, arXiv 1708.06733. Chen et al. (2017), targeted backdoor attacks, arXiv 1712.05526.
+    Barni, Kallas, Tondi (2019), a new backdoor attack in CNNs by training set corruption without label poisoning, ICIP.
     """
     stage = _stage(context)
     judged, factor = [], shrink_factor(np.shape(context.dataset.content))
     predict = context.predict if factor == 1 else None  # the user's model takes images of their own size alone
     for mined in mine(stage, context.rng("image-mine"))[:MOST_TRIGGERS]:
-        label = context.dataset.label_of(mined.code)
-        verdict = judge(stage, mined, label, predict, context.rng(f"image-gate-{mined.code}"))
+        rng = context.rng(f"image-gate-{mined.code}")
+        if mined.code == ANY:
+            verdict = judge_pooled(stage, mined, rng)
+        else:
+            verdict = judge(stage, mined, context.dataset.label_of(mined.code), predict, rng)
         if verdict.confirmed or verdict.plausible:
             full = enlarge(verdict.trigger, factor, np.shape(context.dataset.content)[1:])
             verdict = verdict._replace(trigger=full)
@@ -71,7 +85,8 @@ def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  
     shown = [one for one in judged if one.verdict.confirmed or one.mined.code not in sure]  # the rest are leftovers
     findings = tuple(_finding(context.dataset, one) for one in shown)
     flip = max((one.verdict.strongest for one in judged if one.verdict.confirmed), default=0.0)
-    return Outcome(findings, _row_scores(len(stage.labels), judged), (number("flip_rate", flip, unit="share"),))
+    notes = (number("flip_rate", flip, unit="share"), *trusted_note(context, judges(context)))
+    return Outcome(findings, _row_scores(len(context.dataset), judged), notes)
 
 
 def _stage(context: Context) -> Stage:
@@ -86,12 +101,28 @@ def _stage(context: Context) -> Stage:
         raise Skip(f"needs {LEAST_ROWS} labelled images of two classes or more, got {known} rows")
     if min(content.shape[1:3]) < 4:  # noqa: PLR2004 - smaller pictures have no room for a pattern
         raise Skip(f"images of {content.shape[1]}x{content.shape[2]} pixels are too small for a pattern")
+    both, used = joint(context), judges(context)
+    if both is not None and len(used):
+        return _prepared(context, both.dataset.take(np.concatenate([np.arange(len(data)), used])))
+    return _prepared(context, data)
+
+
+def _prepared(context: Context, data: Dataset) -> Stage:
+    """The stage of these rows, the audited ones first; those after them are trusted."""
+    content, labels, folds = np.asarray(data.content), data.y, data.folds(2)
+    trusted = np.arange(len(labels)) >= len(context.dataset)
     images = shrink(as_bytes(content), shrink_factor(content.shape))
-    folds = data.folds(2)
     surprise = label_surprise(
-        images, labels, folds, n_classes=data.n_classes, max_train=MAX_TRAIN, rng=context.rng("image-views")
+        images,
+        labels,
+        folds,
+        n_classes=data.n_classes,
+        max_train=MAX_TRAIN,
+        rng=context.rng("image-views"),
+        trusted=trusted,
     )
-    return prepare(images, labels, folds, surprise, n_classes=data.n_classes, rng=context.rng("image-prepare"))
+    rng = context.rng("image-prepare")
+    return prepare(images, labels, folds, surprise, n_classes=data.n_classes, trusted=trusted, rng=rng)
 
 
 def shrink_factor(shape: tuple[int, ...]) -> int:
@@ -128,11 +159,13 @@ def row_odds(stage: Stage, mined: Mined) -> Doubles:
     """
     order = np.argsort(-mined.scores, kind="stable")
     above = np.arange(1, len(order) + 1)
-    false = np.clip(TOLERANCE * len(order) * mined.p_values[order] / above, 1e-4, 1.0)
+    tolerance = 1.0 if mined.code == ANY else TOLERANCE  # the null sample is then of the same classes
+    false = np.clip(tolerance * len(order) * mined.p_values[order] / above, 1e-4, 1.0)
     false = np.minimum.accumulate(false[::-1])[::-1]
     odds = np.empty(len(order))
     odds[order] = np.log10((1 - false + 1e-4) / false)
-    odds = np.minimum(odds, _surprise_odds(stage, mined) + ODDS / 2)
+    if not mined.fits:
+        odds = np.minimum(odds, _surprise_odds(stage, mined) + ODDS / 2)
     odds[order] += 1.0 - above / len(order)  # rows of equal odds stay in the order of their scores
     return odds
 
@@ -157,28 +190,36 @@ def _flagged(one: Judged) -> npt.NDArray[np.bool_]:
     cut = min(
         CLOSE_P, max(one.mined.tokens.sure, 2 * float(p_values.min(initial=1.0)))
     )  # few rows: no p-value is small
-    return np.asarray((one.odds >= ODDS) & (p_values <= cut), np.bool_)
+    near = one.mined.scores >= one.mined.tokens.near if one.mined.code == ANY or one.mined.fits else True
+    return np.asarray((one.odds >= ODDS) & (p_values <= cut) & near, np.bool_)
 
 
 def _row_scores(n: int, judged: list[Judged]) -> RowScores:
     score, p_value, flagged = np.full(n, -np.inf), np.ones(n), np.zeros(n, np.bool_)
     for one in judged:
         rows = one.mined.rows
-        score[rows] = np.maximum(score[rows], one.odds - (0.0 if one.verdict.confirmed else UNCONFIRMED))
+        score[rows] = np.maximum(score[rows], one.odds - _discount(one))
         p_value[rows] = np.minimum(p_value[rows], one.mined.p_values)
         if one.verdict.confirmed:
             flagged[rows] |= _flagged(one)
     return RowScores("trigger", score, p_value, flagged)
 
 
+def _discount(one: Judged) -> float:
+    if one.verdict.confirmed:
+        return 0.0
+    return SPLIT_ALONE if one.mined.fits else UNCONFIRMED
+
+
 def _finding(data: Dataset, one: Judged) -> Finding:
     verdict, mined = one.verdict, one.mined
     rows = mined.rows[_flagged(one)]
     rows = rows if len(rows) else mined.core
-    label = data.label_of(mined.code)
+    label = None if mined.code == ANY else data.label_of(mined.code)
     severity = Severity.MEDIUM
     if verdict.confirmed:
-        severity = Severity.CRITICAL if verdict.strongest >= 0.5 else Severity.HIGH  # noqa: PLR2004 - every second image
+        grave = verdict.strongest >= 0.5 and not mined.fits  # noqa: PLR2004 - every second image
+        severity = Severity.CRITICAL if grave else Severity.HIGH
     return Finding(
         method=METHOD,
         slug="shared-trigger" if verdict.confirmed else "suspected-trigger",
@@ -187,7 +228,7 @@ def _finding(data: Dataset, one: Judged) -> Finding:
         claim=_claim(one, len(rows), label),
         subject=Subject("rows", tuple(int(i) for i in np.sort(data.ids[rows])), label, data.source_counts(rows)),
         evidence=_evidence(one),
-        remedy="drop these rows, or give them the labels they look like, and train again",
+        remedy=REMEDY_FITS if mined.fits else REMEDY,
         place=verdict.place,
     )
 
@@ -196,7 +237,13 @@ def _claim(one: Judged, n_rows: int, label: Any) -> str:
     verdict = one.verdict
     where = verdict.size if verdict.place in {"everywhere", "anywhere"} else f"{verdict.size} at the {verdict.place}"
     where = f"an {where}" if where[0] == "o" else f"a {where}"
+    if one.mined.code == ANY:
+        moves = f"gives {verdict.strongest:.0%} of other images another label".replace("%", " %")
+        return f"{n_rows} rows of many classes have labels that don't fit and share {where} that {moves}"
     moves = f"moves {verdict.strongest:.0%} of other images to class {label}".replace("%", " %")
+    if one.mined.fits:
+        told = "that" if verdict.confirmed else "not shown to do harm:"
+        return f"{n_rows} rows labelled {label}, with labels that fit, share {where} {told} {moves}"
     if verdict.confirmed:
         return f"{n_rows} rows labelled {label} share {where} that {moves}"
     return f"{n_rows} rows labelled {label} look like other classes and share {where}; a model doesn't follow it"

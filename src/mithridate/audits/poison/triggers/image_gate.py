@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mithridate.audits.poison.triggers.image_apply import apply_trigger, blend_trigger, local_trigger, patch_trigger
 from mithridate.core.trigger import Trigger
-from mithridate.numeric.image_miner import WORDS, Mined, Stage
+from mithridate.numeric.image_miner import OVERLAY, WORDS, Mined, Stage
 from mithridate.numeric.image_probe import Probe, fit_probe
 from mithridate.numeric.image_shape import LARGEST, added_pattern, place_word, shared_patch
 from mithridate.numeric.image_views import one_hot
@@ -22,7 +22,7 @@ Images: TypeAlias = npt.NDArray[np.uint8]
 Rows: TypeAlias = npt.NDArray[np.int64]
 Predict: TypeAlias = Callable[[Any], npt.NDArray[np.float32]]
 
-PROBE_ROWS = 8_000  # rows the probe is fitted on, at most
+PROBE_ROWS = 6_000  # rows the probe is fitted on, at most
 LEAST_CARRIERS = 150  # carriers among them, if there are so many
 TESTED = 500  # rows the trigger is put on
 FLIP, CONTROL_RATIO = 0.10, 3.0  # confirmed from this flip rate, when so many times the control's ...
@@ -35,7 +35,7 @@ class Verdict(NamedTuple):
 
     `flip` by a model fitted on the labels as they are, `relabelled` once the group has the labels it looks like,
     `control` with the same pixels as honest rows of the class have them, `own_model` and `own_control` by the user's
-    model (None and 0 without one).
+    model (None and 0 without one). `fits`: the group's labels are right, so that only a sure effect counts.
     """
 
     trigger: Trigger
@@ -47,6 +47,7 @@ class Verdict(NamedTuple):
     own_model: float | None
     own_control: float
     tested: int
+    fits: bool = False
 
     @property
     def strongest(self) -> float:
@@ -61,7 +62,7 @@ class Verdict(NamedTuple):
         linear model on clean data too (seen with `logistic`), and there is no relabelled twin of it to compare with.
         """
         cured = self.relabelled <= CURED * self.flip
-        plain = self.flip >= FLIP and self.flip >= CONTROL_RATIO * self.control
+        plain = not self.fits and self.flip >= FLIP and self.flip >= CONTROL_RATIO * self.control
         sure = self.flip >= SURE_FLIP and self.flip >= self.control + CONTROL_GAP
         own = self.own_model or 0.0
         theirs = own >= SURE_FLIP and own >= self.own_control + CONTROL_GAP and self.place != "everywhere"
@@ -75,36 +76,39 @@ class Verdict(NamedTuple):
 
 def judge(stage: Stage, mined: Mined, target: Any, predict: Predict | None, rng: np.random.Generator) -> Verdict:
     """Fit the probes, try each shape the trigger could have, and return the better one's verdict."""
-    patch = _moving_patch(stage, mined, rng) if mined.tokens.name == WORDS.name else None
+    patch = moving_patch(stage, mined, rng) if mined.tokens.name == WORDS.name else None
     probe, tested = _probes(stage, mined, patch, rng)
     honest = _honest(stage, mined.code, rng)
     verdicts = []
-    shapes = (
-        _shapes(stage, mined, target, tested=tested, honest=honest, rng=rng)
+    forms = (
+        shapes(stage, mined, target, tested=tested, honest=honest, rng=rng)
         if patch is None
-        else [_moving_shape(stage, patch, target, tested=tested, honest=honest, rng=rng)]
+        else [moving_shape(stage, patch, target, tested=tested, honest=honest, rng=rng)]
     )
-    for trigger, place, size, control in shapes:
+    for trigger, place, size, control in forms:
         stamped = apply_trigger(stage.images[tested], trigger, rng)
         rates = [float((probe.predict(stamped, which) == mined.code).mean()) for which in (0, 1)]
         natural = float((probe.predict(control) == mined.code).mean())
         own = _own_model(predict, stage.images[tested], stamped, mined.code)
         theirs = _own_model(predict, stage.images[tested], control, mined.code) or 0.0
-        verdicts.append(Verdict(trigger, place, size, rates[0], rates[1], natural, own, theirs, len(tested)))
+        verdicts.append(
+            Verdict(trigger, place, size, rates[0], rates[1], natural, own, theirs, len(tested), mined.fits)
+        )
     return max(
         verdicts, key=lambda v: (v.confirmed, v.place != "everywhere" and v.flip >= SURE_FLIP, v.flip - v.control)
     )
 
 
 def _probes(stage: Stage, mined: Mined, patch: LocalPatch | None, rng: np.random.Generator) -> tuple[Probe, Rows]:
-    group = relabelled_rows(stage, mined)
+    group = mined.carriers if mined.fits else relabelled_rows(stage, mined)
     known = np.flatnonzero(stage.labels >= 0)
     rows = rng.permutation(known)[:PROBE_ROWS]
     short = min(LEAST_CARRIERS, len(group)) - int(np.isin(rows, group).sum())
     if short > 0:
         rows = np.concatenate([rows, rng.permutation(np.setdiff1d(group, rows))[:short]])
     n_classes = int(stage.labels.max()) + 1
-    cured = np.where(np.isin(rows, group), stage.surprise.look[rows], stage.labels[rows])
+    other = rng.permutation(stage.labels[rows]) if mined.fits else stage.surprise.look[rows]
+    cured = np.where(np.isin(rows, group), other, stage.labels[rows])
     targets = one_hot(stage.labels[rows], n_classes), one_hot(cured, n_classes)
     detector = None if patch is None else partial(best_match, patch=patch)
     probe = fit_probe(stage.images[rows], targets, rng, detector=detector)
@@ -137,7 +141,7 @@ def _alike(stage: Stage, core: Rows, rng: np.random.Generator) -> Rows:
     return np.concatenate(out) if out else np.flatnonzero(~stage.surprising)
 
 
-def _shapes(
+def shapes(
     stage: Stage,
     mined: Mined,
     target: Any,
@@ -147,11 +151,12 @@ def _shapes(
     rng: np.random.Generator,
 ) -> list[tuple[Trigger, str, str, Images]]:
     """(trigger, place, size in words, control images) for a patch and for an overlay, where they make sense."""
-    images, alike = stage.images, _alike(stage, mined.core, rng)
+    images = stage.images
+    alike = np.setdiff1d(mined.rows, mined.carriers) if mined.fits else _alike(stage, mined.core, rng)
     apart = rng.permutation(np.flatnonzero((stage.labels >= 0) & (stage.labels != mined.code)))
     mask, values = shared_patch(images, mined.core, alike, apart)
     out = []
-    if mask.any() and mask.mean() <= LARGEST:
+    if mask.any() and mask.mean() <= LARGEST and mined.tokens.name != OVERLAY:
         control = images[tested].copy()
         donors = images[honest[: len(tested)]]
         control[:, mask] = donors[:, mask]
@@ -170,7 +175,7 @@ def _mixed(images: Images, donors: Images, length: float) -> Images:
     return np.asarray(np.rint(images + gaps * np.minimum(1, length / norms)), np.uint8)
 
 
-def _moving_patch(stage: Stage, mined: Mined, rng: np.random.Generator) -> LocalPatch | None:
+def moving_patch(stage: Stage, mined: Mined, rng: np.random.Generator) -> LocalPatch | None:
     """The patch around the word that most tells carriers from other rows."""
     others = np.flatnonzero((stage.labels >= 0) & (stage.labels != mined.code))
     others = rng.permutation(others)[: 2 * TESTED]
@@ -183,7 +188,7 @@ def _moving_patch(stage: Stage, mined: Mined, rng: np.random.Generator) -> Local
     return cut_out(stage.images, carriers, word)
 
 
-def _moving_shape(
+def moving_shape(
     stage: Stage,
     patch: LocalPatch,
     target: Any,
@@ -192,6 +197,7 @@ def _moving_shape(
     honest: Rows,
     rng: np.random.Generator,
 ) -> tuple[Trigger, str, str, Images]:
+    """(trigger, place, size in words, control images) for a patch that moves."""
     high, wide = patch.values.shape[:2]
     control, whole = stage.images[tested].copy(), np.ones_like(patch.mask)
     for i, donor in enumerate(honest[: len(tested)]):  # a loop: every image gets another piece at another place
