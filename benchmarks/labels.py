@@ -31,7 +31,7 @@ def flipped(name: str, rate: float, seed: int, options: Options) -> tuple[Datase
     clean = sets.draw(name, options.rows(ROWS), seed, options.data)
     made = mithridate.attack("label-flip", clean, rate=rate, seed=seed)
     truth = np.zeros(len(clean), dtype=bool)
-    truth[made.truth["row"].to_numpy()] = True
+    truth[made.rows] = True
     return made.dataset, truth
 
 

@@ -34,7 +34,7 @@ def made(name: str, attack: str, seed: int, options: Options) -> tuple[Dataset, 
         return clean, truth
     goal = {} if attack == "label-flip" else {"target": clean.label_of(seed % clean.n_classes)}
     done = mithridate.attack(attack, clean, rate=RATE, seed=seed, **goal)
-    truth[done.truth["row"].to_numpy()] = True
+    truth[done.rows] = True
     return done.dataset, truth
 
 
