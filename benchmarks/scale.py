@@ -14,7 +14,9 @@ NOISE = 0.02
 TRIGGER = {"n3": 1234.5, "k4": 64}
 
 
-def write_table(path: Path, rows: int, seed: int, *, poison: int = 250, noise: float = NOISE, classes: int = CLASSES) -> np.ndarray:
+def write_table(
+    path: Path, rows: int, seed: int, *, poison: int = 250, noise: float = NOISE, classes: int = CLASSES
+) -> np.ndarray:
     """A Parquet file of 30 columns, a label and a source; the rows that carry the planted trigger, ascending."""
     rng = np.random.default_rng(seed)
     turn = rng.normal(size=(12, classes))
@@ -30,7 +32,8 @@ def write_table(path: Path, rows: int, seed: int, *, poison: int = 250, noise: f
         columns |= {f"z{j}": (rng.exponential(200, n) * (rng.random(n) < 0.2)).astype(np.int64) for j in range(2)}
         words = np.array([f"w{i}" for i in range(60)])
         columns |= {
-            f"c{j}": words[np.minimum((rng.exponential(4, n) + np.abs(base[:, j])).astype(int), 3 + 7 * j)] for j in range(8)
+            f"c{j}": words[np.minimum((rng.exponential(4, n) + np.abs(base[:, j])).astype(int), 3 + 7 * j)]
+            for j in range(8)
         }
         source = rng.integers(0, 20, n)
         flip = rng.random(n) < np.where(source == 7, 4 * noise, noise)

@@ -1,4 +1,4 @@
-"""Run tasks on a Ray cluster: the same functions, unchanged; a worker or a machine that dies costs its own task only."""
+"""Run tasks on a Ray cluster: the same functions, and a worker or machine that dies costs its own task only."""
 
 from __future__ import annotations
 

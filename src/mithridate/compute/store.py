@@ -33,7 +33,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A result in the store; arrays are read when asked for, one by one. `fresh` is false when an earlier run left it."""
+    """A result in the store, its arrays read one by one when asked for; not `fresh` when an earlier run left it."""
 
     path: str
     facts: Mapping[str, Any]
@@ -91,7 +91,7 @@ class Kept(Generic[Task]):
 def read_facts(path: Path) -> dict[str, Any] | None:
     """The facts of a whole result; None where there is none, or what is there was cut short."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             facts: dict[str, Any] = json.loads(arrays[_FACTS].tobytes())
             return facts
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):

@@ -361,6 +361,6 @@ def save_clean(report: AuditReport, source: str | Path, path: str | Path) -> int
     """Write the rows that weren't flagged, in order, in the source's own format; the number of rows kept."""
     if report.table is None:
         raise InputError("this report holds no rows; run the audit again")
-    kept = np.flatnonzero(~report.table.flagged)
-    write(source, kept, path, n_rows=len(report.table.flagged))
+    kept = report.table.row[~report.table.flagged]
+    write(source, kept, path, n_rows=len(report.table.row))
     return len(kept)

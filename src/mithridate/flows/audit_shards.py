@@ -67,7 +67,9 @@ def shards_of_source(
         msg = "--cluster and --store work on rows alone; leave out the model, recipe, embedding and reference"
         raise InputError(msg)
     if asked and not n_rows:
-        raise InputError(f"{options.name} is no Parquet source; --cluster and --store work on Parquet files and folders")
+        raise InputError(
+            f"{options.name} is no Parquet source; --cluster and --store work on Parquet files and folders"
+        )
     shards = find_shards(path, options)
     if shards.plan.modality in {"table", "embedding"} and shards.plan.label is not None:
         return shards

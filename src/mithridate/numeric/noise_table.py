@@ -7,7 +7,19 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mithridate.numeric.label_noise import BINS_A_DECADE, LEAST, PAIR_CAP, PRIOR, SLIPS, SURE, SURE_TWO, TOP, fit_fill
+from mithridate.numeric.label_noise import (
+    BINS_A_DECADE,
+    LEAST,
+    PAIR_CAP,
+    PRIOR,
+    SLIPS,
+    SURE,
+    SURE_TWO,
+    TOP,
+    WORST,
+    Fill,
+    fit_fill,
+)
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -20,9 +32,9 @@ DENSE = 200  # classes up to which confusions are told apart
 
 
 class Counts(NamedTuple):
-    """What shards count and add: cells (top class, class, bin) of (c, c, BINS), and rows (top, label, bin), one bin more.
+    """What shards count and add.
 
-    With more than 200 classes, both count for all class pairs together: (1, 1, ...).
+    `cells` (c, c, BINS) by top class, class and bin; `filled` (c, c, BINS + 1) rows by top class, label and bin. With more than 200 classes, both count for all class pairs together: (1, 1, ...).
     """
 
     cells: IntArray
@@ -97,18 +109,36 @@ def noise_table(counts: Counts, *, n_classes: int, rng: np.random.Generator) -> 
     ----------
     Northcutt, Jiang and Chuang (2021), confident learning, JAIR 70.
     """
-    cells, filled = counts.cells.sum(axis=(0, 1)).astype(float), counts.filled[:, :, :BINS].sum(axis=(0, 1)).astype(float)
-    seen = cells > 0
-    fill = fit_fill(cells[seen], filled[seen], MIDDLE[seen])
-    slips = SLIPS / max(n_classes - 1, 1)
-    floor = max(fill.floor - slips, 0.5 / max(float(counts.filled.sum()) * n_classes, 1))
+    bins = _Bins.of(counts, n_classes)
+    fill = fit_fill(bins.cells, bins.filled, bins.middle)
     own = fill.honest(MIDDLE)
-    factors = _factors(counts, own, fill.floor)
-    honest = np.empty(counts.filled.shape)
-    honest[:, :, :BINS] = (own * factors[:, :, None] + slips) * _caution(cells, filled, fill.floor, own, slips, n_classes, rng)
-    honest[:, :, BINS] = 1.0
-    odds = floor / honest
+    honest = np.ones(counts.filled.shape)
+    honest[:, :, :BINS] = own * _factors(counts, own, fill.floor)[:, :, None] + bins.slips
+    honest[:, :, :BINS] *= _caution(bins, fill, rng, sure=SURE if n_classes > 2 else SURE_TWO)  # noqa: PLR2004 - two
+    odds = bins.floor(fill) / honest
     return NoiseTable(odds, _tail(odds, counts.filled), min(fill.floor * (n_classes - 1), 1.0))
+
+
+class _Bins(NamedTuple):
+    """The bins that hold cells, of all class pairs together; honest slips a cell; the smallest floor that rows show."""
+
+    cells: FloatArray
+    filled: FloatArray
+    middle: FloatArray
+    slips: float
+    least: float
+
+    @classmethod
+    def of(cls, counts: Counts, n_classes: int) -> _Bins:
+        cells = counts.cells.sum(axis=(0, 1)).astype(float)
+        filled = counts.filled[:, :, :BINS].sum(axis=(0, 1)).astype(float)
+        seen = cells > 0
+        least = 0.5 / max(float(counts.filled.sum()) * n_classes, 1)
+        return cls(cells[seen], filled[seen], MIDDLE[seen], SLIPS / max(n_classes - 1, 1), least)
+
+    def floor(self, fill: Fill) -> float:
+        """The rate of flips a cell, beyond slips."""
+        return max(fill.floor - self.slips, self.least)
 
 
 def _factors(counts: Counts, own: FloatArray, floor: float) -> FloatArray:
@@ -123,18 +153,15 @@ def _factors(counts: Counts, own: FloatArray, floor: float) -> FloatArray:
     return np.asarray(factors)
 
 
-def _caution(
-    cells: FloatArray, filled: FloatArray, floor: float, own: FloatArray, slips: float, c: int, rng: np.random.Generator
-) -> FloatArray:
+def _caution(bins: _Bins, fill: Fill, rng: np.random.Generator, *, sure: float) -> FloatArray:
     """(BINS,) >= 1: how much likelier an honest label may be, against a flip, than the best fit says."""
-    seen = cells > 0
-    least = max(floor - slips, 0.5 / cells.sum())
+    floor = bins.floor(fill)
     ratios = []
-    for drawn in rng.poisson(filled[seen], (DRAWS, int(seen.sum()))).astype(np.float64):
-        again = fit_fill(cells[seen], drawn, MIDDLE[seen])
-        ratios.append((again.honest(MIDDLE) + slips) / max(again.floor - slips, least / 100))
-    sure = SURE if c > 2 else SURE_TWO  # noqa: PLR2004 - two classes
-    return np.asarray(np.maximum(np.quantile(ratios, sure, axis=0) / ((own + slips) / least), 1.0))
+    for drawn in rng.poisson(bins.filled, (DRAWS, len(bins.filled))).astype(np.float64):
+        again = fit_fill(bins.cells, drawn, bins.middle)
+        ratios.append((again.honest(MIDDLE) + bins.slips) / max(again.floor - bins.slips, floor / WORST))
+    fitted = (fill.honest(MIDDLE) + bins.slips) / floor
+    return np.asarray(np.maximum(np.quantile(ratios, sure, axis=0) / fitted, 1.0))
 
 
 def _tail(odds: FloatArray, filled: IntArray) -> FloatArray:

@@ -70,9 +70,10 @@ class Trees:
     def scores(self, rows: FloatArray) -> FloatArray:
         """(n, c) log probabilities."""
         out = np.full((len(rows), self.n_classes), np.log(LEAST), np.float32)
-        if len(rows):
-            found = np.log(np.maximum(self.model.predict_proba(rows[:, self.useful]), LEAST))
-            out[:, self.model.classes_.astype(int)] = found
+        classes = self.model.classes_.astype(int)
+        for start in range(0, len(rows), BLOCK):  # blocks stay in the cache while every tree passes over them
+            block = rows[start : start + BLOCK, self.useful]
+            out[start : start + BLOCK, classes] = np.log(np.maximum(self.model.predict_proba(block), LEAST))
         return out
 
 

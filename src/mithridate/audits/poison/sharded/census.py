@@ -32,46 +32,68 @@ class CensusSettings:
     buckets: int
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What streamed past: per batch the hashes, labels, sources and sampled rows; per column the counted values."""
+
+    hashes: list[npt.NDArray[np.uint64]]
+    labels: list[pa.Array]
+    sources: list[pa.Array]
+    taken: list[pa.RecordBatch]
+    taken_rows: list[npt.NDArray[np.int64]]
+    columns: dict[str, list[Any]]
+
+
 def census(settings: CensusSettings, shard: Shard) -> Result:
     """One pass over a shard.
 
     Returns
     -------
     arrays : `word` (n,) uint64 of each row's hash; `label`, `source` (n,) codes by the shard's own words; for each
-        bucket `hash:b`, `row:b`, `label:b`, `source:b`; `sample` an Arrow stream of the rows in the sample, `sample_rows` their positions in
-        the shard; `value:j`, `count:j` numbers that repeat.
+        bucket `hash:b`, `row:b`, `label:b`, `source:b`; `sample` an Arrow stream of the rows in the sample,
+        `sample_rows` their positions in the shard; `value:j`, `count:j` numbers that repeat.
     facts : the codes' words, names of each column with counts, `digest` of content, labels and sources.
+
+    Raises
+    ------
+    InputError : the shard is damaged, or holds infinite values.
     """
+    plan, seen = settings.plan, _stream_past(settings, shard)
+    words_of = np.concatenate(seen.hashes)
+    label = encode_labels(pa.chunked_array(seen.labels), str(plan.label))
+    source = encode_sources(pa.chunked_array(seen.sources), plan.source) if plan.source else None
+    codes = {"label": label.codes} | ({} if source is None else {"source": source.codes})
+    arrays: dict[str, npt.NDArray[Any]] = {"word": words_of[:, 1], **codes}
+    arrays |= _buckets(words_of[:, 0], codes, settings.buckets)
+    arrays |= {"sample": write_stream(seen.taken), "sample_rows": np.concatenate(seen.taken_rows)}
+    names: dict[str, Any] = {}
+    for place, (name, parts) in enumerate(seen.columns.items()):
+        if isinstance(parts[0], Counter):
+            names[name] = _names(parts)
+        else:
+            arrays[f"value:{place}"], arrays[f"count:{place}"] = _values(parts)
+    words_used = {"labels": list(label.values), "sources": [] if source is None else list(source.values)}
+    digest = _digest(words_of, label, source)
+    return Result(arrays, {**words_used, "names": names, "n_rows": len(words_of), "digest": digest})
+
+
+def _stream_past(settings: CensusSettings, shard: Shard) -> _Seen:
     plan = settings.plan
-    hashes, labels, sources, taken, taken_rows = [], [], [], [], []
-    columns: dict[str, list[Any]] = {name: [] for name in plan.content} if plan.modality == "table" else {}
+    seen = _Seen([], [], [], [], [], {name: [] for name in plan.content} if plan.modality == "table" else {})
     start, limit = 0, np.uint64(min(settings.share, 1.0) * (2**64 - 1))
     for batch in batches(shard, plan.columns):
         digests = hash_rows(pa.Table.from_batches([batch.select(list(plan.content))])).view(np.uint64).reshape(-1, 2)
-        hashes.append(digests)
-        labels.append(batch.column(str(plan.label)))
-        sources.append(batch.column(plan.source) if plan.source else None)
+        seen.hashes.append(digests)
+        seen.labels.append(batch.column(str(plan.label)))
+        if plan.source:
+            seen.sources.append(batch.column(plan.source))
         chosen = np.flatnonzero(digests[:, 1] <= limit)
-        taken.append(batch.take(pa.array(chosen)))
-        taken_rows.append(chosen + start)
-        for name, parts in columns.items():
+        seen.taken.append(batch.take(pa.array(chosen)))
+        seen.taken_rows.append(chosen + start)
+        for name, parts in seen.columns.items():
             parts.append(_counted(batch.column(name), name))
         start += batch.num_rows
-    words_of = np.concatenate(hashes)
-    label = encode_labels(pa.chunked_array(labels), str(plan.label))
-    source = encode_sources(pa.chunked_array(sources), plan.source) if plan.source else None
-    arrays: dict[str, npt.NDArray[Any]] = {"word": words_of[:, 1], "label": label.codes}
-    arrays |= {} if source is None else {"source": source.codes}
-    arrays |= _buckets(words_of[:, 0], {"label": label.codes} | ({} if source is None else {"source": source.codes}), settings.buckets)
-    arrays |= {"sample": _stream(taken), "sample_rows": np.concatenate(taken_rows)}
-    facts, names = {"labels": list(label.values), "sources": [] if source is None else list(source.values)}, {}
-    for place, (name, parts) in enumerate(columns.items()):
-        found = _values(parts)
-        if found.dtype.kind == "f":
-            arrays |= {f"value:{place}": found[0], f"count:{place}": found[1]}
-        else:
-            names[name] = found.tolist()
-    return Result(arrays, {**facts, "names": names, "n_rows": start, "digest": _digest(words_of, label, source)})
+    return seen
 
 
 def _counted(column: pa.Array, name: str) -> Any:
@@ -83,16 +105,19 @@ def _counted(column: pa.Array, name: str) -> Any:
     return Counter(dict(zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)))
 
 
-def _values(parts: list[Any]) -> npt.NDArray[Any]:
-    """(2, m) float64 numbers that repeat with their counts; or an object array of (name, count)."""
-    if isinstance(parts[0], Counter):
-        total: Counter[str] = sum(parts, Counter())
-        return np.array([[name, count] for name, count in total.most_common(MOST_VALUES) if name is not None], object)
+def _names(parts: list[Counter[str]]) -> list[list[Any]]:
+    """The commonest names with their counts."""
+    total: Counter[str] = sum(parts, Counter())
+    return [[name, count] for name, count in total.most_common(MOST_VALUES) if name is not None]  # type: ignore[redundant-expr]
+
+
+def _values(parts: list[npt.NDArray[np.float64]]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Numbers that repeat, sorted, and their counts."""
     values, place = np.unique(np.concatenate([part[0] for part in parts]), return_inverse=True)
     counts = np.bincount(place.ravel(), weights=np.concatenate([part[1] for part in parts]), minlength=len(values))
     kept = np.flatnonzero((counts >= REPEATS) & ~np.isnan(values))
     kept = np.sort(kept[np.argsort(-counts[kept], kind="stable")][:MOST_VALUES])
-    return np.stack([values[kept], counts[kept]])
+    return values[kept], counts[kept].astype(np.float64)
 
 
 def _buckets(
@@ -107,7 +132,8 @@ def _buckets(
     return out
 
 
-def _stream(parts: list[pa.RecordBatch]) -> npt.NDArray[np.uint8]:
+def write_stream(parts: list[pa.RecordBatch]) -> npt.NDArray[np.uint8]:
+    """Rows as bytes of an Arrow stream."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, parts[0].schema) as writer:
         for part in parts:

@@ -46,6 +46,11 @@ class ShardRows:
             yield self._table(place)
 
     @property
+    def row(self) -> npt.NDArray[np.int64]:
+        """(n,) positions in reading order, those of lost shards too."""
+        return np.arange(self.context.source.n_rows)
+
+    @property
     def flagged(self) -> npt.NDArray[np.bool_]:
         """(n,) flags of all rows in reading order; rows of a lost shard are not flagged."""
         out = np.zeros(self.context.source.n_rows, dtype=bool)

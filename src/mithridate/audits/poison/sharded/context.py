@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.sharded.census import CensusSettings, census, read_stream
-from mithridate.audits.poison.sharded.learn import Learnt, learn
+from mithridate.audits.poison.sharded.learn import Drawn, Learnt, learn
 from mithridate.audits.poison.sharded.score import Part, folds_of, score
 from mithridate.compute.port import Executor, Failed, TaskFailed
 from mithridate.compute.process import ThisProcess
@@ -32,9 +31,8 @@ T = TypeVar("T")
 
 FORM = 1  # of the stored results: raise it when what a function stores changes
 SAMPLE_ROWS = 50_000
-BUCKET_ROWS = 4_000_000
-REFERENCE_ROWS = 1_000_000
-"""Rows that the values of odd rows are compared with."""
+BUCKET_ROWS = 4_000_000  # hashes that are searched for copies at a time
+REFERENCE_ROWS = 300_000  # that the values of odd rows are compared with
 
 
 @dataclass(eq=False)
@@ -74,7 +72,9 @@ class ShardContext:
     def learn(self, method: str, outcome: Outcome) -> None:
         """Nothing to keep: methods leave what others need in `once`."""
 
-    def pass_over(self, function: Callable[[Any], Result], tasks: Sequence[Any], keys: Sequence[str], what: str) -> list[Stored | Failed]:
+    def pass_over(
+        self, function: Callable[[Any], Result], tasks: Sequence[Any], keys: Sequence[str], what: str
+    ) -> list[Stored | Failed]:
         """The stored result of each task; those that an earlier run left are not computed again."""
         keyed = [Keyed(task, key_of(version("mithridate"), FORM, key)) for task, key in zip(tasks, keys, strict=True)]
         done = run_kept(self.executor, function, keyed, self.store, progress=self.progress, what=what)
@@ -124,7 +124,14 @@ class ShardContext:
         source = self.source
         share = min(1.0, SAMPLE_ROWS / source.n_rows)
         settings = CensusSettings(source.plan, share, -(-source.n_rows // BUCKET_ROWS))
-        told = [list(source.plan.content), source.plan.label, source.plan.source, source.plan.modality, share, settings.buckets]
+        told = [
+            list(source.plan.content),
+            source.plan.label,
+            source.plan.source,
+            source.plan.modality,
+            share,
+            settings.buckets,
+        ]
         keys = [f"{digest(shard)} {told}" for shard in source.shards]
         results = self.pass_over(partial(census, settings), source.shards, keys, "shards: census")
         self._kept(results, range(len(results)))
@@ -151,25 +158,21 @@ class ShardContext:
     @property
     def sample(self) -> Context:
         """The sample as rows in memory, for methods that need no more: rows in content-hash order."""
-        return self.once("sample", lambda: self._sample()[0])
+        data = self.drawn.data
+        return self.once("sample", lambda: Context(dataset=data, settings=self.settings, progress=self.progress))
 
     @property
-    def sample_table(self) -> pa.Table:
-        """The sample's rows, in the same order, with all columns."""
-        return self._sample()[1]
+    def drawn(self) -> Drawn:
+        """The sample's rows in content-hash order, with all columns."""
+        return self.once("drawn", self._draw)
 
-    def _sample(self) -> tuple[Context, pa.Table, npt.NDArray[np.int64]]:
-        return self.once("sample-parts", self._draw)
-
-    def _draw(self) -> tuple[Context, pa.Table, npt.NDArray[np.int64]]:
+    def _draw(self) -> Drawn:
         tables = [read_stream(part.census.array("sample")) for part in self.parts]
         ids = np.concatenate([part.census.array("sample_rows") + part.shard.start for part in self.parts])
         words = np.concatenate([part.census.array("word")[part.census.array("sample_rows")] for part in self.parts])
-        rows = in_memory(self, tables, ids)
         order = np.argsort(words, kind="stable")
         table = pa.concat_tables(tables).take(pa.array(order))
-        data = rows.take(order)
-        return Context(dataset=data, settings=self.settings, progress=self.progress), table, folds_of(words[order])
+        return Drawn(in_memory(self, tables, ids).take(order), table, folds_of(words[order]))
 
     @property
     def learnt(self) -> Learnt:
@@ -177,11 +180,15 @@ class ShardContext:
         return self.once("learnt", self._learn)
 
     def _learn(self) -> Learnt:
-        context, table, folds = self._sample()
         return learn(
-            context.dataset, table, folds, [part.census for part in self.parts], self.source.plan, self.labels,
-            self.sources, n_rows=self.n_rows, reference=min(1.0, REFERENCE_ROWS / self.n_rows), rng=self.rng("shards"),
-        )  # fmt: skip
+            self.drawn,
+            [part.census for part in self.parts],
+            self.source.plan,
+            sources=self.sources,
+            n_rows=self.n_rows,
+            reference=min(1.0, REFERENCE_ROWS / self.n_rows),
+            rng=self.rng("shards"),
+        )
 
     @property
     def scores(self) -> list[tuple[Part, Stored]]:
@@ -208,9 +215,7 @@ class ShardContext:
     def _noise(self) -> tuple[NoiseTable, Counts]:
         filled = self.total("filled")
         width = int(np.sqrt(len(filled) / (BINS + 1)))
-        counts = Counts(
-            self.total("cells").reshape(width, width, BINS), filled.reshape(width, width, BINS + 1)
-        )
+        counts = Counts(self.total("cells").reshape(width, width, BINS), filled.reshape(width, width, BINS + 1))
         return noise_table(counts, n_classes=len(self.labels), rng=self.rng("label-noise")), counts
 
 

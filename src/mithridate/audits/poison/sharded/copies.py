@@ -50,7 +50,12 @@ def find_copies(whole: Parts, bucket: int) -> Result:
         "copies": int((size - 1).sum()), "records": int((size > 1).sum()), "shared": int(several.sum()),
         "contested": len(np.unique(group[differ])), "contested_rows": int(differ.sum()),
     }  # fmt: skip
-    arrays = {"row": rows[order][told], "group": group[told], "code": codes[order][told], "source": sources[order][told]}
+    arrays = {
+        "row": rows[order][told],
+        "group": group[told],
+        "code": codes[order][told],
+        "source": sources[order][told],
+    }
     return Result(arrays, facts)
 
 
@@ -61,8 +66,8 @@ def _read(whole: Parts, bucket: int) -> Sequence[npt.NDArray[Any]]:
         hashes.append(part.census.array(f"hash:{bucket}"))
         rows.append(own.astype(np.int64) + part.shard.start)
         codes.append(codes_of(part.census, whole.labels, "label", f":{bucket}"))
-        given = codes_of(part.census, whole.sources, "source", f":{bucket}") if whole.sources else np.full(len(own), -1)
-        sources.append(given)
+        given = codes_of(part.census, whole.sources, "source", f":{bucket}") if whole.sources else None
+        sources.append(np.full(len(own), -1) if given is None else given)
     return [np.concatenate(found) for found in (hashes, rows, codes, sources)]
 
 

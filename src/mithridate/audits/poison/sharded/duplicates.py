@@ -56,7 +56,9 @@ def sharded_duplicates(context: ShardContext, settings: AuditSettings) -> Outcom
     findings = [*_burst_findings(context, bursts), *_conflict(context, copies, bursts), *_shared(context, copies)]
     names = {"exact_copies": "copies", "copied_records": "records", "contested_records": "contested"}
     numbers = [number(name, float(copies.facts[key]), unit="rows") for name, key in names.items()]
-    return Outcome(tuple(findings), None, (*numbers, number("suspicious_bursts", float(bursts.n_bursts), unit="records")))
+    return Outcome(
+        tuple(findings), None, (*numbers, number("suspicious_bursts", float(bursts.n_bursts), unit="records"))
+    )
 
 
 def _copies(context: ShardContext) -> Copies:
@@ -129,8 +131,8 @@ def _burst_finding(context: ShardContext, bursts: BurstRows, code: int) -> Findi
     label: Any = context.labels[code]
     return Finding(
         ID, SLUG, Severity.HIGH if worst <= CERTAIN else Severity.MEDIUM, float(np.clip(1 - worst, 0, 0.99)),
-        f"{int(mine.sum()):,} rows are equal copies, {BURST} or more of each record, labelled {label}, though like records "
-        "carry other labels",
+        f"{int(mine.sum()):,} rows are equal copies, {BURST} or more of each record, labelled {label}, though like "
+        "records carry other labels",
         subject_of(context, chosen_of(context, bursts.rows[mine]), label),
         (number("p_value", worst, note="share of honest rows whose label surprises the model as much"),),
         "Keep one copy of each record with the label that its neighbours carry; ask the source for the origin.",

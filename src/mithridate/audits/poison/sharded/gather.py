@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mithridate.audits.poison.sharded.census import _stream
+from mithridate.audits.poison.sharded.census import write_stream
 from mithridate.audits.poison.sharded.columns import ColumnCode, tokens
 from mithridate.audits.poison.sharded.score import Part
 from mithridate.compute.store import Result
@@ -55,7 +55,7 @@ def gather(search: Search, part: Part) -> Result:
         taken.append(batch.take(pa.array(rows)))
         places.append(rows + start)
         start += batch.num_rows
-    return Result({"rows": _stream(taken), "place": np.concatenate(places)})
+    return Result({"rows": write_stream(taken), "place": np.concatenate(places)})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

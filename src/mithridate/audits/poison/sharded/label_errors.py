@@ -12,9 +12,9 @@ from mithridate.audits.poison.label_errors import FEW, SHOWN, STANDARDS
 from mithridate.audits.poison.sharded.context import ShardContext
 from mithridate.audits.poison.sharded.rows import Chosen, explained, subject_of
 from mithridate.audits.poison.sharded.score import codes_of
-from mithridate.core.findings import Evidence, Finding, Severity, bars, number, table
+from mithridate.core.findings import Evidence, Finding, Json, Severity, bars, number, table
 from mithridate.core.method import Outcome
-from mithridate.numeric.noise_table import BINS, flag_cells
+from mithridate.numeric.noise_table import flag_cells
 from mithridate.numeric.tails import poisson_interval
 
 
@@ -84,7 +84,9 @@ def _finding(context: ShardContext, chosen: Chosen, flags: LabelFlags, numbers: 
         slug="label-error",
         severity=Severity.MEDIUM if n >= FEW * context.n_rows else Severity.LOW,
         confidence=round(max(1 - false / n, 0.0), 4),
-        claim=f"{n:,} of {context.n_rows:,} labels look wrong; at most {at_most:,} of these flags are expected to be false",
+        claim=(
+            f"{n:,} of {context.n_rows:,} labels look wrong; at most {at_most:,} of these flags are expected to be false"
+        ),
         subject=subject_of(context, chosen),
         evidence=(_pairs(context, flags), _examples(context, chosen, flags), *numbers),
         remedy="Look at the rows listed first, then relabel them as suggested or leave them out (--clean FILE).",
@@ -118,7 +120,7 @@ def _examples(context: ShardContext, chosen: Chosen, flags: LabelFlags) -> Evide
         best = np.argsort(-odds, kind="stable")[:SHOWN]
         codes = codes_of(part.census, context.labels, "label")
         found += [(-float(odds[i]), int(rows[i]) + part.shard.start, str(context.labels[codes[rows[i]]])) for i in best]
-    lines = [[row, label, f"{-odds:,.0f} : 1"] for odds, row, label in sorted(found)[:SHOWN]]
+    lines: list[list[Json]] = [[row, label, f"{-odds:,.0f} : 1"] for odds, row, label in sorted(found)[:SHOWN]]
     return table(
         "most suspect rows",
         ["row", "given label", "odds"],
@@ -126,9 +128,3 @@ def _examples(context: ShardContext, chosen: Chosen, flags: LabelFlags) -> Evide
         caption="The ten rows whose labels are most likely wrong, with the odds that they are",
         marked=["given label"],
     )
-
-
-def cell_of(cell: int, width: int) -> tuple[int, int, int]:
-    """Top class, label and bin of a flattened cell."""
-    pair, place = divmod(cell, BINS + 1)
-    return (*divmod(pair, width), place)

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mithridate.audits.poison.sharded.columns import MAX_WORDS, N_SPANS, ColumnCode, is_numeric, model_rows, numbers
+from mithridate.audits.poison.sharded.columns import MAX_WORDS, N_SPANS, ColumnCode, model_rows, numbers
 from mithridate.compute.store import Stored
 from mithridate.core.errors import Skip
 from mithridate.data.columns import Plan
 from mithridate.data.dataset import Dataset
-from mithridate.numeric.outliers import column_tails, robust_distance, wild_tail, wild_values
+from mithridate.numeric.ordinary import NEVER, Ordinary, Tail, fit_ordinary, tail_table
+from mithridate.numeric.outliers import robust_distance
 from mithridate.numeric.shard_model import ShardModel, fit_shard_model
-from mithridate.numeric.tails import heavy_tail
 
 LEAST_ROWS = 25  # rows, for a value to be a token, and for a group to be looked for
 SHARED = 4e5  # rows of which one group shares a value at the least: 25 of 1e7
@@ -35,7 +35,8 @@ class Learnt:
     """What a shard needs to judge its rows.
 
     levels : (c,) log probabilities of each class above which a row of another class looks like it.
-    bulk, held : rows of the sample that ordinary is measured by: the first gives the shape, the second the tails.
+    bulk : rows of the sample that an embedding's shape is taken from; far : the tail of the distance from them.
+    ordinary : what an ordinary row of a table is; None for an embedding.
     label_places, source_places : the stored labels and sources, sorted; their codes are the positions.
     reference : share of the ordinary rows that values are compared with.
     """
@@ -45,7 +46,8 @@ class Learnt:
     model: ShardModel
     levels: npt.NDArray[np.float32]
     bulk: FloatArray
-    held: FloatArray
+    ordinary: Ordinary | None
+    far: Tail
     labels: tuple[Any, ...]
     sources: tuple[str, ...]
     reference: float
@@ -56,35 +58,54 @@ class Learnt:
         return np.flatnonzero([column.numeric for column in self.columns])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """The sample: the same rows as a data set and as an Arrow table, and the fold of each."""
+
+    data: Dataset
+    table: pa.Table
+    folds: npt.NDArray[np.int64]
+
+
 def learn(
-    sample: Dataset, table: pa.Table, folds: npt.NDArray[np.int64], censuses: Sequence[Stored], plan: Plan,
-    labels: tuple[Any, ...], sources: tuple[str, ...], *, n_rows: int, reference: float, rng: np.random.Generator,
-) -> Learnt:  # fmt: skip
+    drawn: Drawn,
+    censuses: Sequence[Stored],
+    plan: Plan,
+    *,
+    sources: tuple[str, ...],
+    n_rows: int,
+    reference: float,
+    rng: np.random.Generator,
+) -> Learnt:
     """Fit the model and the codes.
 
     Parameters
     ----------
-    sample, table : the same rows in the same order, as a data set and as Arrow.
-    folds : (m,) fold of each.
+    drawn : the sample, its classes those of the whole.
+    censuses : of all shards.
     n_rows : rows of the whole.
+    reference : share of the rows to compare odd ones with.
 
     Raises
     ------
     Skip : fewer than 200 rows in the sample, or one class.
     """
+    sample, labels = drawn.data, drawn.data.classes
     if len(sample) < MIN_SAMPLE:
         raise Skip(f"{len(sample)} rows in the sample; at least {MIN_SAMPLE} are needed to fit a model")
     is_table = plan.modality == "table"
-    columns = _codes(table, censuses, plan, least=max(LEAST_ROWS, int(n_rows / SHARED))) if is_table else ()
-    batch = table.combine_chunks().to_batches()[0]
+    columns = _codes(drawn.table, censuses, plan, least=max(LEAST_ROWS, int(n_rows / SHARED))) if is_table else ()
+    batch = drawn.table.combine_chunks().to_batches()[0]
     rows = model_rows(batch, plan, columns)
     codes = sample.y
-    model = fit_shard_model(rows, codes, folds, n_classes=len(labels), trees=is_table, rng=rng)
-    logs = model.log_probabilities(rows, folds)
+    model = fit_shard_model(rows, codes, drawn.folds, n_classes=len(labels), trees=is_table, rng=rng)
+    logs = model.log_probabilities(rows, drawn.folds)
     levels = np.array([_level(logs[:, t], codes, t) for t in range(len(labels))], np.float32)
-    return Learnt(
-        plan, columns, model, levels, rows[:TAIL_ROWS], _ordinary(rows, columns), labels, sources, reference
-    )
+    numeric = np.flatnonzero([column.numeric for column in columns])
+    ordinary = _ordinary(rows[:, numeric]) if is_table else None
+    far = NEVER if is_table else _far(rows)
+    bulk = rows[:0] if is_table else rows[:TAIL_ROWS]
+    return Learnt(plan, columns, model, levels, bulk, ordinary, far, labels, sources, reference)
 
 
 def _level(logs: FloatArray, codes: npt.NDArray[np.int32], t: int) -> float:
@@ -126,23 +147,12 @@ def _name_code(name: str, counts: Mapping[str, int], least: int) -> ColumnCode:
     return ColumnCode(name, numeric=False, words=tuple(ordered[:MAX_WORDS]), values=tuple(common))
 
 
-def oddness(rows: FloatArray, bulk: FloatArray, held: FloatArray, numeric: npt.NDArray[np.int64] | None) -> npt.NDArray[np.float64]:
-    """(tests, n) p-values of rows against ordinary ones.
-
-    Parameters
-    ----------
-    bulk, held : ordinary rows: shapes are taken from the first, tails from the second.
-    numeric : columns of numbers of a table; None for an embedding.
-    """
-    if numeric is None:
-        there, here = robust_distance(held, fit=bulk), robust_distance(rows, fit=bulk)
-        return heavy_tail(here, honest=there)[None]
-    if not len(numeric) or not len(rows):
-        return np.ones((1, len(rows)))
-    parts = [part[:, numeric].astype(np.float64) for part in (rows, bulk, held)]
-    tails = heavy_tail(column_tails(parts[0], fit=parts[1]), honest=column_tails(parts[2], fit=parts[1]))
-    wild = wild_tail(wild_values(parts[0], fit=parts[1]), honest=wild_values(parts[2], fit=parts[1]))
-    return np.stack([tails, wild])
+def oddness(learnt: Learnt, rows: FloatArray) -> npt.NDArray[np.float64]:
+    """(tests, n) p-values of rows (n, d), in the order of `tests_of`."""
+    if learnt.ordinary is not None:
+        return learnt.ordinary.odd(rows[:, learnt.numeric])
+    distances = robust_distance(rows, fit=learnt.bulk) if len(rows) else np.zeros(0)
+    return 10.0 ** -np.asarray(learnt.far(distances))[None]
 
 
 def tests_of(plan: Plan) -> tuple[str, ...]:
@@ -150,9 +160,21 @@ def tests_of(plan: Plan) -> tuple[str, ...]:
     return ("rare values", "wild value") if plan.modality == "table" else ("far from all rows",)
 
 
-def _ordinary(rows: FloatArray, columns: tuple[ColumnCode, ...]) -> FloatArray:
-    """The sample's later rows without those that its own tails call odd."""
-    numeric = np.flatnonzero([column.numeric for column in columns]) if columns else None
+def _kept(p_values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which of some rows are ordinary by their own tails: where not even half such a row was expected, none is."""
+    return np.asarray(p_values.min(axis=0) * p_values.shape[1] >= 0.5)  # noqa: PLR2004 - half a row
+
+
+def _far(rows: FloatArray) -> Tail:
+    """The tail of the distances of a sample's later rows from the bulk of its first ones."""
     held = rows[TAIL_ROWS:] if len(rows) > 2 * TAIL_ROWS else rows
-    p_value = oddness(held, rows[:TAIL_ROWS], held, numeric).min(axis=0)
-    return held[p_value * len(held) >= 0.5]  # noqa: PLR2004 - not even one such row was expected
+    distances = robust_distance(held, fit=rows[:TAIL_ROWS])
+    kept = _kept(10.0 ** -tail_table(distances)(distances)[None])
+    return tail_table(distances[kept])
+
+
+def _ordinary(rows: FloatArray) -> Ordinary:
+    """What the sample calls ordinary, without the rows that its own tails call odd."""
+    held = rows[TAIL_ROWS:] if len(rows) > 2 * TAIL_ROWS else rows
+    first = fit_ordinary(rows[:TAIL_ROWS], held)
+    return fit_ordinary(rows[:TAIL_ROWS], held[_kept(first.odd(held))])

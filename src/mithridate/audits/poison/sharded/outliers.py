@@ -9,7 +9,7 @@ from mithridate.audits.poison.outliers import MANY, SHOWN
 from mithridate.audits.poison.sharded.context import ShardContext
 from mithridate.audits.poison.sharded.learn import tests_of
 from mithridate.audits.poison.sharded.rows import Chosen, subject_of
-from mithridate.core.findings import Evidence, Finding, Severity, number, table
+from mithridate.core.findings import Evidence, Finding, Json, Severity, number, table
 from mithridate.core.method import Outcome
 
 
@@ -69,5 +69,5 @@ def _examples(context: ShardContext, chosen: Chosen) -> Evidence:
         odd, why = stored.array("odd")[rows], stored.array("why")[rows]
         best = np.argsort(-odd, kind="stable")[:SHOWN]
         found += [(-float(odd[i]), int(rows[i]) + part.shard.start, names[int(why[i])]) for i in best]
-    lines = [[row, name, f"{10**odd:.1e}"] for odd, row, name in sorted(found)[:SHOWN]]
+    lines: list[list[Json]] = [[row, name, f"{10**odd:.1e}"] for odd, row, name in sorted(found)[:SHOWN]]
     return table("oddest rows", ["row", "why", "p-value"], lines, caption="The ten oddest rows and the test they fail")

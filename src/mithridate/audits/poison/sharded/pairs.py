@@ -1,4 +1,4 @@
-"""Values and pairs of values that rows of one label share though they look like other labels: counted over all shards."""
+"""Values and pairs of values that odd rows of one label share: counted over all shards."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from mithridate.numeric.table_tokens import foreign_tail, upper_tail
 LEAST_LP = 12.0  # some ten million pairs are tested; one in a hundred thousand such data sets reaches it by chance
 LEAST_ROWS = 20
 MOST = 40  # candidates a column keeps
+CAREFUL = 1.5  # times as often as by chance is still chance
 
 IntArray = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 class Candidate(NamedTuple):
@@ -51,30 +53,27 @@ def collect_rows(parts: Sequence[Stored], name: str) -> Result:
     return Result({key: np.concatenate([part.array(key) for part in parts]) for key in ("kind", "code", "looks")})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rows:
-    """The kept rows: class, and whether each is foreign, in the reference, and like which classes."""
+class _Stratum(NamedTuple):
+    """Positions of rows for one class.
 
-    code: npt.NDArray[np.int8]
-    foreign: npt.NDArray[np.bool_]
-    reference: npt.NDArray[np.bool_]
-    looks: npt.NDArray[np.uint64]
-    n_classes: int
-    share: float
+    `foreign` of the class, looking like others; of the reference, `outside` of other classes that are unlike it, and
+    `inside` of the class that look it.
+    """
 
-    @classmethod
-    def read(cls, gathered: Gathered) -> _Rows:
-        kind = gathered.rows.array("kind")
-        return cls(
-            gathered.rows.array("code"), (kind & FOREIGN) > 0, (kind & REFERENCE) > 0, gathered.rows.array("looks"),
-            gathered.n_classes, gathered.share,
-        )  # fmt: skip
+    foreign: IntArray
+    outside: IntArray
+    inside: IntArray
 
-    def strata(self, t: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """Other classes' reference rows unlike class t; the class's foreign rows; its reference rows that look it."""
-        like = (self.looks >> np.uint64(t)) & np.uint64(1) > 0
-        own = self.code == t
-        return self.reference & ~own & ~like, self.foreign & own, self.reference & own & like
+
+def _strata(gathered: Gathered) -> list[_Stratum]:
+    kind, code, looks = (gathered.rows.array(name) for name in ("kind", "code", "looks"))
+    foreign, reference = (kind & FOREIGN) > 0, (kind & REFERENCE) > 0
+    out = []
+    for t in range(gathered.n_classes):
+        like, own = (looks >> np.uint64(t)) & np.uint64(1) > 0, code == t
+        masks = foreign & own, reference & ~own & ~like, reference & own & like
+        out.append(_Stratum(*(np.flatnonzero(mask) for mask in masks)))
+    return out
 
 
 def count_pairs(gathered: Gathered, first: int) -> Result:
@@ -83,51 +82,85 @@ def count_pairs(gathered: Gathered, first: int) -> Result:
     Returns
     -------
     facts `found` : (target, items, lp, observed, carriers) of at most 40 candidates, the most surprising first.
+
+    Notes
+    -----
+    Most pairs are dropped by the foreign rows alone, where chance explains them, before the reference is counted.
     """
-    rows = _Rows.read(gathered)
+    strata = _strata(gathered)
     own = gathered.columns[first].array("all").astype(np.int64)
-    strata = [rows.strata(t) for t in range(rows.n_classes)]
-    found = _tested(rows, strata, own, [(first, own)])
+    found = [c for t, stratum in enumerate(strata) for c in _single(stratum, own, gathered.share, t, first)]
     for second in range(first + 1, len(gathered.columns)):
         other = gathered.columns[second].array("all").astype(np.int64)
-        width = int(other.max(initial=0)) + 1
-        both = np.where((own >= 0) & (other >= 0), own * width + other, -1)
-        found += _tested(rows, strata, both, [(first, own), (second, other)])
+        for t, stratum in enumerate(strata):
+            found += _pair(stratum, (own, other), gathered.share, t, (first, second))
     found.sort(key=lambda candidate: -candidate.lp)
     return Result(facts={"found": [list(candidate) for candidate in found[:MOST]]})
 
 
-def _tested(
-    rows: _Rows, strata: list[Any], key: IntArray, parts: list[tuple[int, IntArray]]
+def _single(stratum: _Stratum, own: IntArray, share: float, t: int, column: int) -> list[Candidate]:
+    values, counts = _common(own[stratum.foreign])
+    lp, carried = _surprise(stratum, own, values, counts, share)
+    return [
+        Candidate(t, ((column, int(values[i])),), float(lp[i]), int(counts[i]), float(carried[i]))
+        for i in np.flatnonzero(lp >= LEAST_LP)
+    ]
+
+
+def _pair(
+    stratum: _Stratum, parts: tuple[IntArray, IntArray], share: float, t: int, places: tuple[int, int]
 ) -> list[Candidate]:
-    out = []
-    for t, (outside, foreign, inside) in enumerate(strata):
-        values, counts = _unique(key[foreign])
-        kept = (counts >= LEAST_ROWS) & (values >= 0)
-        values, counts = values[kept], counts[kept]
-        if not len(values):
-            continue
-        totals = np.array([outside.sum(), 0, foreign.sum(), inside.sum()], float)
-        table = np.stack(
-            [_counted(key[outside], values), np.zeros(len(values)), counts, _counted(key[inside], values)], axis=1
-        ).astype(float)  # fmt: skip
-        totals[[0, 3]] /= rows.share
-        table[:, [0, 3]] /= rows.share
-        lp = foreign_tail(table, totals, floor=1 / rows.share).lp
-        promising = np.flatnonzero(lp >= LEAST_LP)
-        if len(parts) == 2 and len(promising):  # noqa: PLR2004 - a pair must do more than its two values do
-            chance = _chance(key, values[promising], parts, outside, foreign)
-            lp[promising] = np.minimum(lp[promising], upper_tail(counts[promising], totals[2], chance))
-        for place in promising[lp[promising] >= LEAST_LP]:
-            items = _items(values[place], parts)
-            carried = float(counts[place] + table[place, 0] + table[place, 3])
-            out.append(Candidate(t, items, float(lp[place]), int(counts[place]), carried))
-    return out
+    width = int(parts[1].max(initial=0)) + 1
+    foreign = [part[stratum.foreign] for part in parts]
+    values, counts = _common(_joined(foreign, width))
+    if not len(values):
+        return []
+    singles = [
+        np.bincount(part[part >= 0], minlength=1)[own] - counts
+        for part, own in zip(foreign, (values // width, values % width), strict=True)
+    ]  # without the rows that hold both, which would make chance of themselves
+    n = len(stratum.foreign)
+    chance = np.clip(CAREFUL * (singles[0] + 1.0) * (singles[1] + 1.0) / n**2, 0, 1)
+    first_lp = upper_tail(counts.astype(float), float(n), chance)
+    kept = np.flatnonzero(first_lp >= LEAST_LP)
+    if not len(kept):
+        return []
+    values, counts, chance = values[kept], counts[kept], chance[kept]
+    key = _joined(parts, width)
+    lp, carried = _surprise(stratum, key, values, counts, share)
+    bond = _bond(stratum, key, values, parts, width)
+    lp = np.minimum(lp, upper_tail(counts.astype(float), float(n), np.clip(chance * bond, 0, 1)))
+    return [
+        Candidate(
+            t, ((places[0], int(values[i] // width)), (places[1], int(values[i] % width))), float(lp[i]),
+            int(counts[i]), float(carried[i]),
+        )
+        for i in np.flatnonzero(lp >= LEAST_LP)
+    ]  # fmt: skip
 
 
-def _unique(keys: IntArray) -> tuple[IntArray, IntArray]:
+def _joined(parts: Sequence[IntArray], width: int) -> IntArray:
+    first, second = parts
+    return np.where((first >= 0) & (second >= 0), first * width + second, -1)
+
+
+def _common(keys: IntArray) -> tuple[IntArray, IntArray]:
+    """Values that enough rows hold, sorted, and how many do."""
     values, counts = np.unique(keys, return_counts=True)
-    return values, counts
+    kept = (counts >= LEAST_ROWS) & (values >= 0)
+    return values[kept], counts[kept]
+
+
+def _surprise(
+    stratum: _Stratum, key: IntArray, values: IntArray, counts: IntArray, share: float
+) -> tuple[Floats, Floats]:
+    """-log10 tail of each value's count among foreign rows against the reference, and its carriers in all."""
+    if not len(values):
+        return np.zeros(0), np.zeros(0)
+    outside, inside = (_counted(key[rows], values) / share for rows in (stratum.outside, stratum.inside))
+    totals = np.array([len(stratum.outside) / share, 0, len(stratum.foreign), len(stratum.inside) / share])
+    table = np.stack([outside, np.zeros(len(values)), counts, inside], axis=1)
+    return foreign_tail(table, totals, floor=1 / share).lp, counts + outside + inside
 
 
 def _counted(keys: IntArray, values: IntArray) -> IntArray:
@@ -136,31 +169,15 @@ def _counted(keys: IntArray, values: IntArray) -> IntArray:
     return np.bincount(place[values[place] == keys], minlength=len(values))
 
 
-def _items(value: np.int64, parts: list[tuple[int, IntArray]]) -> tuple[tuple[int, int], ...]:
-    if len(parts) == 1:
-        return ((parts[0][0], int(value)),)
-    first, second = divmod(int(value), int(parts[1][1].max(initial=0)) + 1)
-    return ((parts[0][0], first), (parts[1][0], second))
-
-
-def _chance(
-    key: IntArray, values: IntArray, parts: list[tuple[int, IntArray]], outside: npt.NDArray[np.bool_],
-    foreign: npt.NDArray[np.bool_],
-) -> npt.NDArray[np.float64]:  # fmt: skip
-    """The share in which two values meet among foreign rows by chance and by the bond that they have elsewhere."""
-    width = int(parts[1][1].max(initial=0)) + 1
-    rate, bond = np.ones(len(values)), np.ones(len(values))
-    n_in, n_out = max(int(foreign.sum()), 1), max(int(outside.sum()), 1)
-    met = _counted(key[outside], values) + 1.0
-    expected = np.full(len(values), float(n_out))
-    both = _counted(key[foreign], values)
-    for (_, tokens), own in zip(parts, (values // width, values % width), strict=True):
-        sorted_own, back = np.unique(own, return_inverse=True)
-        alone = _counted(tokens[foreign], sorted_own)[back] - both  # the met rows would make chance of themselves
-        rate *= (np.maximum(alone, 0) + 1.0) / n_in
-        expected *= (_counted(tokens[outside], sorted_own)[back] + 1.0) / n_out
-    bond = np.maximum(met / (expected + 1), 1.0)
-    return np.asarray(np.clip(1.5 * rate * bond, 0, 1))
+def _bond(stratum: _Stratum, key: IntArray, values: IntArray, parts: tuple[IntArray, IntArray], width: int) -> Floats:
+    """How many times as often as by chance two values meet in rows of other classes, at least once."""
+    n = max(len(stratum.outside), 1)
+    met = _counted(key[stratum.outside], values) + 1.0
+    expected = np.full(len(values), float(n))
+    for tokens, own in zip(parts, (values // width, values % width), strict=True):
+        distinct, back = np.unique(own, return_inverse=True)
+        expected *= (_counted(tokens[stratum.outside], distinct)[back] + 1.0) / n
+    return np.asarray(np.maximum(met / (expected + 1), 1.0))
 
 
 def chosen(results: Sequence[Any], limit: int) -> list[Candidate]:

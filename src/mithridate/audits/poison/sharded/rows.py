@@ -27,7 +27,9 @@ class Chosen:
         return sum(map(len, self.rows.values()))
 
 
-def subject_of(context: ShardContext, chosen: Chosen, label: Json = None, extra: Mapping[str, Json] | None = None) -> Subject:
+def subject_of(
+    context: ShardContext, chosen: Chosen, label: Json = None, extra: Mapping[str, Json] | None = None
+) -> Subject:
     """The rows as a finding's subject: positions in reading order, the first million of them, and counts by source."""
     named: list[int] = []
     counts = np.zeros(len(context.sources), np.int64)

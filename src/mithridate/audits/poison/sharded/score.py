@@ -1,4 +1,4 @@
-"""Second look at a shard: every row's noise cell and oddness, and the tokens of rows that don't look like their label."""
+"""Second look at a shard: each row's noise cell and oddness, and tokens of rows that don't look like their label."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Part:
 
 
 def codes_of(census: Stored, words: tuple[Any, ...], kind: str, bucket: str = "") -> npt.NDArray[np.int32]:
-    """(n,) codes of a shard's labels or sources by the whole's words, of all rows or of a bucket's; -1 where missing."""
+    """(n,) codes of a shard's (or a bucket's) labels or sources by the whole's words; -1 where missing."""
     place = {word: code for code, word in enumerate(words)}
     lookup = np.array([*(place[word] for word in census.facts[f"{kind}s"]), -1], np.int32)
     return np.asarray(lookup[census.array(kind + bucket)])
@@ -40,9 +40,9 @@ def score(learnt: Learnt, part: Part) -> Result:
     Returns
     -------
     arrays : `cell` (n,) noise cell, `odd` (n,) -log10 p-value, `why` (n,) which test; sums to add up: `cells`, `filled`
-        flattened counts, `odd_counts` by hundredths, `by_source` (k, 3) source, cell, rows. Of rows that don't look like
-        their label and of the reference: `kept` positions, `kind`, `code`, `looks` (bit t: looks like class t), and
-        `token:j` for each column of a table.
+        flattened counts, `odd_counts` by hundredths, `by_source` (k, 4) source, label, cell, rows. Of rows that don't
+        look like their label and of the reference: `kept` positions, `kind`, `code`, `looks` (bit t: looks like class
+        t), and `token:j` for each column of a table.
     """
     codes = codes_of(part.census, learnt.labels, "label")
     words = part.census.array("word")
@@ -68,7 +68,7 @@ def _judge(
     logs = learnt.model.log_probabilities(rows, folds_of(words))
     cell = row_cells(logs, codes)
     table = learnt.plan.modality == "table"
-    p_values = oddness(rows, learnt.bulk, learnt.held, learnt.numeric if table else None)
+    p_values = oddness(learnt, rows)
     odd = np.minimum(-np.log10(np.minimum(p_values.min(axis=0) * len(p_values), 1.0)), 15.99)
     counts = count(logs, cell)
     out = {
@@ -76,7 +76,12 @@ def _judge(
         "cells": counts.cells.ravel(), "filled": counts.filled.ravel(),
         "odd_counts": np.bincount((odd * 100).astype(np.int64), minlength=BINS_P),
     }  # fmt: skip
-    return {**out, **_tokens(learnt, batch, logs, codes, words, start)} if table else out
+    if not table:
+        return out
+    odd_rows = _tokens(learnt, batch, logs, codes, words)
+    if "kept" in odd_rows:
+        odd_rows["kept"] += np.uint32(start)
+    return {**out, **odd_rows}
 
 
 def folds_of(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
@@ -85,9 +90,13 @@ def folds_of(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
 
 
 def _tokens(
-    learnt: Learnt, batch: pa.RecordBatch, logs: npt.NDArray[np.float32], codes: npt.NDArray[np.int32],
-    words: npt.NDArray[np.uint64], start: int,
-) -> dict[str, npt.NDArray[Any]]:  # fmt: skip
+    learnt: Learnt,
+    batch: pa.RecordBatch,
+    logs: npt.NDArray[np.float32],
+    codes: npt.NDArray[np.int32],
+    words: npt.NDArray[np.uint64],
+) -> dict[str, npt.NDArray[Any]]:
+    """What `score` tells of odd rows and of the reference, positions in the batch."""
     if logs.shape[1] > MAX_MASK:
         return {}
     above = logs > learnt.levels
@@ -99,7 +108,7 @@ def _tokens(
     taken = batch.take(pa.array(kept))
     kind = FOREIGN * foreign[kept] + REFERENCE * reference[kept]
     out = {
-        "kept": (kept + start).astype(np.uint32), "kind": kind.astype(np.uint8), "code": codes[kept].astype(np.int8),
+        "kept": kept.astype(np.uint32), "kind": kind.astype(np.uint8), "code": codes[kept].astype(np.int8),
         "looks": looks[kept],
     }  # fmt: skip
     return out | {f"token:{j}": tokens(taken.column(code.name), code) for j, code in enumerate(learnt.columns)}

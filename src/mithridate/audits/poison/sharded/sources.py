@@ -55,7 +55,7 @@ def sharded_sources(context: ShardContext, settings: AuditSettings) -> Outcome:
         raise Skip("no other method suspects any row; a source is judged by what they find")
     codes, verdict = peel(signs, rows, level=STRICTER * settings.fdr)
     context.guilty.extend(_guilty(code, verdict) for code in codes)
-    findings = tuple(_finding(context, settings, code, signs, verdict) for code in codes)
+    findings = tuple(_finding(context, settings, code, verdict) for code in codes)
     numbers = (
         number("sources", float((rows.sum(axis=1) > 0).sum()), unit="sources"),
         number("bad_sources", float(len(codes)), unit="sources"),
@@ -124,9 +124,7 @@ def _guilty(code: int, verdict: Verdict) -> Guilty:
     return Guilty(code, float(np.log10(share / (1 - share))), min(1.0, len(verdict.p_value) * least))
 
 
-def _finding(
-    context: ShardContext, settings: AuditSettings, code: int, signs: list[Sign], verdict: Verdict
-) -> Finding:
+def _finding(context: ShardContext, settings: AuditSettings, code: int, verdict: Verdict) -> Finding:
     strong = [kind for kind, p in verdict.p_value.items() if p[code] <= 0.001]  # noqa: PLR2004 - on its own convincing
     kind = strong[0] if strong else min(verdict.p_value, key=lambda name: float(verdict.p_value[name][code]))
     excess = verdict.excess[int(verdict.best[kind][code])]
@@ -151,11 +149,13 @@ def _finding(
 
 def _suspects(context: ShardContext, settings: AuditSettings, code: int, kind: str) -> Chosen:
     """The source's rows that look bad in this way."""
-    lists = _lists(context, settings)
+    listed = _lists(context, settings).get(kind)
     flags = label_flags(context, settings)
     out = {}
     for place, (part, stored) in enumerate(context.scores):
         cell = stored.array("cell")
-        rows = lists[kind].rows.get(place, np.zeros(0, np.int64)) if kind in lists else np.flatnonzero(flags.flagged[cell] & (cell >= 0))
+        rows = np.flatnonzero(flags.flagged[cell] & (cell >= 0))
+        if listed is not None:
+            rows = listed.rows.get(place, rows[:0])
         out[place] = rows[codes_of(part.census, context.sources, "source")[rows] == code]
     return Chosen(out)

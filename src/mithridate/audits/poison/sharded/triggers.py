@@ -11,13 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from mithridate.audits.poison.context import AuditSettings, Context
-from mithridate.audits.poison.shared_trigger import shared_trigger
 from mithridate.audits.poison.sharded.census import read_stream
 from mithridate.audits.poison.sharded.context import ShardContext, in_memory
 from mithridate.audits.poison.sharded.gather import Patterns, Search, Wanted, gather, match
-from mithridate.audits.poison.sharded.pairs import Candidate, Gathered, chosen, collect_column, collect_rows, count_pairs
+from mithridate.audits.poison.sharded.pairs import (
+    Candidate,
+    Gathered,
+    chosen,
+    collect_column,
+    collect_rows,
+    count_pairs,
+)
 from mithridate.audits.poison.sharded.rows import Chosen, subject_of
 from mithridate.audits.poison.sharded.score import codes_of
+from mithridate.audits.poison.shared_trigger import shared_trigger
 from mithridate.core.errors import Skip
 from mithridate.core.findings import Evidence, Finding, Severity, number
 from mithridate.core.method import Outcome
@@ -52,9 +59,9 @@ def sharded_triggers(context: ShardContext, settings: AuditSettings) -> Outcome:
     """Shared triggers among any number of rows.
 
     Values and pairs of values are counted over all rows that don't look like their label, so that a few hundred
-    poisoned rows among millions stand out; the rows that carry the most surprising ones are gathered, laid beside the
-    sample and mined by the ordinary method, whose causal test confirms or drops them. A confirmed trigger is then looked
-    for in every row.
+    poisoned rows among millions stand out; the rows that carry the most surprising ones are gathered, laid beside
+    12,000 rows of the sample and mined by the ordinary method, whose causal test confirms or drops them. So the flip
+    rate is that of a model which sees all carriers among few other rows. A trigger is then looked for in every row.
 
     Raises
     ------
@@ -96,7 +103,7 @@ def _enriched(context: ShardContext, candidates: Sequence[Candidate]) -> Context
     stored = context.over_parts(partial(gather, search), f"gather {wanted}", "shards: carriers")
     parts = [(part.shard.start, result) for part, result in zip(context.parts, stored, strict=True)]
     ids = np.concatenate([sample.ids, *(result.array("place") + start for start, result in parts)])
-    tables = [context.sample_table.slice(0, len(sample)), *(read_stream(result.array("rows")) for _, result in parts)]
+    tables = [context.drawn.table.slice(0, len(sample)), *(read_stream(result.array("rows")) for _, result in parts)]
     rows = in_memory(context, tables, ids)
     _, first = np.unique(ids, return_index=True)
     return Context(dataset=rows.take(first).canonical(), settings=context.settings, progress=context.progress)
@@ -104,7 +111,7 @@ def _enriched(context: ShardContext, candidates: Sequence[Candidate]) -> Context
 
 def _everywhere(context: ShardContext, findings: Sequence[Finding]) -> list[FoundTrigger]:
     triggers = [(finding, _trigger(finding)) for finding in findings]
-    patterns = Patterns(tuple(tuple(trigger.pattern["columns"].items()) for _, trigger in triggers))  # type: ignore[union-attr,arg-type]
+    patterns = Patterns(tuple(tuple(trigger.pattern["columns"].items()) for _, trigger in triggers))  # type: ignore[union-attr]
     if not triggers:
         return []
     matches = context.over_parts(partial(match, patterns), f"match {patterns.values}", "shards: triggers")
@@ -162,5 +169,5 @@ def _reworded(context: ShardContext, finding: Finding, trigger: Trigger, rows: M
 def _note(context: ShardContext) -> Evidence:
     return number(
         "rows_read", float(context.n_rows), unit="rows",
-        note="values were counted in all of them; flip rates were measured on a sample and the rows that carry the values",
+        note="values were counted in all of them; flip rates were measured on part of a sample and on the carriers",
     )  # fmt: skip
