@@ -80,8 +80,12 @@ def shards_of_source(
     return None
 
 
-def audit_shards(shards: Shards, how: How) -> tuple[Report, ShardRows]:
+def audit_shards(shards: Shards, how: How, *, runner: Executor | None = None) -> tuple[Report, ShardRows]:
     """Audit the shards: the report, and the row table that is made shard by shard.
+
+    Parameters
+    ----------
+    runner : what the work runs on, instead of what the settings say.
 
     Raises
     ------
@@ -90,7 +94,7 @@ def audit_shards(shards: Shards, how: How) -> tuple[Report, ShardRows]:
     inputs = {
         "shards": shards,
         "store": Path(how.store or STORE),
-        "executor": _executor(how),
+        "executor": runner or _executor(how),
     }
     job = Job(
         "poison-shards", Target("dataset", shards.name, "", shards.n_rows), inputs, how.settings,

@@ -34,7 +34,8 @@ DENSE = 200  # classes up to which confusions are told apart
 class Counts(NamedTuple):
     """What shards count and add.
 
-    `cells` (c, c, BINS) by top class, class and bin; `filled` (c, c, BINS + 1) rows by top class, label and bin. With more than 200 classes, both count for all class pairs together: (1, 1, ...).
+    `cells` (c, c, BINS) by top class, class and bin; `filled` (c, c, BINS + 1) rows by top class, label and bin.
+    With more than 200 classes, both count for all class pairs together: (1, 1, ...).
     """
 
     cells: IntArray

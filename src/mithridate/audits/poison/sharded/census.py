@@ -80,7 +80,7 @@ def census(settings: CensusSettings, shard: Shard) -> Result:
 def _stream_past(settings: CensusSettings, shard: Shard) -> _Seen:
     plan = settings.plan
     seen = _Seen([], [], [], [], [], {name: [] for name in plan.content} if plan.modality == "table" else {})
-    start, limit = 0, np.uint64(min(settings.share, 1.0) * (2**64 - 1))
+    start, limit = 0, np.uint64(min(int(settings.share * 2**64), 2**64 - 1))
     for batch in batches(shard, plan.columns):
         digests = hash_rows(pa.Table.from_batches([batch.select(list(plan.content))])).view(np.uint64).reshape(-1, 2)
         seen.hashes.append(digests)

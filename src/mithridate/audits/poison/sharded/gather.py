@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mithridate.audits.poison.sharded.census import write_stream
-from mithridate.audits.poison.sharded.columns import ColumnCode, tokens
+from mithridate.audits.poison.sharded.columns import ColumnCode, model_rows, tokens
 from mithridate.audits.poison.sharded.score import Part
 from mithridate.compute.store import Result
 from mithridate.data.columns import Plan
@@ -44,7 +44,7 @@ def gather(search: Search, part: Part) -> Result:
         found = np.zeros(batch.num_rows, dtype=bool)
         seen: dict[int, npt.NDArray[np.int32]] = {}
         for wanted in search.wanted:
-            mask = (own >> np.uint64(1)) <= np.uint64(min(wanted.share, 1.0) * (2**63 - 1))
+            mask = (own >> np.uint64(1)) <= np.uint64(min(int(wanted.share * 2**63), 2**63 - 1))
             for column, token in wanted.items:
                 if column not in seen:
                     code = search.columns[column]
@@ -60,25 +60,34 @@ def gather(search: Search, part: Part) -> Result:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patterns:
-    """Confirmed triggers: column values that a row carries, all of them."""
+    """Triggers: column values that a row carries, all of them; and how a model reads the columns."""
 
+    plan: Plan
+    columns: tuple[ColumnCode, ...]
     values: tuple[tuple[tuple[str, Any], ...], ...]
 
 
 def match(patterns: Patterns, part: Part) -> Result:
-    """Positions in the shard of each pattern's carriers: `carrier:i`."""
-    names = sorted({name for pattern in patterns.values for name, _ in pattern})
-    found: list[list[npt.NDArray[np.int64]]] = [[] for _ in patterns.values]
+    """Each pattern's carriers: `place:i` their positions in the shard, `rows:i` what a model sees of them."""
+    places: list[list[npt.NDArray[np.int64]]] = [[] for _ in patterns.values]
+    rows: list[list[npt.NDArray[np.float32]]] = [[] for _ in patterns.values]
     start = 0
-    for batch in batches(part.shard, names):
-        for place, pattern in enumerate(patterns.values):
-            mask = np.ones(batch.num_rows, dtype=bool)
-            for name, value in pattern:
-                column = batch.column(name)
-                if pa.types.is_dictionary(column.type):
-                    column = column.dictionary_decode()
-                same = column.is_null() if value is None else pc.equal(column, pa.scalar(value, column.type))
-                mask &= pc.fill_null(same, False).to_numpy(zero_copy_only=False)
-            found[place].append(np.flatnonzero(mask) + start)
+    for batch in batches(part.shard, patterns.plan.content):
+        for number, pattern in enumerate(patterns.values):
+            found = np.flatnonzero(_carry(batch, pattern))
+            places[number].append(found + start)
+            rows[number].append(model_rows(batch.take(pa.array(found)), patterns.plan, patterns.columns))
         start += batch.num_rows
-    return Result({f"carrier:{place}": np.concatenate(rows) for place, rows in enumerate(found)})
+    out = {f"place:{number}": np.concatenate(parts) for number, parts in enumerate(places)}
+    return Result(out | {f"rows:{number}": np.concatenate(parts) for number, parts in enumerate(rows)})
+
+
+def _carry(batch: pa.RecordBatch, pattern: tuple[tuple[str, Any], ...]) -> npt.NDArray[np.bool_]:
+    mask = np.ones(batch.num_rows, dtype=bool)
+    for name, value in pattern:
+        column = batch.column(name)
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        same = column.is_null() if value is None else pc.equal(column, pa.scalar(value, column.type))
+        mask &= pc.fill_null(same, False).to_numpy(zero_copy_only=False)
+    return mask

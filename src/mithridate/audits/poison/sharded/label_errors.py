@@ -85,7 +85,8 @@ def _finding(context: ShardContext, chosen: Chosen, flags: LabelFlags, numbers: 
         severity=Severity.MEDIUM if n >= FEW * context.n_rows else Severity.LOW,
         confidence=round(max(1 - false / n, 0.0), 4),
         claim=(
-            f"{n:,} of {context.n_rows:,} labels look wrong; at most {at_most:,} of these flags are expected to be false"
+            f"{n:,} of {context.n_rows:,} labels look wrong; at most {at_most:,} of these flags are "
+            "expected to be false"
         ),
         subject=subject_of(context, chosen),
         evidence=(_pairs(context, flags), _examples(context, chosen, flags), *numbers),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.sharded.census import read_stream
+from mithridate.audits.poison.sharded.columns import model_rows
 from mithridate.audits.poison.sharded.context import ShardContext, in_memory
 from mithridate.audits.poison.sharded.gather import Patterns, Search, Wanted, gather, match
 from mithridate.audits.poison.sharded.pairs import (
@@ -25,12 +26,12 @@ from mithridate.audits.poison.sharded.pairs import (
 from mithridate.audits.poison.sharded.rows import Chosen, subject_of
 from mithridate.audits.poison.sharded.score import codes_of
 from mithridate.audits.poison.shared_trigger import shared_trigger
+from mithridate.compute.store import Stored
 from mithridate.core.errors import Skip
 from mithridate.core.findings import Evidence, Finding, Severity, number
 from mithridate.core.method import Outcome
 from mithridate.core.trigger import Trigger
-from mithridate.numeric.noise_table import BINS, MIDDLE
-from mithridate.numeric.table_probe import row_odds
+from mithridate.numeric.table_probe import Rows, fit_trees, row_odds
 
 MOST_CANDIDATES = 12
 MOST_CARRIERS = 300  # of one candidate, that are mined with the sample: few enough to be rare there as well
@@ -111,15 +112,17 @@ def _enriched(context: ShardContext, candidates: Sequence[Candidate]) -> Context
 
 def _everywhere(context: ShardContext, findings: Sequence[Finding]) -> list[FoundTrigger]:
     triggers = [(finding, _trigger(finding)) for finding in findings]
-    patterns = Patterns(tuple(tuple(trigger.pattern["columns"].items()) for _, trigger in triggers))  # type: ignore[union-attr]
     if not triggers:
         return []
-    matches = context.over_parts(partial(match, patterns), f"match {patterns.values}", "shards: triggers")
-    stored = dict(zip([part.census.path for part in context.parts], matches, strict=True))
+    values = tuple(_values(trigger) for _, trigger in triggers)
+    patterns = Patterns(context.source.plan, context.learnt.columns, values)
+    matches = context.over_parts(partial(match, patterns), f"match {values}", "shards: triggers")
+    kept = {part.census.path: stored for part, stored in zip(context.parts, matches, strict=True)}
     out = []
     for place, (finding, trigger) in enumerate(triggers):
-        rows = _rows(context, {key: result.array(f"carrier:{place}") for key, result in stored.items()}, trigger.target)
-        out.append(FoundTrigger(_reworded(context, finding, trigger, rows), finding.severity >= Severity.HIGH, rows))
+        rows = _rows(context, kept, place, trigger)
+        confirmed = finding.severity >= Severity.HIGH
+        out.append(FoundTrigger(_reworded(context, finding, trigger, rows), confirmed, rows))
     return out
 
 
@@ -127,23 +130,49 @@ def _trigger(finding: Finding) -> Trigger:
     return next(Trigger.from_json(piece.data["trigger"]) for piece in finding.evidence if piece.kind == "trigger")  # type: ignore[arg-type]
 
 
-def _rows(context: ShardContext, carriers: Mapping[str, npt.NDArray[np.int64]], target: Any) -> dict[int, Carriers]:
-    """Carriers labelled `target` with their odds: what the model says of the label tells stamped from natural ones."""
-    code = context.labels.index(target)
-    own, others, base, total, places = [], [], 0, 0, []
-    for place, (part, stored) in enumerate(context.scores):
-        rows = carriers[part.census.path]
-        codes = codes_of(part.census, context.labels, "label")
-        base, total = base + int((codes == code).sum()), total + int((codes >= 0).sum())
-        bins = stored.array("cell")[rows] % (BINS + 1)
-        chance = np.append(MIDDLE, 0.6)[bins]
-        own.append(chance[codes[rows] == code])
-        others.append(np.minimum(1 - chance, 0.5)[(codes[rows] >= 0) & (codes[rows] != code)])
-        places.append((place, rows[codes[rows] == code]))
-    odds = np.clip(np.log10(row_odds(np.concatenate(own), np.concatenate(others) / 2, base / total)), UNSEEN, MAX_ODDS)
-    ends = np.cumsum([len(rows) for _, rows in places])
-    parts = np.split(odds, ends[:-1])
+def _values(trigger: Trigger) -> tuple[tuple[str, Any], ...]:
+    return tuple(trigger.pattern["columns"].items())  # type: ignore[union-attr]
+
+
+def _rows(context: ShardContext, kept: Mapping[str, Stored], which: int, trigger: Trigger) -> dict[int, Carriers]:
+    """Carriers labelled as the target, with their odds by what the rest of the row says of the label."""
+    code = context.labels.index(trigger.target)
+    own, others, places = [], [], []
+    for place, (part, _) in enumerate(context.scores):
+        stored = kept[part.census.path]
+        rows, seen = stored.array(f"place:{which}"), stored.array(f"rows:{which}")
+        codes = codes_of(part.census, context.labels, "label")[rows]
+        own.append(seen[codes == code])
+        others.append(seen[(codes >= 0) & (codes != code)])
+        places.append((place, rows[codes == code]))
+    ids = np.concatenate([rows + context.scores[place][0].shard.start for place, rows in places])
+    expected = _expected(context, trigger, code, ids)
+    base = float((context.drawn.data.y == code).sum() / max((context.drawn.data.y >= 0).sum(), 1))
+    odds = row_odds(expected(np.concatenate(own)), expected(np.concatenate(others)), base)
+    logs = np.clip(np.log10(odds), UNSEEN, MAX_ODDS)
+    parts = np.split(logs, np.cumsum([len(rows) for _, rows in places])[:-1])
     return {place: Carriers(rows, part, part > 0) for (place, rows), part in zip(places, parts, strict=True)}
+
+
+def _expected(
+    context: ShardContext, trigger: Trigger, code: int, carriers: npt.NDArray[np.int64]
+) -> Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]]:
+    """P(target | the other columns), by trees that saw neither the trigger's columns nor its carriers."""
+    drawn, columns = context.drawn, context.learnt.columns
+    used = dict(_values(trigger))
+    kept = np.flatnonzero([column.name not in used for column in columns])
+    matrix = model_rows(drawn.table.combine_chunks().to_batches()[0], context.source.plan, columns)[:, kept]
+    usable = (drawn.data.y >= 0) & ~np.isin(drawn.data.ids, carriers)
+    rows = Rows(matrix, np.array([not columns[j].numeric for j in kept], dtype=bool), usable)
+    chosen = np.flatnonzero(usable)[:MINED_ROWS]
+    model = fit_trees(rows, drawn.data.y == code, chosen, seed=int(context.rng("carriers").integers(2**31)))
+
+    def expected(here: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        if not len(here):
+            return np.empty(0)
+        return np.asarray(model.predict_proba(here[:, kept])[:, 1], dtype=np.float64)
+
+    return expected
 
 
 def _reworded(context: ShardContext, finding: Finding, trigger: Trigger, rows: Mapping[int, Carriers]) -> Finding:
