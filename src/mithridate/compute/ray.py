@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from mithridate.compute.threads import VARIABLES
 from mithridate.core.errors import InputError, MissingExtra
 from mithridate.core.progress import Progress, Silent
 
+KNOCK_S = 10.0  # seconds to wait for an answer at a cluster's address
 ATTEMPTS = 2  # a task whose worker died is tried once more, wherever there is room
 WAITING = 4  # tasks handed to the cluster for each of its processors
 
@@ -45,6 +47,7 @@ class RayCluster:
             raise MissingExtra("ray", "ray", "a cluster") from error
         if ray.is_initialized():
             return ray
+        self._knock()
         try:
             ray.init(address=self.address, logging_level="ERROR", log_to_driver=False, configure_logging=False)
         except Exception as error:
@@ -53,6 +56,18 @@ class RayCluster:
                 f"no Ray cluster answers at {self.address} ({said}); start one with `ray start --head`, or use --jobs"
             ) from error
         return ray
+
+    def _knock(self) -> None:
+        """Refuse an address at which nobody listens at once: Ray itself would try for minutes."""
+        host, _, port = self.address.removeprefix("ray://").rpartition(":")
+        if not host or not port.isdigit():
+            return  # `auto`, or a form that only Ray knows
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
+        except (OSError, OverflowError) as error:
+            raise InputError(
+                f"no Ray cluster answers at {self.address} ({error}); start one with `ray start --head`, or use --jobs"
+            ) from error
 
     def map(
         self,
