@@ -19,6 +19,7 @@ from mithridate.data.options import Options
 from mithridate.data.readers.huggingface import is_huggingface, shards_of
 from mithridate.data.readers.parquet import opened
 
+IN_MEMORY = 200_000  # rows up to which an audit holds all of them
 SHARD_ROWS = 200_000  # about; a shard ends where a row group ends
 BATCH = 65_536  # rows held at a time
 _BLOCK = 1 << 22  # bytes hashed at a time
@@ -54,6 +55,14 @@ def count_parquet(path: str | os.PathLike[str]) -> int:
     InputError : a shard is cut short or no Parquet.
     """
     return sum(opened(file).metadata.num_rows for file in _files(Path(path))[0])
+
+
+def large(path: str | os.PathLike[str]) -> bool:
+    """Whether a source is Parquet with more rows than an audit holds in memory; False where it can't be told."""
+    try:
+        return count_parquet(path) > IN_MEMORY
+    except (InputError, OSError, ValueError):
+        return False  # reading it will say what is wrong
 
 
 def find_shards(path: str | os.PathLike[str], options: Options, *, shard_rows: int = SHARD_ROWS) -> Shards:

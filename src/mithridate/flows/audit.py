@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from mithridate.audits.poison.combine import RowTable
 from mithridate.audits.poison.context import AuditSettings, Predict
-from mithridate.audits.poison.sharded.combine import ShardRows
 from mithridate.compute.threads import threads
 from mithridate.core.errors import Error, InputError
 from mithridate.core.files import atomic
@@ -24,8 +23,8 @@ from mithridate.core.report import Report, Target
 from mithridate.data.dataset import Dataset
 from mithridate.data.memory import from_memory
 from mithridate.data.read import read
+from mithridate.data.shards import large
 from mithridate.data.write import write
-from mithridate.flows.audit_shards import How, audit_shards, shards_of_source
 from mithridate.models.extractors import extract
 from mithridate.reports.notebook import to_notebook
 from mithridate.reports.write import write_report
@@ -33,6 +32,8 @@ from mithridate.run import Job, run
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from mithridate.audits.poison.sharded.combine import ShardRows
 
 SUM_SLACK = 0.01  # how far a row of probabilities may add up from 1
 MOST_ROWS = 10_000  # more rows than this in a subject go to a file beside the report
@@ -132,7 +133,9 @@ def audit(
     settings = _settings(fdr=fdr, power=power, seed=seed, jobs=jobs)
     columns = _columns(label, source_column, content, modality)
     alone = all(part is None for part in (labels, sources, model, recipe, probabilities, embedding, reference))
-    if isinstance(source, (str, Path)):
+    if isinstance(source, (str, Path)) and (cluster or store or (alone and large(source))):
+        from mithridate.flows.audit_shards import How, audit_shards, shards_of_source
+
         shards = shards_of_source(source, columns, alone=alone, asked=bool(cluster or store))
         if shards is not None:
             how = How(settings, cluster, store, progress or Silent(), command, methods)

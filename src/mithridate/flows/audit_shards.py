@@ -20,7 +20,6 @@ from mithridate.data.read import printable
 from mithridate.data.shards import Shards, count_parquet, find_shards
 from mithridate.run import Job, run
 
-IN_MEMORY = 200_000  # rows up to which all of them are held
 STORE = Path(".mithridate/cache")
 
 
@@ -36,26 +35,20 @@ class How:
     methods: Sequence[str] | str
 
 
-def shards_of_source(
-    source: str | Path, columns: Mapping[str, Any], *, alone: bool, asked: bool, most: int = IN_MEMORY
-) -> Shards | None:
-    """The source as shards when it is to be audited by them, else None.
+def shards_of_source(source: str | Path, columns: Mapping[str, Any], *, alone: bool, asked: bool) -> Shards | None:
+    """A large source as shards when it can be audited by them, else None.
 
     Parameters
     ----------
     columns : which column is what, as `audit` takes it.
     alone : whether nothing came with the rows that is itself held in memory, such as a model.
     asked : whether the user asked for shards, by a cluster or a store.
-    most : rows up to which a source is held in memory if nobody asked.
 
     Raises
     ------
     InputError : shards were asked for and the source can't be audited so; damaged files.
     """
     path = Path(source)
-    n_rows = count_parquet(path)
-    if not asked and (n_rows <= most or not alone):
-        return None
     options = Options(
         name=printable(path.name or path.resolve().name),
         label=columns.get("label"),
@@ -66,7 +59,7 @@ def shards_of_source(
     if asked and not alone:
         msg = "--cluster and --store work on rows alone; leave out the model, recipe, embedding and reference"
         raise InputError(msg)
-    if asked and not n_rows:
+    if asked and not count_parquet(path):
         raise InputError(
             f"{options.name} is no Parquet source; --cluster and --store work on Parquet files and folders"
         )
