@@ -32,10 +32,13 @@ pytestmark = [
 TASKS = """
     import os, time
 
-    def node(task):
+    def node(folder):
         import ray
-        time.sleep(0.3)  # so long that one node alone isn't asked for everything
-        return ray.get_runtime_context().get_node_id()
+        name, end = ray.get_runtime_context().get_node_id(), time.monotonic() + 60
+        open(os.path.join(folder, name), "w").close()
+        while len(os.listdir(folder)) < 2 and time.monotonic() < end:
+            time.sleep(0.02)  # a node has one processor: the other task must go to the other node
+        return name
 
     def die_once(mark):
         if not os.path.exists(mark):
@@ -86,10 +89,10 @@ def test_no_cluster_there_is_one_clear_line() -> None:
         RayCluster("127.0.0.1:1")
 
 
-def test_tasks_run_on_both_nodes_and_come_back_in_order(cluster: tuple[RayCluster, Any, str]) -> None:
+def test_tasks_run_on_both_nodes_and_come_back_in_order(cluster: tuple[RayCluster, Any, str], tmp_path: Path) -> None:
     runner, tasks, _ = cluster
     assert runner.map(abs, [-3, 2, -1]) == [3, 2, 1]
-    assert len(set(runner.map(tasks.node, list(range(6))))) == 2
+    assert len(set(runner.map(tasks.node, [str(tmp_path)] * 2))) == 2
 
 
 def test_a_dead_worker_costs_its_own_task_only_and_one_that_died_once_nothing(
