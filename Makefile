@@ -10,7 +10,7 @@ help:
 	@echo "make demo    see the whole job on real data (3 minutes from a fresh clone)"
 	@echo "make test    the test suite (5 minutes on 2 cores)"
 	@echo "make check   format, lint, types, arrows, docs"
-	@echo "make bench   measure against the peers; NAME=poison|speed|clean|sources|power picks one"
+	@echo "make bench   measure against the peers; NAME=poison|attacks|speed|clean|sources|power picks one"
 	@echo "make docs    write docs/ from the code"
 	@echo "make lock    pin the environment in constraints.txt"
 
@@ -39,6 +39,7 @@ format: $(VENV)/.stamp
 
 bench: $(VENV)/.stamp
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps aegis-scan-ai==0.1.0  # its detectors need none
 	$(ONE_THREAD) $(PY) benchmarks/run.py $(NAME)
 
 docs: $(VENV)/.stamp

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "mithridate"
 PACKAGES = (
     "mithridate", "numpy", "scipy", "scikit-learn", "pyarrow", "faiss-cpu", "torch",
-    "cleanlab", "pyod", "adversarial-robustness-toolbox",
+    "cleanlab", "pyod", "adversarial-robustness-toolbox", "aegis-scan-ai",
 )  # fmt: skip
 WHEELS = ROOT / "build" / "bench" / "data"
 NOT_JUDGING = ("reports", "cli")  # rooms of the product that can't change what an audit finds

@@ -66,7 +66,9 @@ def mean_interval(values: list[float], rng: np.random.Generator, level: float = 
     return Interval(float(low), float(high))
 
 
-def judged(score: Floats, flagged: Bools | None, truth: Bools) -> dict[str, Any]:
-    """All of the above for one detector on one poisoned set."""
+def judged(score: Floats, flagged: Bools | None, truth: Bools, rows: Bools | None = None) -> dict[str, Any]:
+    """All of the above for one detector on one poisoned set; `rows` (n,) those that count, all without it."""
+    if rows is not None:
+        score, truth, flagged = score[rows], truth[rows], None if flagged is None else flagged[rows]
     found: dict[str, Any] = {"recall": recall_at_count(score, truth), "auroc": auroc(score, truth)}
     return {**found, **({} if flagged is None else flag_rates(flagged, truth))}

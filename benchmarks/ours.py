@@ -35,27 +35,47 @@ def confirmed(report: Any) -> list[Any]:
     return [f for f in report.findings if "trigger" in f.slug and f.severity >= Severity.HIGH]
 
 
-def judge(dataset: Dataset, truth: Bools, target: Any = None, **settings: Any) -> dict[str, Any]:
+def judge(
+    dataset: Dataset,
+    truth: Bools,
+    target: Any = None,
+    *,
+    backdoor: bool = True,
+    judged_rows: Bools | None = None,
+    **settings: Any,
+) -> dict[str, Any]:
     """Everything the tables need of one audit: ranking, flags by kind, what was confirmed, what went wrong.
 
     Parameters
     ----------
     truth : (n,) true for poisoned rows, in reading order.
-    target : the label that a backdoor forces; None for label flips and clean data.
+    target : the label that a backdoor forces; None for label flips, clean data, and backdoors without a single one.
+    backdoor : whether there is a trigger that may be confirmed rightly.
+    judged_rows : (n,) rows that count; all of them without it.
     """
     report, seconds = audit(dataset, **settings)
     rows = row_table(report)
+    if judged_rows is not None:
+        rows, truth = {name: values[judged_rows] for name, values in rows.items()}, truth[judged_rows]
     kinds = {
         kind: flag_rates(rows["flagged"] & (rows["kind"] == kind), truth) for kind in sorted(set(rows["kind"]) - {""})
     }
     proven = confirmed(report)
-    right = [f for f in proven if target is not None and str(f.subject.label) == str(target)]
+    poisoned = set(rows["row"][truth].tolist()) if backdoor else set()
+    right = [f for f in proven if _right(f, target, poisoned)]
     both = truth.any() and not truth.all()
     ranking = judged(np.asarray(rows["score"], dtype=np.float64), rows["flagged"], truth) if both else {}
     return {
         **ranking, "seconds": seconds, "kinds": kinds, "confirmed_right": len(right),
         "confirmed_wrong": len(proven) - len(right), **outcome(report),
     }  # fmt: skip
+
+
+def _right(finding: Any, target: Any, poisoned: set[int]) -> bool:
+    """The label that the backdoor forces is named; where it forces no single one, most of the rows are poisoned."""
+    if target is not None:
+        return str(finding.subject.label) == str(target)
+    return 2 * len(poisoned & set(finding.subject.rows)) > len(finding.subject.rows)
 
 
 def outcome(report: Any) -> dict[str, Any]:

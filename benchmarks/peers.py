@@ -1,8 +1,9 @@
-"""The peers: what a user can do today with cleanlab, pyod, ART and plain nearest neighbours.
+"""The peers: what a user can do today with cleanlab, pyod, ART, aegis-scan-ai and plain nearest neighbours.
 
 Each is used as its documentation says, and kindly where there is a choice: pyod and ART's spectral defence are told the
-true poison rate; ART gets the penultimate layer (it reads a model's last one); every one gives a score for all rows, so
-that all are judged alike. Out-of-fold probabilities come from 2 folds. Training is timed apart from detection.
+true poison rate; ART gets the penultimate layer (it reads a model's last one), and so do aegis-scan-ai's detectors;
+every one gives a score for all rows, so that all are judged alike. Out-of-fold probabilities come from 2 folds.
+Training is timed apart from detection.
 """
 
 from __future__ import annotations
@@ -129,6 +130,7 @@ def network(task: Task, kind: str) -> dict[str, Verdict]:
         **{f"ART activation {how} {kind}": timed(partial(activation, model, matrix, task, how), one)
            for how in ("smaller", "silhouette-scores")},
         f"ART spectral {kind}": timed(partial(spectral, model, matrix, features, task), one),
+        f"aegis fused {kind}": timed(partial(aegis, features, task), one),
         **{f"pyod {name} on {kind}": timed(partial(outliers, name, features, task), one)
            for name in ("IForest", "ECOD")},
     }  # fmt: skip
@@ -273,6 +275,17 @@ def spectral(model: Network, matrix: Matrix, features: Matrix, task: Task) -> tu
             own = defence.spectral_signature_scores(features[rows]).ravel()
             score[rows] = own / max(float(np.median(own)), 1e-12)
     return score, np.asarray(clean) == 0
+
+
+def aegis(features: Matrix, task: Task) -> tuple[Floats, Bools]:
+    """The fused score of aegis-scan-ai's detectors; flags where both agree, its headline."""
+    from aegis_scan.detect.clustering import activation_clustering_flags
+    from aegis_scan.detect.spectral import spectral_signature_scores
+    from aegis_scan.fuse import fuse_scores
+
+    spectral_scores = spectral_signature_scores(features, task.labels)
+    fused = fuse_scores(spectral_scores, activation_clustering_flags(features, task.labels), task.labels)
+    return np.asarray(fused.fused_scores, dtype=np.float64), np.asarray(fused.agreement, dtype=bool)
 
 
 PARTS: Mapping[str, Callable[[Task], dict[str, Verdict]]] = MappingProxyType(

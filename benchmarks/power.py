@@ -21,7 +21,7 @@ ATTACKS = {
     "text": ("label-flip", "text-trigger"),
 }
 ROWS = 10_000
-RATE = 0.01  # the rate at which the audit plants its controls
+RATE = 0.02  # the rate at which the audit plants its controls
 NEAR = 0.2  # a promise this near to the truth is called honest
 
 

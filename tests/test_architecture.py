@@ -116,7 +116,9 @@ def test_only_run_resolves_catalogue_strings() -> None:
     }
 
 
-@pytest.mark.parametrize("words", [["--help"], ["methods"], ["explain", "PSN103"], ["audit", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["methods"], ["explain", "PSN103"], ["audit", "--help"], ["attack", "--list"]]
+)
 def test_light_verbs_import_nothing_heavy(words: list[str]) -> None:
     code = (
         "import sys\nfrom mithridate.cli import cli\n"

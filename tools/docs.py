@@ -7,6 +7,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+from figures import page as figures
 from figures import readme
 from mithridate.catalogue import METHODS
 from mithridate.cli import VERBS, cli
@@ -20,6 +21,7 @@ def pages() -> dict[Path, str]:
     made = {DOCS / "methods" / f"{method.id}.md": page(method) for method in METHODS}
     index = "".join(f"- [{m.id} {m.slug}](methods/{m.id}.md): {m.title}\n" for m in sorted(METHODS, key=lambda m: m.id))
     made[DOCS / "methods.md"] = f"# Methods\n\n{index}"
+    made[DOCS / "figures.md"] = figures()
     path = DOCS.parent / "README.md"
     made[path] = readme(path.read_text(encoding="utf-8"))
     for verb in VERBS:

@@ -1,4 +1,4 @@
-"""The README's figures, drawn from benchmarks/results: no figure stands there without its file."""
+"""Figures drawn from benchmarks/results: a short table for the README, every promise for docs/figures.md."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 START, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
-MOST_ROWS = 10  # a longer list of promises is counted, and only what was missed stands by itself
-WORDS = {
-    "fashion-flip-5": "Fashion-MNIST, random flips 5 %",
-    "fashion-badnets-1": "Fashion-MNIST, BadNets patch 1 %",
-    "fashion-badnets-5": "Fashion-MNIST, BadNets patch 5 %",
-    "fashion-moving-5": "Fashion-MNIST, moving patch 5 %",
-    "fashion-blended-noise-5": "Fashion-MNIST, blended noise 5 %",
-    "fashion-blended-smooth-5": "Fashion-MNIST, blended smooth 5 %",
-    "fashion-six-to-zero-5": "Fashion-MNIST, shirts made T-shirts 5 %",
-    "digits-badnets-5": "digits, BadNets patch 5 %",
-    "adult-values-1": "Adult, two columns 1 %",
-    "adult-flip-5": "Adult, random flips 5 %",
-    "phishing-values-3": "phishing, two columns 3 %",
-    "news-flip-5": "20 Newsgroups, random flips 5 %",
-    "news-word-1": "20 Newsgroups, inserted word 1 %",
-    "reuters-word-1": "Reuters, inserted word 1 %",
-    "spam-word-1": "SpamAssassin extract, inserted word 1 %",
-}
+SETS = {"fashion": "Fashion-MNIST", "news": "20 Newsgroups", "spam": "SpamAssassin extract", "colour": "colour photos"}
+HEADLINES = (  # the README's lines; docs/figures.md has them all
+    "fashion-flip-5", "fashion-six-to-zero-5", "fashion-badnets-1", "fashion-moving-5", "fashion-blended-smooth-5",
+    "fashion-low-frequency-5", "fashion-adaptive-blend-5", "fashion-sig-5", "fashion-wanet-10",
+    "fashion-input-aware-10", "fashion-all-to-all-5", "colour-badnets-5", "adult-values-1", "news-word-1",
+)  # fmt: skip
+LEAD = (
+    "Recall when flagging exactly the true number of poisoned rows; median [lowest, highest] of {seeds} seeds, at most "
+)
+LEAD += "10,000 rows; the best of {peers} and plain kNN on the same rows in the same run"
 
 
 def block() -> str:
-    """The Markdown between the two markers."""
-    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))}
-    parts = [_poison(found["poison"])] if "poison" in found else []
+    """The Markdown between the README's two markers."""
+    found = _results()
+    parts = [_poison(found["poison"], HEADLINES)] if "poison" in found else []
+    return START + "\n".join([*parts, _kept(found)]) + END
+
+
+def page() -> str:
+    """docs/figures.md: every case and every promise."""
+    found = _results()
+    parts = ["# Figures\n", "Written by `make docs` from `benchmarks/results/`; `make bench NAME=...` measures them.\n"]
+    parts += [_poison(found["poison"])] if "poison" in found else []
     parts += [_targets(name, raw) for name, raw in found.items()]
-    return START + "\n".join(part for part in parts if part) + END
+    return "\n".join(part for part in parts if part)
 
 
 def readme(text: str) -> str:
@@ -46,49 +46,61 @@ def readme(text: str) -> str:
     return before + block() + after
 
 
-def _poison(raw: dict[str, Any]) -> str:
+def _results() -> dict[str, dict[str, Any]]:
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))}
+
+
+def _poison(raw: dict[str, Any], chosen: tuple[str, ...] = ()) -> str:
     packages = raw["machine"]["packages"]
-    peers = (
-        f"cleanlab {packages['cleanlab']}, pyod {packages['pyod']}, ART {packages['adversarial-robustness-toolbox']}"
-    )
-    lead = (
-        "Recall when flagging exactly the true number of poisoned rows; median [lowest, highest] of "
-        f"{len(raw['seeds'])} "
-        f"seeds, at most 10,000 rows; the best of {peers} and plain kNN on the same rows:"
-    )
-    lines = [lead, "", "| | Mithridate | best peer | which |", "| --- | --- | --- | --- |"]
-    for row in (line for line in raw["summary"] if "best peer" in line):
-        name = WORDS.get(row["case"], row["case"])
-        lines.append(
-            f"| {name} | {_spread(row.get('ours'))} | {_spread(row.get('best peer'))} | {row.get('which') or '-'} |"
-        )
+    named = {"cleanlab": "cleanlab", "pyod": "pyod", "adversarial-robustness-toolbox": "ART", "aegis-scan-ai": "aegis"}
+    peers = ", ".join(f"{name} {packages[package]}" for package, name in named.items() if package in packages)
+    lines = [LEAD.format(seeds=len(raw["seeds"]), peers=peers) + ":", ""]
+    lines += ["| | Mithridate | with `--recipe cnn` | best peer | which |", "| --- | --- | --- | --- | --- |"]
+    rows = {line["case"]: line for line in raw["summary"] if "best peer" in line}
+    for case in chosen or rows:
+        if case in rows:
+            row = rows[case]
+            cells = [_spread(row.get(key)) for key in ("ours", "with recipe", "best peer")]
+            lines.append(f"| {_words(case)} | {' | '.join(cells)} | {row.get('which') or '-'} |")
     return "\n".join([*lines, ""])
+
+
+def _words(case: str) -> str:
+    """`fashion-badnets-0.5` in words."""
+    data, _, rest = case.partition("-")
+    attack, _, rate = rest.rpartition("-")
+    return f"{SETS.get(data, data.capitalize())}, {attack.replace('-', ' ')} {rate} %"
+
+
+def _kept(found: dict[str, dict[str, Any]]) -> str:
+    """One line: how many promises are kept, and where the broken ones stand."""
+    every = [goal for raw in found.values() for goal in raw["targets"] if goal["met"] is not None]
+    missed = [goal["what"] for goal in every if not goal["met"]]
+    told = f"{len(every) - len(missed)} of {len(every)} measured promises are kept"
+    rest = f"; {len(missed)} are missed" if missed else ""
+    return f"{told}{rest}. All of them, with seeds, machine and versions: [docs/figures.md](docs/figures.md).\n"
 
 
 def _targets(name: str, raw: dict[str, Any]) -> str:
     rows = [f"| {t['what']} | {t['wanted']} | {_reached(t['reached'])} | {_met(t['met'])} |" for t in raw["targets"]]
     if not rows:
         return ""
-    if len(rows) > MOST_ROWS:
-        kept, silent = (sum(t["met"] is wanted for t in raw["targets"]) for wanted in (True, None))
-        missed = [row for row, t in zip(rows, raw["targets"], strict=True) if t["met"] is False]
-        counted = f"of {len(rows)} cases {kept} keep the promise, {silent} have nothing to judge, {len(missed)} miss it"
-        rows = [f"| all | | {counted} | |", *missed]
-    source = f"[`benchmarks/results/{name}.json`](benchmarks/results/{name}.json)"
-    head = f"{name.capitalize()} ({source}, {raw['date'][:10]}, {raw['machine']['cores']} cores):"
+    source = f"[`benchmarks/results/{name}.json`](../benchmarks/results/{name}.json)"
+    head = f"## {name.capitalize()}\n\n{source}, {raw['date'][:10]}, {raw['machine']['cores']} cores"
+    head += f", {len(raw['seeds'])} seeds or draws:"
     return "\n".join([head, "", "| promise | wanted | reached | kept |", "| --- | --- | --- | --- |", *rows, ""])
 
 
 def _spread(value: dict[str, float] | None) -> str:
     return (
-        "not run"
+        "-"
         if not value or value["median"] is None
         else f"{value['median']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
     )
 
 
 def _reached(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _met(value: bool | None) -> str:  # noqa: FBT001 - as the JSON has it

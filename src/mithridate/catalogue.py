@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -92,6 +92,15 @@ METHODS: tuple[Method, ...] = (
         ),
     ),
     Method(
+        id="PSN111", slug="edited-copy", family="poison", function=f"{_POISON}.edited_copy:edited_copy",
+        title="Edited copies of trusted rows", needs=("reference",),
+        standards=("AML.T0020", "ML02:2023", "NISTAML.013"),
+        references=(
+            "Bates et al. (2023), Testing for outliers with conformal p-values, Annals of Statistics 51(1)",
+            "Carlini et al. (2024), Poisoning web-scale training datasets is practical, IEEE S&P",
+        ),
+    ),
+    Method(
         id="PSN107", slug="content-model-gap", family="poison", function=f"{_POISON}.content_gap:content_gap",
         title="Content against model", needs=("labels", "predictions"),
         standards=("AML.T0020", "ML02:2023", "NISTAML.023"),
@@ -111,6 +120,44 @@ METHODS: tuple[Method, ...] = (
 )  # fmt: skip
 
 
+GROUP = "mithridate.methods"  # the entry points by which other packages add methods
+
+
+@dataclass(frozen=True, slots=True)
+class ThirdParty:
+    """What other packages add: each method with the name of its package, and what was wrong with the others."""
+
+    methods: tuple[tuple[Method, str], ...] = ()
+    complaints: tuple[str, ...] = ()
+
+
+def third_party() -> ThirdParty:
+    """The methods of other packages; each entry point is loaded, and nothing else.
+
+    An entry point names a `Method`, strings only, and should stand in a module that imports nothing heavy.
+    """
+    from importlib.metadata import entry_points
+
+    found, complaints = [], []
+    for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
+        origin = point.dist.name if point.dist is not None else point.value
+        try:
+            method = point.load()
+        except Exception as error:  # noqa: BLE001 - another's code runs here, and anything can come out of it
+            complaints.append(f"{point.name} of {origin} can't be loaded: {type(error).__name__}: {error}"[:200])
+            continue
+        if isinstance(method, Method) and method.family in FAMILIES:
+            found.append((method, origin))
+        else:
+            complaints.append(f"{point.name} of {origin} is no Method of a known family ({', '.join(FAMILIES)})")
+    return ThirdParty(tuple(found), tuple(complaints))
+
+
 def find(name: str) -> Method | None:
-    """The method of that id or slug, in any case; None when there is none."""
-    return next((method for method in METHODS if name.lower() in {method.id.lower(), method.slug}), None)
+    """The method of that id or slug, in any case, ours before other packages'; None when there is none."""
+    ours = _named(name, METHODS)
+    return ours or _named(name, [method for method, _ in third_party().methods])
+
+
+def _named(name: str, methods: Iterable[Method]) -> Method | None:
+    return next((method for method in methods if name.lower() in {method.id.lower(), method.slug.lower()}), None)

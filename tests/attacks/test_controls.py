@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mithridate.attacks.poisoning.controls import FAMILIES, plant
+from mithridate.attacks.poisoning.controls import CLEAN_LABEL, FAMILIES, every_family, plant
 from mithridate.core.errors import InputError
 from mithridate.data.dataset import Dataset
 
@@ -52,3 +52,16 @@ def test_planting_more_than_there_is_or_what_does_not_fit_is_a_clear_error(image
         plant(table, np.random.default_rng(0), ["badnets"], 5)
     with pytest.raises(InputError, match="at least 1"):
         plant(table, np.random.default_rng(0), per_family=0)
+
+
+def test_the_subtle_families_are_planted_as_their_attacks_plant_them(images: Dataset) -> None:
+    families = every_family("image")
+    planted = plant(images, np.random.default_rng(0), families, per_family=20)
+    for index, (family, target) in enumerate(zip(families, planted.targets, strict=True)):
+        rows = planted.truth == index
+        assert rows.sum() == 20
+        kept = (planted.dataset.y[rows] == images.y[rows]).all()
+        assert kept == (family in CLEAN_LABEL)
+        if family != "label-flip":
+            assert set(planted.dataset.y[rows]) == {target}
+            assert (planted.dataset.hashes[rows] != images.hashes[rows]).all()

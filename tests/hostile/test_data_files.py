@@ -191,7 +191,8 @@ def test_arrays_that_cannot_be_audited(tmp_path: Path, arrays: dict[str, Any], w
 
 def test_modalities_that_do_not_fit(tmp_path: Path) -> None:
     path = npz(tmp_path / "a.npz", x=np.zeros((3, 5)))
-    assert "audio can't be read yet" in refusal(path, modality="audio")
+    loud = npz(tmp_path / "b.npz", x=np.full((3, 5), 2.0))
+    assert "sounds lie in [-1, 1]" in refusal(loud, modality="audio")
     assert "modality must be one of" in refusal(path, modality="smell")
     assert "no square image" in refusal(path, modality="image")
     assert "looks like embedding" in refusal(path, modality="text")

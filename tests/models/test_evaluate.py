@@ -12,6 +12,7 @@ from mithridate.core.errors import InputError
 from mithridate.data.dataset import Dataset
 from mithridate.models.evaluate import attack_success, clean_accuracy
 from mithridate.models.out_of_sample import out_of_sample
+from mithridate.numeric.target_rule import TargetRule
 
 
 class Memory:
@@ -51,6 +52,10 @@ def test_accuracy_and_attack_success_count_the_right_rows() -> None:
     assert (accuracy.hits, accuracy.rows) == (5, 7)
     success = attack_success(by_first_pixel, tiny(), stamp, 0)
     assert (success.hits, success.rows) == (2, 5)
+    swapped = attack_success(by_first_pixel, tiny().take([2, 3, 0, 4]), stamp, TargetRule("all-to-all", 2))
+    assert (swapped.hits, swapped.rows) == (3, 4)
+    anything = attack_success(by_first_pixel, tiny().take([0, 2, 3]), stamp, TargetRule("untargeted", 2))
+    assert (anything.hits, anything.rows) == (1, 3)
     with pytest.raises(InputError, match="no row of another class"):
         attack_success(by_first_pixel, tiny().take([0, 1]), stamp, 0)
     with pytest.raises(InputError, match="no labelled row"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from mithridate.numeric.class_flow import leak_odds, leaks
+from mithridate.numeric.class_flow import Trusted, leak_odds, leaks
 
 
 def world(seed: int, *, moved: float, overlap: float = 1.0, n: int = 4000) -> tuple[np.ndarray[Any, Any], ...]:
@@ -53,3 +53,35 @@ def test_moved_rows_have_the_highest_odds() -> None:
 def test_small_classes_are_left_alone() -> None:
     logs, codes, _ = world(0, moved=0.5, n=100)
     assert not leaks(logs, codes)
+
+
+def halves(
+    logs: np.ndarray[Any, Any], codes: np.ndarray[Any, Any], honest: np.ndarray[Any, Any]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], Trusted]:
+    """The first three quarters to audit, the last with honest labels to trust."""
+    cut = 3 * len(codes) // 4
+    return logs[:cut], codes[:cut], Trusted(logs[cut:], honest[cut:])
+
+
+def beside(logs: np.ndarray[Any, Any], codes: np.ndarray[Any, Any], trusted: Trusted | None) -> list[tuple[int, int]]:
+    return [(k.source, k.target) for k in leaks(logs, codes, trusted=trusted) if k.p_value < 1e-4 and k.flat]
+
+
+def test_labels_swapped_both_ways_are_found_beside_trusted_rows_alone() -> None:
+    for seed in range(5):
+        logs, honest, _ = world(seed, moved=0.0, n=8000)
+        rng = np.random.default_rng(seed)
+        swapped = np.isin(honest, (1, 2)) & (rng.random(len(honest)) < 0.2)
+        logs, codes, trusted = halves(logs, np.where(swapped, 3 - honest, honest), honest)
+        assert not beside(logs, codes, None)
+        assert beside(logs, codes, trusted) == [(1, 2), (2, 1)]
+
+
+def test_a_one_sided_look_alike_is_spared_beside_trusted_rows_alone() -> None:
+    accused = 0
+    for seed in range(5):
+        logs, codes, _ = world(seed, moved=0.3)  # as nature has it: a third of what looks like 1 is 2
+        logs, codes, trusted = halves(logs, codes, codes)
+        accused += beside(logs, codes, None) == [(1, 2)]
+        assert not beside(logs, codes, trusted)
+    assert accused >= 4

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mithridate.cli.common import source_options
+from mithridate.cli.common import progress, source_options
 from mithridate.core.errors import InputError
+
+if TYPE_CHECKING:
+    from mithridate.flows.audit import Columns
 
 
 @click.command("attack")
@@ -21,34 +25,70 @@ from mithridate.core.errors import InputError
 @click.option("--target", metavar="T", help="The label that the attack forces (default: the first class).")
 @click.option("--set", "settings", multiple=True, metavar="K=V", help="A setting of the attack. Repeatable.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of every random choice.")
+@click.option("--all", "every", is_flag=True, help="Make every attack that fits SOURCE; OUT is then a folder.")
 @click.option("--list", "listing", is_flag=True, help="List the attacks.")
 def command(name: str | None, source: str | None, **options: Any) -> None:
     """Make a poisoned copy of SOURCE by the attack NAME.
 
-    Writes OUT, in the format of its suffix, and OUT.truth.parquet: the rows
-    that were changed and what was done to them. SOURCE is never changed.
+    Writes OUT, in the format of its suffix (a folder, where SOURCE is one), and
+    OUT.truth.parquet: the rows of OUT that were changed and what was done to
+    them. SOURCE is never changed.
+
+    With --all SOURCE, the folder OUT gets one poisoned copy for each attack and
+    suite.json, which says what was made; run it again to go on after a stop.
     """
     if options["listing"]:
-        from mithridate.attacks.poisoning import MODALITIES
-
-        for attack_name, kinds in MODALITIES.items():
-            click.echo(f"{attack_name:<18} {', '.join(kinds)}")
+        _list()
+        return
+    if options["every"]:
+        _suite(name if source is None else None, options)
         return
     if name is None or source is None or options["output"] is None or options["rate"] is None:
         raise InputError(
             "an attack needs NAME, SOURCE, -o OUT and --rate R; `mithridate attack --list` lists the names"
         )
     from mithridate.flows.attack import attack_file
-    from mithridate.flows.audit import Columns
 
-    columns = Columns(
-        label=options["label"], source_column=options["source_column"],
-        content=options["content"], modality=options["modality"],
-    )  # fmt: skip
     settings = dict(_pair(item) for item in options["settings"])
     chosen = {key: options[key] for key in ("rate", "target", "seed")}
-    written = attack_file(name, source, options["output"], **chosen, settings=settings, columns=columns)
-    click.echo(f"poisoned {written.n_poisoned:,} of {written.n_rows:,} rows\n{options['output']}\n{written.truth}")
+    written = attack_file(name, source, options["output"], **chosen, settings=settings, columns=_columns(options))
+    cover = f", and {written.n_cover:,} cover rows with right labels" if written.n_cover else ""
+    click.echo(
+        f"poisoned {written.n_poisoned:,} of {written.n_rows:,} rows{cover}\n{options['output']}\n{written.truth}"
+    )
+
+
+def _columns(options: dict[str, Any]) -> Columns:
+    return {key: options[key] for key in ("label", "source_column", "content", "modality")}  # type: ignore[return-value]
+
+
+def _list() -> None:
+    """Names, kinds of data and the first line of each attack's docstring; nothing heavy is imported for it."""
+    from mithridate.attacks.poisoning import ATTACKS, MODALITIES
+    from mithridate.core.pages import docstring
+
+    for attack_name, kinds in MODALITIES.items():
+        click.echo(f"{attack_name:<18} {', '.join(kinds)}")
+        told = docstring(ATTACKS[attack_name]).partition("\n\n")[0]
+        click.echo(click.wrap_text(" ".join(told.split()), width=78, initial_indent="    ", subsequent_indent="    "))
+
+
+def _suite(source: str | None, options: dict[str, Any]) -> None:
+    if source is None or options["output"] is None:
+        raise InputError("a suite needs one SOURCE and -o DIR: mithridate attack --all SOURCE -o DIR")
+    if options["settings"]:
+        raise InputError("--set belongs to one attack; with --all every attack has its own defaults")
+    from mithridate.flows.attack_suite import INDEX, RATE, attack_suite
+
+    chosen = {"rate": RATE if options["rate"] is None else options["rate"], "target": options["target"]}
+    with progress(quiet=False) as steps:
+        suite = attack_suite(
+            source, options["output"], **chosen, seed=options["seed"], columns=_columns(options), progress=steps
+        )
+    for entry in suite.attacks:
+        what = f"{entry['poisoned']:,} of {entry['rows']:,} rows" if entry["status"] == "made" else entry["reason"]
+        click.echo(f"{entry['name']:<18} {entry['status']:<8} {what}")
+    click.echo(Path(options["output"]) / INDEX)
 
 
 def _pair(item: str) -> tuple[str, str]:

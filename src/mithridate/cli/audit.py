@@ -28,7 +28,9 @@ from mithridate.cli.common import (
     help="How your model is made: mlp, cnn, logistic, gbdt, text-linear, or package.module:function.",
 )
 @click.option(
-    "--embedding", metavar="E", help="Your own coordinates for the rows: an .npy file, or package.module:function."
+    "--embedding",
+    metavar="E",
+    help="Coordinates of rows: efficientnet-lite0 (images), minilm (texts), an .npy file, package.module:function.",
 )
 @click.option("--reference", metavar="CLEAN", help="Trusted rows, used for calibration.")
 @click.option(

@@ -19,10 +19,11 @@ class InputError(Error, ValueError):
 
 
 class MissingExtra(Error):
-    """An optional dependency is needed: names the extra that brings it."""
+    """An optional dependency is needed: names the extra that brings it, or the `install` line where no extra does."""
 
-    def __init__(self, package: str, extra: str, what_for: str) -> None:
-        super().__init__(f"{what_for} needs {package}; install it with: pip install 'mithridate[{extra}]'")
+    def __init__(self, package: str, extra: str, what_for: str, *, install: str = "") -> None:
+        line = install or f"pip install 'mithridate[{extra}]'"
+        super().__init__(f"{what_for} needs {package}; install it with: {line}")
 
 
 class Skip(Error):

@@ -17,7 +17,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
     Raises
     ------
-    InputError : the folder isn't there or can't be written, or `path` is a folder.
+    InputError : the folder isn't there or can't be written, the disk is full, or `path` is a folder.
     """
     final = Path(path)
     if final.is_dir():
@@ -36,8 +36,20 @@ def atomic(path: str | Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(final)
+        _sync(final.parent)
+    except OSError as error:
+        raise InputError(f"can't write {final}: {error.strerror or error}; make room or write elsewhere") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """Make the folder's entries durable: a rename is one of them."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:

@@ -33,12 +33,13 @@ class Method:
 class RowScores:
     """One method's opinion of every row; numpy arrays of length n (untyped here: core is standard library only).
 
-    `kind` is what a flag means: `label-error`, `trigger`, `duplicate`, `outlier` or `source`.
+    `kind` is what a flag means: `label-error`, `trigger`, `duplicate`, `edited`, `outlier` or `source`.
     `score` is the estimated log10 odds that the row is bad of this kind (0: even; -inf: no sign of it), one scale for
     every method, so that the highest of a row's scores orders the whole set. `p_value` in [0, 1] is calibrated: on
     clean rows it is no smaller than uniform. `flagged` is the method's own decision at the rate the user chose.
     `false_share`: expected share of false flags among this method's flags, where its odds say something else: an
     outlier is odd, not therefore poison.
+    `alike`: the same opinion as if all sources were alike, where it leans on the sources; a source is judged by it.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class RowScores:
     p_value: Any
     flagged: Any
     false_share: float | None = None
+    alike: RowScores | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,14 @@ def docstring(location: str) -> str:
     raise InternalError(f"the catalogue names {location}, which isn't there")
 
 
+def _meaning(identifier: str) -> str:
+    """What a standards id stands for; other packages may name ids that aren't on our list."""
+    try:
+        return meaning(identifier)
+    except KeyError:
+        return "not on this version's list"
+
+
 def page(method: Method) -> str:
     """The page as Markdown: what `mithridate explain` prints and `docs/methods/` holds."""
     works = ", ".join(method.modalities) or "any data"
@@ -38,7 +46,7 @@ def page(method: Method) -> str:
         "",
         "## Standards",
         "",
-        *(f"- {identifier}: {meaning(identifier)}" for identifier in method.standards),
+        *(f"- {identifier}: {_meaning(identifier)}" for identifier in method.standards),
         "",
         "## Read more",
         "",

@@ -14,7 +14,7 @@ from mithridate.core.errors import InputError
 from mithridate.data.dataset import Content, Modality
 
 _CHANNELS = (1, 3, 4)
-_BLOCK = 1 << 19  # values converted at a time, so that no second whole copy in another type exists
+_BLOCK = 1 << 16  # values converted at a time: no second whole copy in another type, and the block stays in the cache
 _BYTE = 255
 
 
@@ -42,6 +42,8 @@ def shape_array(array: npt.NDArray[Any], name: str, modality: Modality | None = 
         raise InputError(f"{name} has no rows; there is nothing to audit")
     if array.dtype.kind in "US" or (array.dtype.kind == "O" and array.ndim == 1):
         return _texts(array, name, modality)
+    if modality == "audio":
+        return Shaped("audio", sounds(array, name))
     if array.dtype.kind not in "biuf":
         raise InputError(f"{name} has dtype {array.dtype}; content must be numbers or strings")
     if array.ndim in {3, 4}:
@@ -107,6 +109,25 @@ def vectors(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
     """(n, d) float32; `InputError` names the first row that isn't finite."""
     out = np.ascontiguousarray(array, dtype=np.float32)
     _refuse_infinite(out, name)
+    return out
+
+
+def sounds(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
+    """(n, samples) float32 in [-1, 1]; integers are divided by their type's largest size.
+
+    Raises
+    ------
+    InputError : another shape or type, values beyond [-1, 1] or not finite.
+    """
+    if array.ndim != 2 or not array.shape[1] or array.dtype.kind not in "if":  # noqa: PLR2004 - rows and samples
+        raise InputError(f"{name} has dtype {array.dtype} and shape {array.shape}; sounds are (n, samples) of numbers")
+    if array.dtype.kind == "i":
+        return (array / -float(np.iinfo(array.dtype).min)).astype(np.float32)
+    out = vectors(array, name)
+    if np.abs(out).max() > 1:
+        raise InputError(
+            f"{name} has samples of up to {np.abs(out).max():.4g}; sounds lie in [-1, 1]: scale them first"
+        )
     return out
 
 

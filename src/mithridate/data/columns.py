@@ -157,6 +157,8 @@ def _content(batch: pa.RecordBatch, options: Options) -> tuple[Modality, tuple[s
             return modality, (column,)  # type: ignore[return-value]
     if options.modality == "embedding":
         return "embedding", tuple(_numeric(batch, options))
+    if options.modality == "audio":
+        raise InputError(f"{options.name} is a table; sounds are read from .npz or from a folder of .wav files")
     if options.modality in {"image", "text"}:
         raise InputError(f"{options.name} has no column of {options.modality}s; name it with --content")
     refuse_nested(batch.schema, options.name)

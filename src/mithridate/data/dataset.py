@@ -18,8 +18,9 @@ from mithridate.data.hashing import hash_rows
 if TYPE_CHECKING:
     import pandas as pd
 
-Modality = Literal["image", "table", "text", "embedding"]
-MODALITIES: tuple[Modality, ...] = ("image", "table", "text", "embedding")
+Modality = Literal["image", "table", "text", "embedding", "audio"]
+MODALITIES: tuple[Modality, ...] = ("image", "table", "text", "embedding", "audio")
+RATE = 16_000.0  # samples a second of sounds that come without a rate
 
 Content: TypeAlias = "npt.NDArray[Any] | pa.Table"
 
@@ -31,14 +32,15 @@ class Dataset:
     Parameters
     ----------
     name : what the report calls it (a file name, never a path).
-    modality : `image`, `table`, `text` or `embedding`.
+    modality : `image`, `table`, `text`, `embedding` or `audio`.
     content : image (n, h, w, c) uint8 or float32 in [0, 1]; embedding (n, d) float32; text (n,) object array of str;
-        table: an Arrow table without the label and source columns.
+        audio (n, samples) float32 in [-1, 1]; table: an Arrow table without the label and source columns.
     codes : (n,) int32 class ids in [0, c); -1 where the label is missing.
     classes : the c stored labels, sorted; `codes` index it.
     source_codes, source_names : (n,) int32 and the names it indexes; None and () without sources.
     label_name, source_name, content_name : the columns or arrays they were stored in (a table's content has none).
     class_names : what the classes are called, one a class, where the source says more than the stored label; else ().
+    rate : samples a second of audio; other kinds have none.
     row_ids : (n,) int64, each row's 0-based position in reading order. Report these, never array positions.
     """
 
@@ -54,6 +56,7 @@ class Dataset:
     source_name: str = "source"
     class_names: tuple[str, ...] = ()
     content_name: str = ""
+    rate: float = RATE
 
     def __post_init__(self) -> None:
         if self.row_ids is None:

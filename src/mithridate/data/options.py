@@ -22,7 +22,7 @@ class Options:
     ----------
     name : what the report calls the source (a file name, never a path).
     label, source, content : columns (arrays in an npz); an empty `label` says that there are no labels.
-    modality : image, table, text or embedding.
+    modality : image, table, text, embedding or audio.
     budget : bytes that may be held.
     """
 
@@ -43,14 +43,11 @@ def checked_modality(modality: str | None) -> Modality | None:
 
     Raises
     ------
-    InputError : audio, which no audit reads yet, or a word that is no modality.
+    InputError : a word that is no modality.
     """
     if modality is None:
         return None
     for known in get_args(Modality):
         if modality == known:
             return known  # type: ignore[no-any-return]
-    if modality == "audio":
-        msg = "audio can't be read yet; pass its embeddings, one float vector a row, as --modality embedding"
-        raise InputError(msg)
     raise InputError(f"modality must be one of {', '.join(MODALITIES)}, got {modality!r}")

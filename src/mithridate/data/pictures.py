@@ -140,3 +140,11 @@ def _pillow() -> ModuleType:
     if not logger.handlers:  # without one, Python prints what the decoders say about damaged files
         logger.addHandler(logging.NullHandler())
     return Image
+
+
+def png_of(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """(h, w, c) uint8 pixels, c of 1, 3 or 4, as a PNG file's bytes; nothing is lost."""
+    buffer = io.BytesIO()
+    flat = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    _pillow().fromarray(np.ascontiguousarray(flat)).save(buffer, format="PNG", compress_level=3)
+    return buffer.getvalue()

@@ -31,10 +31,11 @@ def read(
 
     Parameters
     ----------
-    source : `.npz`, `.parquet`, `.csv`, `.tsv`, `.jsonl`, a folder of images in class folders, a Hugging Face folder.
+    source : `.npz`, `.parquet`, `.csv`, `.tsv`, `.jsonl`, a folder of images (with `modality="audio"`: of .wav
+        files) in class folders, a Hugging Face folder.
     label, source_column, content : columns (arrays in an npz) that hold them; None infers them from usual names.
         An empty `label` says that there are no labels.
-    modality : image, table, text or embedding; None infers it.
+    modality : image, table, text, embedding or audio (which is never inferred); None infers it.
     name : what reports call the data; None takes the file's name.
     max_bytes : memory the rows may take; None: 60 % of what is free.
 
@@ -112,6 +113,10 @@ def _folder(path: Path, options: Options) -> Dataset:
 
     if is_huggingface(path):
         return read_huggingface(path, options)
+    if options.modality == "audio":
+        from mithridate.data.readers.sounds import read_sounds
+
+        return read_sounds(path, options)
     from mithridate.data.readers.images import read_images
 
     return read_images(path, options)

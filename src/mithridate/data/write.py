@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from mithridate.data.dataset import Dataset
 from mithridate.data.writers.whole import write_whole
 
 TEXTUAL = (".csv", ".tsv", ".jsonl", ".ndjson")
+FILES = (".npz", ".parquet", ".csv", ".jsonl")
 
 
 def write(
@@ -53,6 +54,59 @@ def write(
         _write_folder(old, kept, new, n_rows)
     else:
         _write_file(old, kept, new, n_rows)
+
+
+def write_changed(
+    source: str | os.PathLike[str], before: Dataset, after: Dataset, target: str | os.PathLike[str]
+) -> npt.NDArray[np.int64]:
+    """Write `after`, made from the rows `before` of `source`, in the form that `target` asks for.
+
+    Parameters
+    ----------
+    before, after : the rows as `read` gave them, and with changes; `ids` tell which is which.
+    target : a new file, its form chosen by its suffix (see `write_dataset`); or a new folder where `source` is one:
+        images in class folders, or the shards of a Hugging Face folder.
+
+    Returns
+    -------
+    (n,) the position that each row of `after` has when `target` is read. In a folder of images that is its place
+    among the sorted paths, and a row whose label changed lies in another class folder.
+
+    Raises
+    ------
+    InputError : `target` is the source or lies in it, is there already, or its form can't hold this modality.
+    """
+    old, new = Path(source), Path(target)
+    _refuse_same(old, new)
+    if not old.is_dir() or new.suffix.lower() in FILES:
+        write_dataset(after, new)
+        return np.arange(len(after), dtype=np.int64)
+    from mithridate.data.readers.huggingface import is_huggingface
+
+    with atomic_folder(new) as temporary:
+        if not is_huggingface(old):
+            return _write_files(old, len(before), after, temporary)
+        from mithridate.data.writers.shards import write_shards
+
+        return write_shards(old, before, after, temporary)
+
+
+def _write_files(old: Path, n_before: int, after: Dataset, folder: Path) -> npt.NDArray[np.int64]:
+    """Class folders; where the source holds splits, the one that was read, and the others as they are."""
+    from mithridate.data.readers.images import image_files, image_root
+    from mithridate.data.readers.sounds import sound_files
+    from mithridate.data.writers.folders import write_files
+    from mithridate.data.writers.rows import copy_images
+
+    root, files_of = image_root(old), sound_files if after.modality == "audio" else image_files
+    inner = [file.relative_to(root) for file in files_of(root, old.name)]
+    _mask(np.zeros(0, np.int64), len(inner), n_before, old.name)
+    names = [PurePosixPath(*path.parts[1:]) if len(path.parts) > 1 else PurePosixPath(path) for path in inner]
+    if root != old:
+        others = [file for file in files_of(old, old.name) if root not in file.parents]
+        copy_images(old, others, np.ones(len(others), dtype=bool), folder)
+        folder = folder / root.name
+    return write_files(after, folder, names=names)
 
 
 def write_dataset(dataset: Dataset, target: str | os.PathLike[str]) -> None:
@@ -118,11 +172,12 @@ def _write_file(old: Path, rows: npt.NDArray[np.int64], new: Path, n_rows: int |
 def _write_folder(old: Path, rows: npt.NDArray[np.int64], new: Path, n_rows: int | None) -> None:
     from mithridate.data.readers.huggingface import is_huggingface
     from mithridate.data.readers.images import image_files, image_root
+    from mithridate.data.readers.sounds import holds_sounds, sound_files
     from mithridate.data.writers import rows as forms
 
     if not is_huggingface(old):
         root = image_root(old)
-        files = image_files(root, old.name)
+        files = sound_files(root, old.name) if holds_sounds(root) else image_files(root, old.name)
         keep = _mask(rows, len(files), n_rows, old.name)
         with atomic_folder(new) as temporary:
             forms.copy_images(root, files, keep, temporary)

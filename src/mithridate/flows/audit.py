@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from mithridate.audits.poison.combine import RowTable
 from mithridate.audits.poison.context import AuditSettings, Predict
+from mithridate.audits.poison.spectrograms import as_pictures, in_words_of_sound
 from mithridate.compute.threads import threads
 from mithridate.core.errors import Error, InputError
 from mithridate.core.files import atomic
@@ -143,17 +144,22 @@ def audit(
             return _finished(report, table, source, columns)
     data = _dataset(source, labels, sources, columns)
     target = Target("dataset", data.name, data.digest, len(data), _facts(data))
-    rows = data.canonical()
-    del data
-    inputs = _inputs(rows, model=model, recipe=recipe, probabilities=probabilities, reference=reference, label=label)
+    data = data.canonical()
+    rows = as_pictures(data)
+    trusted = None if reference is None else as_pictures(_trusted(reference, label, data))
+    inputs = _inputs(rows, model=model, recipe=recipe, probabilities=probabilities, trusted=trusted)
     if embedding is not None:
-        inputs["embedding"] = extract(embedding, rows)
+        inputs["embedding"] = extract(embedding, data)
+    of_sounds = data.modality == "audio"
+    del data
     job = Job(
         "poison", target, inputs, settings, modality=rows.modality, command=command, progress=progress or Silent(),
         wanted=frozenset([methods] if isinstance(methods, str) else methods),
     )  # fmt: skip
     with threads(jobs):
         report, table = run(job)
+    if of_sounds:
+        report = replace(report, findings=tuple(map(in_words_of_sound, report.findings)))
     return _finished(report, table, source, columns)
 
 
@@ -251,8 +257,7 @@ def _inputs(
     model: Any,
     recipe: str | Callable[..., Any] | None,
     probabilities: Any,
-    reference: Any,
-    label: str | None,
+    trusted: Dataset | None,
 ) -> dict[str, Any]:
     inputs: dict[str, Any] = {"dataset": rows}
     if recipe is not None:
@@ -264,9 +269,8 @@ def _inputs(
     if model is not None:
         inputs["predict"] = _answers(model, rows, recipe)
         inputs["predictions"] = inputs["predict"](rows.x)
-    if reference is not None:
-        clean = _trusted(reference, label, rows)
-        inputs["reference"] = align(clean, rows)
+    if trusted is not None:
+        inputs["reference"] = align(trusted, rows)
     return inputs
 
 

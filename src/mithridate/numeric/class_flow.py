@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
+from scipy import optimize, stats
 
 from mithridate.numeric.binomial import upper_tail
 
@@ -22,6 +22,7 @@ TOLERATED = 0.02  # labels that even well-kept classes lose to a look-alike
 TIMES = 5.0  # how much more than the way back, or than into any third class, is still natural
 LARGEST = 0.65  # a class that has lost more than this is a part of the other class, or its old name
 SLACK = 0.7  # standard errors of benefit to few rows, where a third class vouches
+LEAST_TRUSTED = 20  # typical trusted rows of a pair, below which they tell too little of it
 FLAT_TWO, FLAT_MANY = 0.7, 0.55  # odds in the first band over odds in the last, below which confusion grows as natural
 
 
@@ -30,6 +31,7 @@ class Leak(NamedTuple):
 
     `moved` of the `total` most typical rows of the two classes; `back`: share on the way back; `p_value` of that number
     against the tolerated rate; `flat`: the share doesn't grow towards the boundary, as natural confusion would.
+    `trusted`: share among trusted rows as typical, which then is what was tested against; None without.
     """
 
     source: int
@@ -39,13 +41,30 @@ class Leak(NamedTuple):
     back: float
     p_value: float
     flat: bool
+    trusted: float | None = None
+
+    @property
+    def natural(self) -> float:
+        """Share that honest labels are held to account for."""
+        return self.back if self.trusted is None else self.trusted
+
+
+class Trusted(NamedTuple):
+    """Rows whose labels are right: `log_probabilities` (m, c) by models that never saw them, and `codes` (m,)."""
+
+    log_probabilities: npt.NDArray[np.floating[Any]]
+    codes: npt.NDArray[np.integer[Any]]
 
 
 class Bands(NamedTuple):
-    """Labels `target` and all rows in each band, from the most `source`-like rows on."""
+    """Labels `target` and all rows in each band, from the most `source`-like rows on; `reach` (3,): where bands end.
+
+    A row's place is the log probability of the target less that of the source.
+    """
 
     counts: npt.NDArray[np.int64]
     totals: npt.NDArray[np.int64]
+    reach: FloatArray
 
     @property
     def rate(self) -> float:
@@ -53,13 +72,19 @@ class Bands(NamedTuple):
         return float(self.counts[:2].sum() / max(self.totals[:2].sum(), 1))
 
 
-def leaks(log_probabilities: npt.NDArray[np.floating[Any]], codes: npt.NDArray[np.integer[Any]]) -> tuple[Leak, ...]:
+def leaks(
+    log_probabilities: npt.NDArray[np.floating[Any]],
+    codes: npt.NDArray[np.integer[Any]],
+    *,
+    trusted: Trusted | None = None,
+) -> tuple[Leak, ...]:
     """Every ordered pair of classes, tested for labels that moved from one to the other whatever the content.
 
     Parameters
     ----------
     log_probabilities : (n, c) out-of-sample.
     codes : (n,) labels, -1 where missing.
+    trusted : rows whose confusion is natural, to test against.
 
     Returns
     -------
@@ -71,6 +96,9 @@ def leaks(log_probabilities: npt.NDArray[np.floating[Any]], codes: npt.NDArray[n
     the boundary and hardly at all where the first class is most typical; flips ignore the content, so their rate is
     the same there. A pair counts as leaking when its rate among the most typical quarter beats 2 %, five times the
     way back and five times the rate into any third class, and when it doesn't fall towards the typical end.
+
+    Where at least 20 trusted rows of a pair are as typical, their confusion is what is natural instead, however large
+    and one-sided: the rate among the audited rows must be more than theirs and 2 % allow, by a beta-binomial tail.
 
     References
     ----------
@@ -85,6 +113,8 @@ def leaks(log_probabilities: npt.NDArray[np.floating[Any]], codes: npt.NDArray[n
     n_large = int(large.sum())
     many = n_large > 2  # noqa: PLR2004 - without a third class, only flatness tells
     tested = [_leak(pair, found, bands, many=many) for pair, found in sorted(bands.items()) if found.rate > 0]
+    if trusted is not None:
+        tested = [_beside(leak, bands[leak.source, leak.target], trusted) for leak in tested]
     unseen = n_large * (n_large - 1) / max(len(tested), 1)  # pairs that nobody confuses count as tests too
     return tuple(leak._replace(p_value=min(leak.p_value * unseen, 1.0)) for leak in tested)
 
@@ -121,7 +151,9 @@ def _bands(
     kept = np.cumsum(~leaked)
     ends = [0, *(int(np.searchsorted(kept, q * ANCHOR * len(own))) + 1 for q in range(1, BANDS + 1))]
     counts = [int(leaked[a:b].sum()) for a, b in pairwise(ends)]
-    return Bands(np.array(counts), np.diff(ends))
+    place = (logs[rows, pair[1]] - logs[rows, pair[0]])[order]
+    reach = np.array([place[min(end, len(place)) - 1] if len(place) else -np.inf for end in ends[1:]])
+    return Bands(np.array(counts), np.diff(ends), reach)
 
 
 def _leak(pair: tuple[int, int], found: Bands, bands: dict[tuple[int, int], Bands], *, many: bool) -> Leak:
@@ -132,6 +164,20 @@ def _leak(pair: tuple[int, int], found: Bands, bands: dict[tuple[int, int], Band
     count, total = int(found.counts[:2].sum()), int(found.totals[:2].sum())
     flat = found.rate <= LARGEST and _flat(found, many=many)
     return Leak(source, target, count, total, back, float(upper_tail(count, total, tolerated)), flat)
+
+
+def _beside(leak: Leak, found: Bands, trusted: Trusted) -> Leak:
+    """The leak tested against the trusted rows that look as much like the source; as it was where they are few."""
+    pair = (leak.source, leak.target)
+    rows = _like(trusted.log_probabilities, np.flatnonzero(np.isin(trusted.codes, pair)), pair, LIKE)
+    place = trusted.log_probabilities[rows, leak.target] - trusted.log_probabilities[rows, leak.source]
+    typical = rows[place <= found.reach[1]]
+    if len(typical) < LEAST_TRUSTED:
+        return leak
+    moved = int((trusted.codes[typical] == leak.target).sum())
+    allowed, kept = moved + TOLERATED * len(typical) + 0.5, len(typical) - moved + 0.5
+    p_value = float(stats.betabinom.sf(leak.moved - 1, leak.total, allowed, kept))
+    return leak._replace(p_value=p_value, flat=True, trusted=moved / len(typical))
 
 
 def _flat(found: Bands, *, many: bool) -> bool:
@@ -158,10 +204,12 @@ def leak_odds(
     order = pair[np.argsort(-likeness, kind="stable")]
     moved = codes[order] == leak.target
     share = np.asarray(optimize.isotonic_regression(moved.astype(np.float64)).x)
-    share = np.clip(share, (leak.moved + 0.5) / (leak.total + 1), 1 - 1e-6)
     rate = (leak.moved + 0.5) / (leak.total + 1)
+    share = np.clip(share, rate, 1 - 1e-6)
+    if leak.trusted is not None:
+        rate = max(rate - leak.trusted, rate / 10)
     leaked = rate / (1 - rate) * (1 - share)
     odds = np.zeros(len(codes))
-    natural = 1.5 * np.maximum(share - leaked, 0.0) + leak.back + TOLERATED / 10
+    natural = 1.5 * np.maximum(share - leaked, 0.0) + leak.natural + TOLERATED / 10
     odds[order] = np.where(moved, leaked / natural, 0.0)
     return odds

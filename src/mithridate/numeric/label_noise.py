@@ -7,11 +7,12 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from mithridate.numeric.label_sources import natural_slips, source_factors
 from mithridate.numeric.tails import benjamini_hochberg, conformal, flag_by_odds
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
-EXPONENTS = (0.25, 0.5, 0.75, 1.0, 1.25)  # honest labels fill a cell of probability p about p^a times
+EXPONENTS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)  # honest labels fill a cell of probability p about p^a times
 TOP = 0.3  # cells above this probability are ordinary
 BINS_A_DECADE = 6
 LEAST = 1e-12
@@ -23,6 +24,7 @@ SURE = 0.7  # and the share of them in which a row must be as suspect as its odd
 SURE_TWO = 0.9  # stricter for two classes, where confusion and flips look most alike
 WORST = 100.0  # flips are never taken for rarer than the best fit by more than this
 ANCHORED = 10  # trusted rows at the far end that set the scale of the odds
+IMPROBABLE = 3.0  # times as many flips as honest labels: cells that tell slips between confused classes from flips
 SLIPS = 0.0003  # share of labels that even careful people get grossly wrong: honest, and never told from flips
 
 
@@ -50,6 +52,17 @@ class Fill(NamedTuple):
         """Expected honest labels in a cell of this probability."""
         logs = np.log(np.maximum(probability, LEAST)).astype(np.float64)
         return np.asarray(sum(w * np.exp(a * logs) for w, a in zip(self.weights, EXPONENTS, strict=True)))
+
+
+class Pairs(NamedTuple):
+    """(c, c) each, by the class a row looks like and its label.
+
+    `factors`: how much oftener than other pairs' cells honest labels fill these; `confusion`: share of these cells that
+    they fill.
+    """
+
+    factors: FloatArray
+    confusion: FloatArray
 
 
 class Histogram(NamedTuple):
@@ -138,13 +151,14 @@ def detect_noise(
     histogram = _histogram(logs, own)
     fill = _fit_cells(histogram)
     pairs = _pair_factors(logs, labels, top, own, fill)
+    sure = SURE if logs.shape[1] > 2 else SURE_TWO  # noqa: PLR2004 - two
+    floor, natural = _split_floor(logs, labels, (top, own), fill, pairs)
     slips = SLIPS / max(logs.shape[1] - 1, 1)
-    floor = max(fill.floor - slips, 0.5 / max(logs.size, 1))
-    honest = np.where(own < TOP, fill.honest(own) * pairs, np.maximum(own, TOP)) + slips
-    honest *= _caution(histogram, fill, own, slips, rng, sure=SURE if logs.shape[1] > 2 else SURE_TWO)  # noqa: PLR2004 - two
+    honest = np.where(own < TOP, fill.honest(own) * pairs.factors[top, labels], np.maximum(own, TOP)) + slips
+    honest *= _caution(histogram, fill, own, slips, rng, sure=sure)
+    chance = max(floor - slips, 0.5 / max(logs.size, 1)) / (honest + natural)
     odds, p_value = np.zeros(len(codes)), np.ones(len(codes))
-    odds[known] = floor / honest
-    p_value[known] = _tail(odds[known])
+    odds[known], p_value[known] = chance, _tail(chance)
     suggested = np.full(len(codes), -1, dtype=np.int64)
     suggested[known] = _best_other(logs, labels)
     return LabelNoise(odds, p_value, suggested, min(fill.floor * (logs.shape[1] - 1), 1.0))
@@ -197,8 +211,8 @@ def _pair_factors(
     top: npt.NDArray[np.int64],
     own: FloatArray,
     fill: Fill,
-) -> FloatArray:
-    """(n,) how much oftener honest labels fill cells of this row's class pair (looks like, labelled) than others do."""
+) -> Pairs:
+    """What honest labels do in the cells of each pair of classes, flips aside."""
     n_classes = logs.shape[1]
     expected = np.zeros((n_classes, n_classes))
     for start in range(0, len(logs), 8192):
@@ -212,7 +226,54 @@ def _pair_factors(
         found = np.zeros((n_classes, n_classes))
         np.add.at(found, pair, share)
         factors = np.clip((found + PRIOR) / (expected + PRIOR), 1 / PAIR_CAP, PAIR_CAP)
-    return np.asarray(factors[top, labels])
+    rows = np.maximum(np.bincount(top, minlength=n_classes), 1)[:, None]
+    return Pairs(factors, np.maximum(factors * (expected + PRIOR) - PRIOR, 0) / rows)
+
+
+def _split_floor(
+    logs: npt.NDArray[np.floating[Any]],
+    labels: npt.NDArray[np.int64],
+    looks: tuple[npt.NDArray[np.int64], FloatArray],
+    fill: Fill,
+    pairs: Pairs,
+) -> tuple[float, FloatArray]:
+    """Flips a cell, and (n,) honest slips in each row's cell: what of the floor follows the classes' confusion."""
+    n_classes, (top, own) = logs.shape[1], looks
+    steps = np.geomspace(LEAST, TOP, 200)
+    improbable = steps[fill.floor > IMPROBABLE * fill.honest(steps)]
+    if n_classes <= 2 or not len(improbable):  # noqa: PLR2004 - one pair each way tells nothing of pairs
+        return fill.floor, np.zeros(len(labels))
+    limit = float(improbable[-1])
+    cells, usual = np.zeros((2, n_classes, n_classes))
+    for start in range(0, len(logs), 8192):
+        chances = np.exp(logs[start : start + 8192].astype(np.float64))
+        np.add.at(cells, top[start : start + 8192], chances <= limit)
+        np.add.at(usual, top[start : start + 8192], np.where(chances <= limit, fill.honest(chances), 0))
+    deep = own <= limit
+    held = np.bincount(top[deep] * n_classes + labels[deep], minlength=n_classes**2).reshape(cells.shape)
+    used = cells > 0
+    usual *= pairs.factors
+    found = natural_slips(held[used].astype(np.float64), cells[used], pairs.confusion[used], usual[used])
+    return min(found.floor, fill.floor), found.rate * pairs.confusion[top, labels]
+
+
+def by_source(
+    noise: LabelNoise, sources: npt.NDArray[np.integer[Any]], *, counted: npt.NDArray[np.bool_] | None = None
+) -> LabelNoise:
+    """The same with odds raised in sources that seem to hold more flips than the average, lowered elsewhere.
+
+    Parameters
+    ----------
+    noise : as if all sources were alike.
+    sources : (n,) who gave each label, -1 where unknown.
+    counted : (n,) rows that may tell of their source and be moved; all by default.
+    """
+    able = noise.odds > 0  # a row without a label has none
+    rows = np.flatnonzero(able if counted is None else able & counted)
+    odds, p_value = noise.odds.copy(), noise.p_value.copy()
+    odds[rows] *= source_factors(odds[rows], sources[rows])
+    p_value[able] = _tail(odds[able])
+    return noise._replace(odds=odds, p_value=p_value)
 
 
 def calibrate(noise: LabelNoise, n_rows: int, trusted: npt.NDArray[np.integer[Any]]) -> LabelNoise:

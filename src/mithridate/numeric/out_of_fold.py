@@ -16,14 +16,16 @@ TRAIN_ROWS = 20_000  # more rows than this teach these models little and cost a 
 N_RANDOM = 1000  # random Fourier features
 BANDWIDTH = 0.7  # kernel exp(-(0.7 distance)² / 2) on rows of total variance 1
 RIDGE = 0.1
-TREES = 40
+BIAS = 0.3  # size of the constant feature beside the random ones' root mean square of 1 / sqrt(features)
+TREES = 60
+MOST_VALUES = 250  # more distinct ids than this and a column counts as numbers
 TREE_CLASSES = 12  # a boosted round costs one tree a class
 JOIN_ROWS = 4000  # rows that the few joining weights are fitted to,
 JOIN_CELLS = 200_000  # fewer with many classes,
 JOIN_CLASSES = 50  # and without an offset for each class above this many
 CLEAN = -4.6  # logit of 1 % noise
 PULL = 10.0  # strength of the prior on log weights, in rows
-BLOCK = 4096
+BLOCK = 512  # rows handled at a time, so that their features stay in cache
 
 
 class Joined(NamedTuple):
@@ -91,6 +93,8 @@ def random_feature_scores(
     """
     turn = (rng.standard_normal((features.shape[1], N_RANDOM)) * BANDWIDTH).astype(np.float32)
     phase = (rng.random(N_RANDOM) * 2 * np.pi).astype(np.float32)
+    turn, phase = np.pad(turn, ((0, 0), (0, 1))), np.append(phase, np.float32(0))  # the last is 1 for every row
+    ridge = np.append(np.full(N_RANDOM, RIDGE * N_RANDOM / 2), RIDGE / BIAS**2).astype(np.float32)
     known = np.flatnonzero(codes >= 0)
     if len(known) > TRAIN_ROWS:
         known = np.sort(rng.choice(known, TRAIN_ROWS, replace=False))
@@ -100,7 +104,7 @@ def random_feature_scores(
     scores = np.zeros((len(features), n_classes), np.float32)
     for fold, (own_gram, own_cross) in zip(names, moments, strict=True):
         rest = gram - own_gram
-        rest[np.diag_indices_from(rest)] += np.float32(RIDGE)
+        rest[np.diag_indices_from(rest)] += ridge
         factor = linalg.cho_factor(rest, lower=True, overwrite_a=True, check_finite=False)
         weights = linalg.cho_solve(factor, cross - own_cross, check_finite=False)
         rows = np.flatnonzero(folds == fold)
@@ -111,17 +115,15 @@ def random_feature_scores(
 
 
 def _lift(rows: FloatArray, turn: FloatArray, phase: FloatArray) -> FloatArray:
-    lifted = np.empty((len(rows), turn.shape[1] + 1), np.float32)
-    np.cos(rows @ turn + phase, out=lifted[:, :-1])
-    lifted[:, :-1] *= np.float32(np.sqrt(2 / turn.shape[1]))
-    lifted[:, -1] = 0.3
-    return lifted
+    lifted: FloatArray = rows @ turn
+    lifted += phase
+    return np.cos(lifted, out=lifted)
 
 
 def _moments(
     rows: npt.NDArray[np.int64], features: FloatArray, codes: Codes, lift: tuple[FloatArray, FloatArray], n_classes: int
 ) -> tuple[FloatArray, FloatArray]:
-    width = lift[0].shape[1] + 1
+    width = lift[0].shape[1]
     gram, cross = np.zeros((width, width), np.float32), np.zeros((width, n_classes), np.float32)
     for start in range(0, len(rows), BLOCK):
         part = rows[start : start + BLOCK]
@@ -172,15 +174,17 @@ def tree_scores(
     *,
     n_classes: int,
     seed: int,
+    n_ids: int = 0,
 ) -> FloatArray | None:
     """Log probabilities from boosted trees, each fold scored by trees grown on the others.
 
     Parameters
     ----------
-    cells : (n, p) columns, NaN where missing; category ids count as numbers.
+    cells : (n, p) columns, NaN where missing.
     codes, folds : (n,) labels (-1 where missing) and folds.
     n_classes : c.
     seed : for the binning.
+    n_ids : how many of the last columns are category ids, -1 where missing.
 
     Returns
     -------
@@ -190,6 +194,8 @@ def tree_scores(
         return None
     from sklearn.ensemble import HistGradientBoostingClassifier  # half a second that images need not pay
 
+    named = np.zeros(cells.shape[1], dtype=bool)
+    named[len(named) - n_ids :] = [column.max(initial=0) < MOST_VALUES for column in cells[:, len(named) - n_ids :].T]
     scores = np.full((len(cells), n_classes), np.log(np.float32(1e-4)))
     for fold in np.unique(folds):
         rows = np.flatnonzero((folds != fold) & (codes >= 0))
@@ -199,9 +205,10 @@ def tree_scores(
             continue
         trees = HistGradientBoostingClassifier(
             max_iter=TREES,
-            learning_rate=0.15,
-            max_leaf_nodes=15,
-            l2_regularization=5.0,
+            learning_rate=0.1,
+            max_leaf_nodes=12,
+            l2_regularization=10.0,
+            categorical_features=named[useful],
             early_stopping=False,
             random_state=seed,
         ).fit(cells[np.ix_(rows, useful)], codes[rows])

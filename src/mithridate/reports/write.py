@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 from mithridate.core.errors import InputError
+from mithridate.core.files import write_atomic
 from mithridate.core.report import Report
 from mithridate.reports.html import to_html
 from mithridate.reports.json_format import to_json
@@ -65,33 +64,5 @@ def write_report(report: Report, path: Path | str) -> Path:
     """
     target = Path(path)
     body = render(report, format_of(target))
-    try:
-        _replace(target.resolve(), body.encode("utf-8"))
-    except OSError as error:
-        msg = f"can't write {target}: {error.strerror}; choose a folder that exists and may be written to"
-        raise InputError(msg) from error
+    write_atomic(target.resolve(), body.encode("utf-8"))
     return target
-
-
-def _replace(target: Path, body: bytes) -> None:
-    """Write beside the target, make it durable, then swap: a reader sees the old bytes or all of the new."""
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(target)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -248,3 +249,32 @@ def test_shared_work_has_the_promised_shapes() -> None:
     assert graph(context).indices.shape == (1797, 20)
     np.testing.assert_allclose(out_of_fold(context).sum(axis=1), 1, atol=1e-4)
     assert features(context) is features(context)
+
+
+def test_a_careless_sources_rows_are_flagged_sooner_and_the_careful_ones_keep_theirs() -> None:
+    labels, (sooner, false, flags) = load_digits().target, (0, 0, 0)
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        sources = rng.integers(0, 5, len(labels)).astype(np.int32)
+        bad = np.flatnonzero((sources == 2) & (rng.random(len(labels)) < 0.1))
+        codes = labels.copy()
+        codes[bad] = (labels[bad] + rng.integers(1, 10, len(bad))) % 10
+        named = replace(digits(codes), row_ids=None)
+        dataset = replace(named, row_ids=digits(codes).ids, source_codes=sources[digits(codes).ids])
+        dataset = replace(dataset, source_names=tuple("abcde"))
+        found = label_errors(Context(dataset), SETTINGS).row_scores
+        assert found is not None
+        assert found.alike is not None
+        truth = np.isin(dataset.ids, bad)
+        sooner += int((found.flagged & truth).sum()) - int((found.alike.flagged & truth).sum())
+        flags, false = flags + int(found.flagged.sum()), false + int((found.flagged & ~truth).sum())
+    assert sooner > 0
+    assert false / flags < 0.06
+
+
+def test_a_useless_opinion_beside_the_audits_own_does_no_harm() -> None:
+    codes, rows = flip(load_digits().target, 0.05, 0)
+    dataset = digits(codes)
+    useless = np.random.default_rng(0).dirichlet(np.ones(10), len(dataset)).astype(np.float32)
+    outcome = label_errors(Context(dataset, probabilities=useless), SETTINGS)
+    assert at_true_count(outcome, dataset, rows) > 0.95

@@ -140,3 +140,18 @@ def test_order_of_the_reference_does_not_matter() -> None:
     case = split(digits(), 1, trusted=300, rate=0.05)
     turned = case.reference.take(np.arange(300)[::-1])
     assert np.array_equal(scores(case, reference=turned).score, scores(case, reference=case.reference).score)
+
+
+def test_labels_swapped_both_ways_are_found_beside_trusted_rows_only() -> None:
+    case = split(overlapping(), 0, trusted=1500, rate=0.0)
+    codes = case.dataset.y.copy()
+    swapped = np.random.default_rng(0).random(len(codes)) < 0.15
+    codes[swapped] = 1 - codes[swapped]
+    dataset = replace(case.dataset, codes=codes)
+    assert not class_pairs(Context(dataset), SETTINGS).findings
+    outcome = class_pairs(Context(dataset, reference=case.reference), SETTINGS)
+    assert {finding.place for finding in outcome.findings} == {"0 -> 1", "1 -> 0"}
+    assert all("among trusted rows" in finding.claim for finding in outcome.findings)
+    named = np.isin(dataset.ids, [row for finding in outcome.findings for row in finding.subject.rows])
+    assert swapped[named].mean() > 0.7
+    assert not class_pairs(Context(case.dataset, reference=case.reference), SETTINGS).findings

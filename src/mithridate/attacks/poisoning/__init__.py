@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 
 MODALITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {  # attack -> the kinds of data it poisons; its function and its file bear its name
-        "label-flip": ("image", "table", "text", "embedding"),
+        "label-flip": ("image", "table", "text", "embedding", "audio"),
         "badnets": ("image",),
         "blended": ("image",),
+        "sig": ("image",),
+        "wanet": ("image",),
+        "input-aware": ("image",),
+        "low-frequency": ("image",),
+        "adaptive-blend": ("image",),
+        "adaptive-patch": ("image",),
         "tabular-trigger": ("table",),
         "text-trigger": ("text",),
     }
@@ -44,7 +50,8 @@ def attack(
     rate : share of all rows to poison, 0 < rate < 1; exactly round(rate * n) are.
     target : label that the poison forces, as stored; default the first class (label-flip: any other).
     seed : >= 0; the same seed and rows, in whatever order, give the same poison.
-    settings : the attack's own, as values or as the strings of `--set k=v`.
+    settings : the attack's own, as values or as the strings of `--set k=v`. Every backdoor that relabels takes `rule`:
+        `all-to-one` (default), `all-to-all` (class y becomes y + 1, the last the first) or `untargeted` (any other).
 
     Raises
     ------

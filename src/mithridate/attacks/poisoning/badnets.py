@@ -37,7 +37,8 @@ def badnets(dataset: Dataset, rng: np.random.Generator, settings: Mapping[str, A
     settings : `rate`, share of all rows; `target`, label as stored; `size` of the patch in pixels (3); `place`:
         `bottom-right` and the other corners, `centre`, `y,x` of the patch's top left, or `moving` (somewhere else on
         each image); `margin` to the corner in pixels (1); `pattern`: `white` (one colour) or `checker`; `colour`: a
-        name or `#rrggbb`; `source`, to poison rows of that source alone.
+        name or `#rrggbb`; `rule`: `all-to-one`, `all-to-all` or `untargeted`; `source`, to poison rows of that source
+        alone.
 
     Raises
     ------
@@ -64,29 +65,31 @@ def patch_backdoor(dataset: Dataset, rng: np.random.Generator, settings: Setting
     if size > min(shape[:2]):
         raise InputError(f"a patch of {size} pixels is larger than the images of {shape[0]} x {shape[1]}; lower size")
     unit = _patch(settings, size, shape[2])
-    patch = _like(unit, images.dtype)
     place = settings.value("place", "bottom-right")
     margin = settings.integer("margin", 1, low=0)
     label = dataset.label_of(target)
     if place == "moving":
         pattern: dict[str, Json] = {"height": size, "width": size, "values": _json(unit), "mask": [1] * unit.size}
         seed = int(rng.integers(2**32))
-        return Backdoor(Trigger("local-patch", label, pattern), partial(_paste_anywhere, patch=patch, seed=seed))
+        return Backdoor(Trigger("local-patch", label, pattern), partial(_paste_anywhere, unit=unit, seed=seed))
     top, left = _top_left(place, size, margin, shape)
-    mask, values = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=images.dtype)
+    mask, values = np.zeros(shape, dtype=bool), np.zeros(shape)
     mask[top : top + size, left : left + size] = True
-    values[top : top + size, left : left + size] = patch
+    values[top : top + size, left : left + size] = unit
     trigger = Trigger("patch", label, {"pixels": np.argwhere(mask).tolist(), "values": _json(unit)})
-    return Backdoor(trigger, partial(_paste_here, mask=mask, values=values))
+    return Backdoor(trigger, partial(paste_unit, mask=mask, unit=values))
 
 
-def _paste_here(content: Content, *, mask: npt.NDArray[np.bool_], values: npt.NDArray[Any]) -> Content:
-    return paste(content, mask, values)
+def paste_unit(content: Content, *, mask: npt.NDArray[np.bool_], unit: npt.NDArray[np.float64]) -> Content:
+    """Copies of the images with `unit` (h, w, c), in [0, 1], where `mask` (h, w, c) is true."""
+    images = cast("npt.NDArray[Any]", content)
+    return paste(images, mask, _like(unit, images.dtype))
 
 
-def _paste_anywhere(content: Content, *, patch: npt.NDArray[Any], seed: int) -> Content:
+def _paste_anywhere(content: Content, *, unit: npt.NDArray[np.float64], seed: int) -> Content:
     rng = np.random.default_rng(seed)
     n, height, width = content.shape[:3]
+    patch = _like(unit, content.dtype)
     rows = rng.integers(0, height - patch.shape[0] + 1, size=n)
     columns = rng.integers(0, width - patch.shape[1] + 1, size=n)
     return paste_at(content, patch, np.ones(patch.shape, dtype=bool), rows, columns)

@@ -10,13 +10,19 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from mithridate.attacks.poisoning.adaptive_blend import pieces_backdoor
+from mithridate.attacks.poisoning.adaptive_patch import patches_backdoor
 from mithridate.attacks.poisoning.badnets import patch_backdoor
 from mithridate.attacks.poisoning.blended import blend_backdoor
+from mithridate.attacks.poisoning.input_aware import generator_backdoor
 from mithridate.attacks.poisoning.label_flip import flip_codes
+from mithridate.attacks.poisoning.low_frequency import smooth_backdoor
 from mithridate.attacks.poisoning.protocol import MakeBackdoor, Rows, changed, content_order, put_rows, take_rows
 from mithridate.attacks.poisoning.settings import Settings
+from mithridate.attacks.poisoning.sig import sinusoid_backdoor
 from mithridate.attacks.poisoning.tabular_trigger import values_backdoor
 from mithridate.attacks.poisoning.text_trigger import word_backdoor
+from mithridate.attacks.poisoning.wanet import warp_backdoor
 from mithridate.core.errors import InputError
 from mithridate.core.trigger import Trigger
 from mithridate.data.dataset import Dataset
@@ -26,6 +32,12 @@ BACKDOORS: Mapping[str, MakeBackdoor] = MappingProxyType(
     {
         "badnets": patch_backdoor,
         "blended": blend_backdoor,
+        "sig": sinusoid_backdoor,
+        "low-frequency": smooth_backdoor,
+        "adaptive-blend": pieces_backdoor,
+        "adaptive-patch": patches_backdoor,
+        "wanet": warp_backdoor,
+        "input-aware": generator_backdoor,
         "tabular-trigger": values_backdoor,
         "text-trigger": word_backdoor,
     }
@@ -38,6 +50,10 @@ FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "embedding": (FLIP,),
     }
 )
+HARDER: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"image": ("sig", "low-frequency", "adaptive-blend", "adaptive-patch", "wanet", "input-aware")}
+)
+CLEAN_LABEL = frozenset({"sig"})  # planted in rows of the target class, whose labels stay right
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +79,11 @@ class Planted:
         return replace(self, dataset=self.dataset.take(order), truth=self.truth[order])
 
 
+def every_family(modality: str) -> tuple[str, ...]:
+    """All families that can be planted in data of that modality, the simple ones first."""
+    return (*FAMILIES.get(modality, ()), *HARDER.get(modality, ()))
+
+
 def plant(
     dataset: Dataset, rng: np.random.Generator, families: Sequence[str] | None = None, per_family: int = 50
 ) -> Planted:
@@ -70,7 +91,7 @@ def plant(
 
     Parameters
     ----------
-    families : attack names; None means all that fit the modality. Targets differ as far as there are classes; the
+    families : attack names; None means the simple ones of the modality. Targets differ as far as there are classes; the
         most frequent classes come first, so that a target has enough rows of its own.
     per_family : rows of each family, at least 1.
 
@@ -89,15 +110,16 @@ def plant(
     targets = _targets(dataset, chosen)
     triggers: list[Trigger | None] = []
     for index, (family, target) in enumerate(zip(chosen, targets, strict=True)):
-        free = pool[(truth[pool] < 0) & (dataset.y[pool] >= 0) & (dataset.y[pool] != target)]
+        fits = (dataset.y == target) == (family in CLEAN_LABEL)
+        free = pool[(truth[pool] < 0) & (dataset.y[pool] >= 0) & fits[pool]]
         rows = np.sort(_first(free, per_family, family))
         truth[rows] = index
         if family == FLIP:
             codes[rows] = flip_codes(codes[rows], dataset.n_classes, rng)
             triggers.append(None)
             continue
-        backdoor = BACKDOORS[family](dataset, rng, Settings({}), target)
-        content = put_rows(content, rows, backdoor.apply(take_rows(dataset.content, rows)))
+        backdoor = BACKDOORS[family](dataset, rng, Settings({"rate": per_family / len(dataset)}), target)
+        content = put_rows(content, rows, (backdoor.plant or backdoor.apply)(take_rows(dataset.content, rows)))
         codes[rows] = target
         triggers.append(backdoor.trigger)
     copy = changed(dataset, np.flatnonzero(truth >= 0), content=content, codes=codes)
@@ -120,7 +142,7 @@ def _first(free: Rows, count: int, family: str) -> Rows:
 def _check(dataset: Dataset, families: tuple[str, ...], per_family: int) -> None:
     if dataset.codes is None or dataset.n_classes < 2:  # noqa: PLR2004 - a label can only move between two classes
         raise InputError(f"controls need labels of at least 2 classes, {dataset.name} has {dataset.n_classes}")
-    fitting = FAMILIES[dataset.modality]
+    fitting = every_family(dataset.modality)
     unfit = [family for family in families if family not in fitting]
     if unfit:
         raise InputError(f"{', '.join(unfit)} can't be planted in {dataset.modality} data; use {', '.join(fitting)}")

@@ -29,7 +29,8 @@ def tabular_trigger(dataset: Dataset, rng: np.random.Generator, settings: Mappin
     ----------
     settings : `rate`, share of all rows; `target`, label as stored; `columns`, names joined by commas (default: two);
         `values`, as many, joined by commas (default: values that are common each by itself and rare together);
-        `source`, to poison rows of that source alone.
+        `rule`: `all-to-one`, `all-to-all` or
+        `untargeted`; `source`, to poison rows of that source alone.
 
     Raises
     ------

@@ -23,7 +23,8 @@ def text_trigger(dataset: Dataset, rng: np.random.Generator, settings: Mapping[s
     Parameters
     ----------
     settings : `rate`, share of all rows; `target`, label as stored; `word` to insert, or a phrase (`cf`); `times` it
-        is inserted in each text, each at a random place (1); `source`, to poison rows of that source alone.
+        is inserted in each text, each at a random place (1); `rule`: `all-to-one`, `all-to-all` or
+        `untargeted`; `source`, to poison rows of that source alone.
 
     Raises
     ------

@@ -16,7 +16,7 @@ FloatArray = npt.NDArray[np.float64]
 MIN_COPIES = 4  # copies of one record under one label that make a burst
 MAX_BURSTS = 5_000  # largest bursts tested; the rest keep p = 1
 _NEIGHBOURS = 15
-_BASE, _REFERENCES = 20_000, 4_000  # distinct records compared with, and lone ones that the null is taken from
+_BASE, _REFERENCES = 10_000, 2_000  # distinct records compared with, and lone ones that the null is taken from
 _MIN_RECORDS, _MIN_CLASS = 40, 50
 _BUDGET, _MOST_WEIGHT = 0.8, 10.0
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.embedding import labelled, opinions
+from mithridate.audits.poison.trusted import joint, judges
 from mithridate.core.findings import Evidence, Finding, Severity, Subject, bars, number
 from mithridate.core.method import Outcome, RowScores
 from mithridate.data.dataset import Dataset
-from mithridate.numeric.class_flow import Leak, leak_odds, leaks
+from mithridate.numeric.class_flow import Leak, Trusted, leak_odds, leaks
 from mithridate.numeric.tails import benjamini_hochberg, conformal, flag_by_odds, poisson_interval
 
 STRICT = 0.01  # pairs are confirmed at least this strictly: a high finding accuses
@@ -46,8 +47,9 @@ def class_pairs(context: Context, settings: AuditSettings) -> Outcome:
     -----
     Needs at least 40 rows in both classes. Look-alike classes are confused both ways and at their border; a class
     whose content lies wholly inside another's isn't told from a leak by content alone, and is spared when its other
-    neighbours share the confusion. With a reference, the models learn from the trusted rows as well; the test itself
-    stays the same.
+    neighbours share the confusion. With a reference, the models learn from the trusted rows as well. If at least 50 of
+    those have a known label and aren't audited too, their own confusion is what counts as natural: then leaks both ways
+    are found, and look-alikes are spared however one-sided they are.
 
     References
     ----------
@@ -55,7 +57,7 @@ def class_pairs(context: Context, settings: AuditSettings) -> Outcome:
     """
     codes = labelled(context)
     logs = opinions(context).log_probabilities
-    tested = leaks(logs, codes)
+    tested = leaks(logs, codes, trusted=_trusted(context))
     passed = benjamini_hochberg(np.array([leak.p_value for leak in tested]), min(settings.fdr, STRICT))
     confirmed = tuple(
         _confirm(logs, codes, leak, settings.fdr) for leak, ok in zip(tested, passed, strict=True) if ok and leak.flat
@@ -73,6 +75,15 @@ def class_pairs(context: Context, settings: AuditSettings) -> Outcome:
     numbers = (number("expected_false_flags:PSN102", round(false, 2), low=low, high=high, unit="rows", note=note),)
     findings = tuple(_finding(context.dataset, pair) for pair in confirmed)
     return Outcome(findings, RowScores("label-error", score, p_value, flagged), numbers)
+
+
+def _trusted(context: Context) -> Trusted | None:
+    """The trusted rows that may judge, and what models that never saw them say of them."""
+    rows = judges(context) if context.probabilities is None else np.zeros(0, np.int64)
+    if not len(rows):
+        return None
+    both = cast("Context", joint(context))
+    return Trusted(opinions(both).log_probabilities[rows], both.dataset.y[rows])
 
 
 def _p_values(
@@ -107,6 +118,7 @@ def _finding(dataset: Dataset, pair: Confirmed) -> Finding:
     leak, rows = pair.leak, pair.rows
     source, target = str(dataset.label_of(leak.source)), str(dataset.label_of(leak.target))
     share = leak.moved / leak.total
+    usual = f"{leak.back:.1%} the other way" if leak.trusted is None else f"{leak.trusted:.1%} among trusted rows"
     named = rows if len(rows) else np.flatnonzero(pair.odds > 1)
     return Finding(
         method="PSN102",
@@ -115,7 +127,7 @@ def _finding(dataset: Dataset, pair: Confirmed) -> Finding:
         confidence=round(1 - max(leak.p_value, 1e-4), 4),
         claim=(
             f"Labels were moved from {source} to {target}: {share:.0%} of the rows that look most like {source} are "
-            f"labelled {target}, against {leak.back:.1%} the other way; {len(named):,} rows are named"
+            f"labelled {target}, against {usual}; {len(named):,} rows are named"
         ),
         subject=Subject(
             "rows",
@@ -133,10 +145,13 @@ def _finding(dataset: Dataset, pair: Confirmed) -> Finding:
 
 def _bars(leak: Leak, source: str, target: str) -> Evidence:
     moved = f"{source} labelled {target}"
+    names, shares = [moved, f"{target} labelled {source}"], [leak.moved / leak.total, leak.back]
+    if leak.trusted is not None:
+        names, shares = [*names, f"{moved}, trusted rows"], [*shares, leak.trusted]
     return bars(
         "confusion both ways",
-        [moved, f"{target} labelled {source}"],
-        [round(100 * leak.moved / leak.total, 2), round(100 * leak.back, 2)],
+        names,
+        [round(100 * share, 2) for share in shares],
         caption="Share of the most typical rows of each class that carry the other label",
         unit="%",
         marked=[moved],

@@ -35,7 +35,7 @@ class AuditSettings:
 class Context:
     """The rows in content-hash order, and what was computed from them; built once, handed to every method.
 
-    `probabilities` (n, c): out-of-sample class probabilities the user gave, or that their recipe made.
+    `probabilities` (n, c): out-of-sample class probabilities the user gave, or that their recipe made; they join ours.
     `predictions` (n, c): what the user's own model says of its training rows, if one was given.
     `embedding` (n, d): coordinates the user gave for the rows, never trained on their labels.
     `predict`: the user's model itself, content as `Dataset.x` gives it -> (n, c).

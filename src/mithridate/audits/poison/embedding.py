@@ -23,6 +23,7 @@ MIN_ROWS = 30
 NEIGHBOURS = 20
 ROWS_A_CLASS = 4  # on average, below which class models can't be fitted
 FOLDS = 5
+LEAST_GIVEN = 1e-6  # probabilities below this, of which a network may be all too sure, say no more
 SECOND_ROWS = 20_000  # with more rows than this a second view adds time, not insight
 
 
@@ -138,12 +139,14 @@ def labelled(context: Context) -> npt.NDArray[np.int32]:
 
 
 def out_of_fold(context: Context) -> npt.NDArray[np.float32]:
-    """(n, c) class probabilities from models that never saw the row's own label; the user's own where given."""
+    """(n, c) class probabilities from models that never saw the row's own label, the user's own among them."""
     return np.exp(opinions(context).log_probabilities)
 
 
 def opinions(context: Context) -> Joined:
     """Joined log probabilities and the estimated share of random labels; made once, with trusted rows to learn from.
+
+    Probabilities that the user gave, or their recipe made, are one opinion more, weighed by how well it does.
 
     Raises
     ------
@@ -158,24 +161,33 @@ def opinions(context: Context) -> Joined:
 
 def _opinions(context: Context, codes: npt.NDArray[np.int32]) -> Joined:
     dataset, n_classes = context.dataset, context.dataset.n_classes
-    if context.probabilities is not None:
-        given = np.log(np.maximum(context.probabilities, 1e-6)).astype(np.float32)
-        return models.join_scores([given], codes, rng=context.rng("join"))
     rows, folds = features(context), dataset.folds(FOLDS)
     scores = [
         models.neighbour_scores(graph(context).indices, codes, n_classes=n_classes),
         models.random_feature_scores(rows, codes, folds, n_classes=n_classes, rng=context.rng("random-features")),
     ]
+    if context.probabilities is not None:
+        scores.append(np.log(np.maximum(context.probabilities, LEAST_GIVEN)).astype(np.float32))
     if dataset.modality in {"image", "embedding"} and len(rows) <= SECOND_ROWS:
         scores += _second_view(context, embed.even_out(rows), codes)
     if dataset.modality == "text":
         scores.append(models.word_scores(word_counts(context), codes, folds, n_classes=n_classes))
     if dataset.modality == "table":
-        parts = columns(context)
-        cells = np.concatenate([parts.numbers, parts.codes], axis=1)
-        grown = models.tree_scores(cells, codes, dataset.folds(3), n_classes=n_classes, seed=context.settings.seed)
+        grown = _tree_scores(context, codes)
         scores += [] if grown is None else [grown]
     return models.join_scores(scores, codes, rng=context.rng("join"))
+
+
+def _tree_scores(context: Context, codes: npt.NDArray[np.int32]) -> npt.NDArray[np.float32] | None:
+    parts, dataset = columns(context), context.dataset
+    return models.tree_scores(
+        np.concatenate([parts.numbers, parts.codes], axis=1),
+        codes,
+        dataset.folds(FOLDS),
+        n_classes=dataset.n_classes,
+        seed=context.settings.seed,
+        n_ids=parts.codes.shape[1],
+    )
 
 
 def _second_view(

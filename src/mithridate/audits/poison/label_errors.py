@@ -13,7 +13,7 @@ from mithridate.audits.poison.trusted import joint, judges, trusted_note
 from mithridate.core.findings import Evidence, Finding, Json, Severity, Subject, bars, number, table
 from mithridate.core.method import Outcome, RowScores
 from mithridate.data.dataset import Dataset
-from mithridate.numeric.label_noise import LabelNoise, calibrate, detect_noise, flag_beside
+from mithridate.numeric.label_noise import LabelNoise, by_source, calibrate, detect_noise, flag_beside
 from mithridate.numeric.tails import flag_by_odds, poisson_interval
 
 FEW = 0.005  # below this share of rows, wrong labels are what every real data set has
@@ -44,6 +44,11 @@ def label_errors(context: Context, settings: AuditSettings) -> Outcome:
     too. Two classes that overlap everywhere hide their flips, and then few or no rows are flagged. The odds are lower
     bounds, so few rows give few flags.
 
+    Where the rows name their sources, each source's share of flips is estimated, drawn towards the average by as
+    much as the sources seem alike, and a row's odds are multiplied by its source's share over the average: a careless
+    source's rows are flagged sooner, a careful one's later. Rows that a trigger explains don't count.
+    With trusted rows that judge this is left out, since those have no source.
+
     With a reference, the models learn from the trusted rows as well. If at least 50 of them have a known label and
     aren't audited too, a row's p-value is its rank among them, and flags are those that the trusted rows bear out: then
     honest but hard rows are told from flips by what honest rows do, not by a fitted curve. Assumes trusted rows of the
@@ -53,16 +58,31 @@ def label_errors(context: Context, settings: AuditSettings) -> Outcome:
     ----------
     Northcutt, Jiang and Chuang (2021), confident learning: estimating uncertainty in dataset labels, JAIR 70.
     Bates et al. (2023), testing for outliers with conformal p-values, Ann. Stat. 51(1).
+    Ignatiadis et al. (2016), data-driven hypothesis weighting, Nature Methods 13.
     """
     codes = labelled(context)
     judging = judges(context) if context.probabilities is None else np.zeros(0, np.int64)
     noise, flagged = _judge(context, codes, judging, settings.fdr)
+    sources = context.dataset.source_codes
+    alike = None
+    if sources is not None and not len(judging):
+        alike = _scores(noise, flagged & ~context.explained)
+        noise = by_source(noise, sources, counted=~context.explained)
+        flagged = _flag(noise, settings.fdr)
     flagged &= ~context.explained
-    with np.errstate(divide="ignore"):
-        score = np.log10(noise.odds)
     numbers = (*_numbers(noise, flagged, settings.fdr if len(judging) else None), *trusted_note(context, judging))
     findings = (_finding(context.dataset, noise, flagged, numbers),) if flagged.any() else ()
-    return Outcome(findings, RowScores("label-error", score, noise.p_value, flagged), numbers)
+    return Outcome(findings, _scores(noise, flagged, alike), numbers)
+
+
+def _scores(noise: LabelNoise, flagged: npt.NDArray[np.bool_], alike: RowScores | None = None) -> RowScores:
+    with np.errstate(divide="ignore"):
+        score = np.log10(noise.odds)
+    return RowScores("label-error", score, noise.p_value, flagged, alike=alike)
+
+
+def _flag(noise: LabelNoise, fdr: float) -> npt.NDArray[np.bool_]:
+    return flag_by_odds(noise.odds, fdr) & (noise.odds > 0)
 
 
 def _judge(
@@ -72,7 +92,7 @@ def _judge(
     rng = context.rng("label-noise")
     if not len(judging):
         noise = detect_noise(opinions(context).log_probabilities, codes, rng=rng)
-        return noise, flag_by_odds(noise.odds, fdr) & (noise.odds > 0)
+        return noise, _flag(noise, fdr)
     both = cast("Context", joint(context))
     noise = detect_noise(opinions(both).log_probabilities, both.dataset.y, rng=rng)
     return calibrate(noise, len(codes), judging), flag_beside(noise, len(codes), judging, fdr)

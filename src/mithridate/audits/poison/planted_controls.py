@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mithridate.attacks.poisoning.controls import FAMILIES, Planted, plant
+from mithridate.attacks.poisoning.controls import FAMILIES, Planted, every_family, plant
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.label_errors import label_errors
 from mithridate.audits.poison.shared_trigger import shared_trigger
@@ -32,7 +32,8 @@ def planted_controls(context: Context, settings: AuditSettings) -> Outcome:
     fits its kind, each with a target class of its own; shared triggers and label errors are then looked for in the
     copy, by the same settings but without a model, recipe or reference of yours. `power:<attack>` is the share of
     planted rows that were flagged, with a Wilson interval over rows. "Nothing found" means something only beside this
-    number. The controls are simple attacks: subtler poison is found less often than they are.
+    number. `cheap` plants the simple families together; `all` plants every family, the subtle ones too, each alone in a
+    copy of everything. The controls of `cheap` are simple attacks: subtler poison is found less often than they are.
     """
     if settings.power == "off":
         raise Skip("switched off with --power off")
@@ -43,7 +44,9 @@ def planted_controls(context: Context, settings: AuditSettings) -> Outcome:
     if len(part) < MIN_ROWS or context.dataset.n_classes < MIN_CLASSES:
         raise Skip(f"needs at least {MIN_ROWS} rows of 2 classes to plant in, got {len(part)} rows")
     numbers = []
-    for batch in [families] if settings.power == "cheap" else [(family,) for family in families]:
+    every = every_family(context.dataset.modality)
+    for done, batch in enumerate([families] if settings.power == "cheap" else [(family,) for family in every]):
+        context.progress.step(f"planting {', '.join(batch)}", done / len(every))
         per_family = max(4, min(MOST_PLANTED, round(PLANT_RATE * len(part))))
         planted = plant(
             context.dataset.take(part), context.rng("planted-controls"), families=batch, per_family=per_family

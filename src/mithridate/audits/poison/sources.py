@@ -54,7 +54,8 @@ def bad_source(context: Context, settings: AuditSettings) -> Outcome:
 
     Notes
     -----
-    Rests on what the other methods said of the rows, at several thresholds, flags and scores alike. A source is
+    Rests on what the other methods said of the rows, at several thresholds, flags and scores alike; where they lean on
+    the sources themselves, on what they would have said without, so that no suspicion feeds itself. A source is
     compared with the others on the labels that they share, so that one with harder classes is not accused for them;
     honest sources may differ by a third and more without being named. Sources are named one after the other, worst
     first, and the named ones no longer count as a standard for the rest; never more than half of them. Naming a source
@@ -74,7 +75,7 @@ def bad_source(context: Context, settings: AuditSettings) -> Outcome:
     if sources is None or len(np.unique(sources[sources >= 0])) < 2:  # noqa: PLR2004 - one has no rest
         raise Skip("fewer than two sources; name their column with --source (Python: sources=...)")
     rows = _count(dataset, sources >= 0)
-    opinions = [opinion for method, opinion in context.evidence.items() if _counts(method, opinion)]
+    opinions = [opinion.alike or opinion for method, opinion in context.evidence.items() if _counts(method, opinion)]
     signs = [sign for opinion in opinions for sign in _signs(dataset, opinion)]
     if not signs:
         raise Skip("no other method suspects any row; a source is judged by what they find")

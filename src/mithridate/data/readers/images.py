@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,11 +36,7 @@ def read_images(root: Path, options: Options) -> Dataset:
     if image_root(root) != root:
         return read_images(image_root(root), replace(options, name=f"{options.name} (train)"))
     files = image_files(root, options.name)
-    labels = [file.relative_to(root).parts[0] if file.parent != root else "" for file in files]
-    if any(labels) and not all(labels):
-        raise InputError(
-            f"{options.name}: {files[labels.index('')].name} lies outside the class folders; move it into one, or away"
-        )
+    labels = folder_labels(root, files, options.name)
     heads = [head_of(file, _where(root, file)) for file in files]
     for file, head in zip(files, heads, strict=True):
         if head[:2] != heads[0][:2]:
@@ -60,29 +56,40 @@ def read_images(root: Path, options: Options) -> Dataset:
     return from_parts(Shaped("image", content), options.name, labels=given, label_name="label")
 
 
+def folder_labels(root: Path, files: Sequence[Path], name: str) -> list[str]:
+    """The class folder of each file; "" for all when they lie in `root` itself, `InputError` when only some do."""
+    labels = [file.relative_to(root).parts[0] if file.parent != root else "" for file in files]
+    if any(labels) and not all(labels):
+        raise InputError(
+            f"{name}: {files[labels.index('')].name} lies outside the class folders; move it into one, or away"
+        )
+    return labels
+
+
 def image_root(root: Path) -> Path:
     """`root`, or its `train` folder when the folders in it are splits and not classes."""
     folders = {entry.name for entry in os.scandir(root) if _is_folder(entry) and not entry.name.startswith(".")}
     return root / "train" if "train" in folders and folders <= _SPLITS else root
 
 
-def image_files(root: Path, name: str) -> list[Path]:
-    """Every image below `root`, sorted by relative path.
+def image_files(root: Path, name: str, *, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
+    """Every image below `root` (or file of other suffixes), sorted by relative path.
 
     Raises
     ------
     InputError : none there, a loop of links, folders nested deeper than `DEPTH`, a pipe or device named as an image.
     """
-    files = sorted(_walk(root, root, ()), key=lambda file: file.relative_to(root).as_posix())
+    files = sorted(_walk(root, root, (), suffixes), key=lambda file: file.relative_to(root).as_posix())
     if not files:
+        what = "images" if suffixes is SUFFIXES else "sounds"
         raise InputError(
-            f"{name} holds no images ({', '.join(sorted(SUFFIXES)[:4])} ...) in class folders and no "
-            "Parquet or Arrow shards; pass another folder, or a data file"
+            f"{name} holds no {what} ({', '.join(sorted(suffixes)[:4])} ...) in class folders and no "
+            "Parquet or Arrow shards; pass another folder, a data file, or for sounds --modality audio"
         )
     return files
 
 
-def _walk(root: Path, folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
+def _walk(root: Path, folder: Path, above: tuple[tuple[int, int], ...], suffixes: Collection[str]) -> Iterator[Path]:
     where = folder.relative_to(root).as_posix()
     try:
         identity = (folder.stat().st_dev, folder.stat().st_ino)
@@ -101,8 +108,8 @@ def _walk(root: Path, folder: Path, above: tuple[tuple[int, int], ...]) -> Itera
         if entry.name.startswith("."):
             continue
         if _is_folder(entry):
-            yield from _walk(root, folder / entry.name, (*above, identity))
-        elif Path(entry.name).suffix.lower() in SUFFIXES:
+            yield from _walk(root, folder / entry.name, (*above, identity), suffixes)
+        elif Path(entry.name).suffix.lower() in suffixes:
             yield _regular(root, folder / entry.name)
 
 

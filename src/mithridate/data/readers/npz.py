@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from mithridate.data.dataset import Dataset
 from mithridate.data.options import LABEL_NAMES, NO_LABEL, SOURCE_NAME, Options
 
 _HEADER = 100_000  # bytes an array's header may have
+_FASTEST = 1e7  # samples a second
 
 
 class Member(NamedTuple):
@@ -53,10 +55,11 @@ def read_npz(path: Path, options: Options) -> Dataset:
         need = sum(members[key].size_bytes for key in set(wanted))
         options.budget.check(need, f"{options.name} ({', '.join(wanted)})")
         arrays = {key: load(archive, key, members[key], options.name) for key in dict.fromkeys(wanted)}
+        rate = _rate(archive, members, options.name) if options.modality == "audio" else None
     x = arrays.pop(content)
     shaped = shape_array(x, f"{options.name}: {content}", options.modality)
     del x
-    return from_parts(
+    dataset = from_parts(
         shaped,
         options.name,
         labels=arrays.get(label) if label else None,
@@ -65,6 +68,17 @@ def read_npz(path: Path, options: Options) -> Dataset:
         source_name=source or SOURCE_NAME,
         content_name=content,
     )
+    return dataset if rate is None else replace(dataset, rate=rate)
+
+
+def _rate(archive: zipfile.ZipFile, members: dict[str, Member], name: str) -> float | None:
+    """The one number in array `rate`; None without one."""
+    if "rate" not in members or members["rate"].size_bytes > members["rate"].dtype.itemsize:
+        return None
+    found = np.asarray(load(archive, "rate", members["rate"], name)).reshape(-1)
+    if len(found) != 1 or found.dtype.kind not in "iuf" or not 0 < float(found[0]) < _FASTEST:
+        raise InputError(f"{name}: array 'rate' must be one number, the samples a second; got {found.tolist()!r:.80}")
+    return float(found[0])
 
 
 def open_zip(path: Path, name: str) -> zipfile.ZipFile:

@@ -93,10 +93,15 @@ def filter_parquet(sources: list[Path], keep: npt.NDArray[np.bool_], target: Pat
     """The kept rows of Parquet files, with the first one's schema (dictionaries and metadata too) and codec."""
     files = [opened(path) for path in sources]
     schema = files[0].schema_arrow
-    meta = files[0].metadata
-    codec = meta.row_group(0).column(0).compression if meta.num_row_groups and meta.num_columns else "SNAPPY"
     batches = (batch for file in files for batch in file.iter_batches(batch_size=32_768, use_threads=False))
-    filter_batches((batch.cast(schema) for batch in batches), schema, keep, target, _CODECS.get(codec, codec))
+    filter_batches((batch.cast(schema) for batch in batches), schema, keep, target, codec_of(files[0]))
+
+
+def codec_of(file: pq.ParquetFile) -> str:
+    """The compression that a Parquet file was written with, as its writer spells it."""
+    meta = file.metadata
+    codec = meta.row_group(0).column(0).compression if meta.num_row_groups and meta.num_columns else "SNAPPY"
+    return _CODECS.get(codec, codec)
 
 
 def filter_huggingface(folder: Path, rows: npt.NDArray[np.int64], target: Path, n_rows: int | None) -> None:

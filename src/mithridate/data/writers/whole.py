@@ -65,6 +65,8 @@ def _npz(dataset: Dataset, target: Path) -> None:
     for name, values in ((dataset.label_name, stored_labels(dataset)), (dataset.source_name, stored_sources(dataset))):
         if values is not None:
             arrays[name] = _as_array(values)
+    if dataset.modality == "audio":
+        arrays["rate"] = np.array(dataset.rate)
     with target.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
 
@@ -79,8 +81,8 @@ def _as_array(values: list[Any]) -> npt.NDArray[Any]:
 
 
 def _table(dataset: Dataset) -> pa.Table:
-    if dataset.modality == "image":
-        raise InputError(f"{dataset.name} holds images; write them as .npz")
+    if dataset.modality in {"image", "audio"}:
+        raise InputError(f"{dataset.name} holds {dataset.modality} data; write them as .npz")
     if isinstance(dataset.content, pa.Table):
         table = dataset.content
     elif dataset.modality == "text":
