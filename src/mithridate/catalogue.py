@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from mithridate.core.method import Method
 
 _POISON = "mithridate.audits.poison"
+_SHARDED = f"{_POISON}.sharded"
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """How the methods of one family share work: `prepare` builds the context, `combine` joins their row scores."""
+    """How the methods of one family share work: `prepare` builds the context, `combine` joins their row scores.
+
+    A family may be `like` another: its methods are the other's, by the functions that stand `instead`; a method without
+    one is skipped.
+    """
 
     title: str
     prepare: str
     combine: str
+    like: str = ""
+    instead: Mapping[str, str] = field(default_factory=dict)
 
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
@@ -26,7 +33,24 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             title="Poison, label errors, outliers, duplicates and bad sources in training data",
             prepare=f"{_POISON}.context:prepare",
             combine=f"{_POISON}.combine:combine",
-        )
+        ),
+        "poison-shards": Family(
+            title="The same in data that no memory holds, shard by shard",
+            prepare=f"{_SHARDED}.context:prepare",
+            combine=f"{_SHARDED}.combine:combine",
+            like="poison",
+            instead=MappingProxyType(
+                {
+                    "PSN101": f"{_SHARDED}.label_errors:sharded_label_errors",
+                    "PSN102": f"{_SHARDED}.sampled:sampled_class_pairs",
+                    "PSN103": f"{_SHARDED}.triggers:sharded_triggers",
+                    "PSN104": f"{_SHARDED}.outliers:sharded_outliers",
+                    "PSN105": f"{_SHARDED}.duplicates:sharded_duplicates",
+                    "PSN106": f"{_SHARDED}.sources:sharded_sources",
+                    "PSN108": f"{_SHARDED}.sampled:sampled_controls",
+                }
+            ),
+        ),
     }
 )
 

@@ -41,9 +41,12 @@ def resolve(location: str) -> Callable[..., Any]:
 
 def methods(family: str) -> tuple[Method, ...]:
     """The family's methods, third parties' (entry-point group `mithridate.methods`) last."""
-    ours = [method for method in METHODS if method.family == family]
+    known = FAMILIES[family]
+    named = known.like or family
+    ours = [method for method in METHODS if method.family == named]
     theirs = [point.load() for point in entry_points(group="mithridate.methods")]
-    return (*ours, *(method for method in theirs if isinstance(method, Method) and method.family == family))
+    every = (*ours, *(method for method in theirs if isinstance(method, Method) and method.family == named))
+    return tuple(replace(m, function=known.instead.get(m.id, "")) for m in every) if known.like else every
 
 
 def run(job: Job) -> tuple[Report, Any]:
@@ -107,6 +110,8 @@ def _signed(outcome: Outcome, method: Method) -> Outcome:
 def _unfit(method: Method, context: Any, job: Job) -> str | None:
     if method.modalities and job.modality not in method.modalities:
         return f"works on {', '.join(method.modalities)}; this data is {job.modality}"
+    if not method.function:
+        return "works on rows held in memory, and these are read shard by shard"
     missing = [need for need in method.needs if not context.has(need)]
     return f"needs {' and '.join(missing)}, which this run did not get" if missing else None
 

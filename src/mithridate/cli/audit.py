@@ -44,6 +44,12 @@ from mithridate.cli.common import (
     help="Plant known poison in a copy and report the share found.",
 )
 @click.option("--method", "methods", multiple=True, metavar="ID", help="Run only this method (id or slug). Repeatable.")
+@click.option(
+    "--cluster", metavar="A", help="A Ray cluster (auto, ray://host:port) that works on a Parquet source's shards."
+)
+@click.option(
+    "--store", metavar="DIR", help="Where a sharded audit keeps finished pieces, to go on from (.mithridate/cache)."
+)
 @click.option("--scores", metavar="F.parquet", help="Write a score for every row.")
 @click.option("--clean", metavar="F", help="Write the rows that weren't flagged, in SOURCE's format.")
 @output_options
@@ -51,7 +57,8 @@ def command(source: str, **options: Any) -> None:
     """Find poison, label errors, duplicates, outliers and bad sources.
 
     SOURCE is an .npz (x, y, optional source), .parquet, .csv or .jsonl file, a
-    folder of images in class folders, or a Hugging Face dataset folder.
+    folder of images in class folders, or a Hugging Face dataset folder. A Parquet
+    file or folder of more than 200,000 rows is audited shard by shard.
 
     Exit code: 1 when a finding reaches --fail-on or a --limit is broken, else 2
     when a check failed or nothing could run, else 0.

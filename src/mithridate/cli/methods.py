@@ -8,7 +8,11 @@ from mithridate.catalogue import FAMILIES, METHODS, third_party
 
 
 @click.command("methods")
-@click.option("--family", type=click.Choice(list(FAMILIES)), help="Only this family.")
+@click.option(
+    "--family",
+    type=click.Choice([name for name, known in FAMILIES.items() if not known.like]),
+    help="Only this family.",
+)
 def command(family: str | None) -> None:
     """List the methods: id, name, kinds of data, what they need.
 

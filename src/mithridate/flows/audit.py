@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -23,6 +24,7 @@ from mithridate.core.report import Report, Target
 from mithridate.data.dataset import Dataset
 from mithridate.data.memory import from_memory
 from mithridate.data.read import read
+from mithridate.data.shards import large
 from mithridate.data.write import write
 from mithridate.models.extractors import extract
 from mithridate.reports.notebook import to_notebook
@@ -31,6 +33,8 @@ from mithridate.run import Job, run
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from mithridate.audits.poison.sharded.combine import ShardRows
 
 SUM_SLACK = 0.01  # how far a row of probabilities may add up from 1
 MOST_ROWS = 10_000  # more rows than this in a subject go to a file beside the report
@@ -49,7 +53,7 @@ class Columns(TypedDict, total=False):
 class AuditReport(Report):
     """A report that also holds the row table, for Python and notebooks."""
 
-    table: RowTable | None = field(default=None, compare=False, repr=False)
+    table: RowTable | ShardRows | None = field(default=None, compare=False, repr=False)
 
     def rows(self) -> pa.Table:
         """One entry a row: `row`, `flagged`, `kind`, `score`, `p_value` and a column for each method that ran."""
@@ -57,7 +61,7 @@ class AuditReport(Report):
 
         if self.table is None:
             raise InputError("this report holds no rows; run the audit again, or read the file that --scores wrote")
-        return pa.table(self.table.columns())
+        return pa.concat_tables(pa.table(part.columns()) for part in tables(self.table))
 
     def save(self, *paths: str | Path) -> None:
         """Write the report to each path, format by suffix (.json .html .sarif .xml .md .txt)."""
@@ -94,6 +98,8 @@ def audit(
     seed: int = 0,
     jobs: int = 1,
     methods: Sequence[str] = (),
+    cluster: str | None = None,
+    store: str | Path | None = None,
     progress: Progress | None = None,
     command: str = "mithridate.audit(...)",
 ) -> AuditReport:
@@ -114,6 +120,8 @@ def audit(
     fdr : share of false flags allowed among the flags, in (0, 1).
     power : `off`, `cheap` or `all`: how much known poison to plant in a copy to measure what would be found.
     methods : ids or slugs to run; empty runs all.
+    cluster : `auto` or `ray://host:port`: a Ray cluster that works on the shards of a Parquet source.
+    store : folder of a sharded audit's finished pieces, from which a run that was killed goes on.
 
     Returns
     -------
@@ -125,6 +133,15 @@ def audit(
     """
     settings = _settings(fdr=fdr, power=power, seed=seed, jobs=jobs)
     columns = _columns(label, source_column, content, modality)
+    alone = all(part is None for part in (labels, sources, model, recipe, probabilities, embedding, reference))
+    if isinstance(source, (str, Path)) and (cluster or store or (alone and large(source))):
+        from mithridate.flows.audit_shards import How, audit_shards, shards_of_source
+
+        shards = shards_of_source(source, columns, alone=alone, asked=bool(cluster or store))
+        if shards is not None:
+            how = How(settings, cluster, store, progress or Silent(), command, methods)
+            report, table = audit_shards(shards, how)
+            return _finished(report, table, source, columns)
     data = _dataset(source, labels, sources, columns)
     target = Target("dataset", data.name, data.digest, len(data), _facts(data))
     data = data.canonical()
@@ -143,13 +160,25 @@ def audit(
         report, table = run(job)
     if of_sounds:
         report = replace(report, findings=tuple(map(in_words_of_sound, report.findings)))
+    return _finished(report, table, source, columns)
+
+
+def tables(table: RowTable | ShardRows) -> Iterator[RowTable]:
+    """The row table in parts that fit into memory."""
+    if isinstance(table, RowTable):
+        yield table
+    else:
+        yield from table.tables()
+
+
+def _finished(report: Report, table: RowTable | ShardRows, source: Any, columns: Columns) -> AuditReport:
     if isinstance(source, (str, Path)):
-        report = _with_commands(report, table, Path(source), columns)
+        report = _with_commands(report, table.flagged, Path(source), columns)
     parts = {item.name: getattr(report, item.name) for item in fields(Report)}
     return AuditReport(**parts, table=table)
 
 
-def _with_commands(report: Report, table: RowTable, source: Path, columns: Columns) -> Report:
+def _with_commands(report: Report, flagged: npt.NDArray[np.bool_], source: Path, columns: Columns) -> Report:
     """The report with the command that drops them after the remedy of every finding whose rows are all flagged."""
     typed = str(report.run.get("command", ""))
     if "--clean" in typed:
@@ -158,7 +187,7 @@ def _with_commands(report: Report, table: RowTable, source: Path, columns: Colum
     said = typed if typed.startswith("mithridate audit ") else _command(source, columns)
     command = f"{said} --clean {shlex.quote(str(clean))}"
     findings = [
-        replace(f, remedy=f"{f.remedy.rstrip('.')}: `{command}`") if _all_flagged(f, table) else f
+        replace(f, remedy=f"{f.remedy.rstrip('.')}: `{command}`") if _all_flagged(f, flagged) else f
         for f in report.findings
     ]
     return replace(report, findings=tuple(findings))
@@ -170,9 +199,9 @@ def _command(source: Path, columns: Columns) -> str:
     return shlex.join(["mithridate", "audit", str(source), *options])
 
 
-def _all_flagged(finding: Finding, table: RowTable) -> bool:
+def _all_flagged(finding: Finding, flagged: npt.NDArray[np.bool_]) -> bool:
     rows = np.asarray(finding.subject.rows, dtype=np.int64)
-    return bool(rows.size and finding.remedy and table.flagged[rows].all())
+    return bool(rows.size and finding.remedy and flagged[rows].all())
 
 
 def _settings(*, fdr: float, power: str, seed: int, jobs: int) -> AuditSettings:
@@ -322,11 +351,17 @@ def _slim(finding: Any, path: Path) -> Any:
 
 def save_scores(report: AuditReport, path: str | Path) -> None:
     """Write the row table as Parquet (`--scores`)."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = report.rows()
+    if report.table is None:
+        raise InputError("this report holds no rows; run the audit again")
     with atomic(path) as temporary:
-        pq.write_table(rows, temporary)
+        parts = (pa.table(part.columns()) for part in tables(report.table))
+        first = next(parts)
+        with pq.ParquetWriter(temporary, first.schema) as writer:
+            for part in chain([first], parts):
+                writer.write_table(part)
 
 
 def save_clean(report: AuditReport, source: str | Path, path: str | Path) -> int:

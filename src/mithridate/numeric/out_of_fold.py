@@ -240,20 +240,40 @@ def join_scores(scores: Sequence[FloatArray], codes: Codes, *, rng: np.random.Ge
     -----
     The likelihood is (1 - noise) P + noise / c with the noise fitted too, so that wrong labels don't flatten P.
     """
+    weights = fit_join(scores, codes, rng=rng)
+    return Joined(apply_join(scores, weights), weights.noise)
+
+
+class JoinWeights(NamedTuple):
+    """(m,) weight of each model's scores, (c,) class offsets, and the estimated share of random labels."""
+
+    weights: npt.NDArray[np.float64]
+    offsets: npt.NDArray[np.float32]
+    noise: float
+
+
+def fit_join(scores: Sequence[FloatArray], codes: Codes, *, rng: np.random.Generator) -> JoinWeights:
+    """The weights of `join_scores`, to be applied to these rows or to others."""
     n_classes = scores[0].shape[1]
     known = np.flatnonzero(codes >= 0)
     most = min(JOIN_ROWS, max(JOIN_CELLS // n_classes, 500))
     if len(known) > most:
         known = np.sort(rng.choice(known, most, replace=False))
-    offsets = [part.mean(axis=1, keepdims=True) for part in scores]
-    stacked = np.stack([part[known] - offset[known] for part, offset in zip(scores, offsets, strict=True)])
+    stacked = np.stack([part[known] - part.mean(axis=1, keepdims=True)[known] for part in scores])
     scales = np.maximum(stacked.std(axis=(1, 2)), 1e-6)
     fitted = _fit_join(stacked.astype(np.float64) / scales[:, None, None], codes[known])
-    total = np.tile(fitted[len(scores) + 1 :].astype(np.float32), (len(codes), 1))
-    for part, offset, weight, scale in zip(scores, offsets, fitted, scales, strict=False):
-        total += np.float32(np.exp(weight) / scale) * (part - offset)
     noise = float(special.expit(fitted[len(scores)]))
-    return Joined(special.log_softmax(total, axis=1).astype(np.float32), noise * (n_classes - 1) / n_classes)
+    weights = np.exp(fitted[: len(scores)]) / scales
+    return JoinWeights(weights, fitted[len(scores) + 1 :].astype(np.float32), noise * (n_classes - 1) / n_classes)
+
+
+def apply_join(scores: Sequence[FloatArray], weights: JoinWeights) -> FloatArray:
+    """(n, c) joined log probabilities of rows by weights that `fit_join` gave."""
+    total = np.tile(weights.offsets, (len(scores[0]), 1))
+    for part, weight in zip(scores, weights.weights, strict=True):
+        total += np.float32(weight) * (part - part.mean(axis=1, keepdims=True))
+    joined: FloatArray = special.log_softmax(total, axis=1).astype(np.float32)
+    return joined
 
 
 def _fit_join(stacked: npt.NDArray[np.float64], codes: Codes) -> npt.NDArray[np.float64]:

@@ -79,7 +79,7 @@ def bad_source(context: Context, settings: AuditSettings) -> Outcome:
     signs = [sign for opinion in opinions for sign in _signs(dataset, opinion)]
     if not signs:
         raise Skip("no other method suspects any row; a source is judged by what they find")
-    guilty, verdict = _peel(signs, rows, level=STRICTER * settings.fdr)
+    guilty, verdict = peel(signs, rows, level=STRICTER * settings.fdr)
     findings = tuple(_finding(context, code, signs, verdict, rows) for code in guilty)
     return Outcome(findings, _scores(dataset, guilty, verdict), _numbers(rows, guilty))
 
@@ -127,7 +127,7 @@ def _rank(score: FloatArray, codes: npt.NDArray[Any]) -> FloatArray:
     return rank
 
 
-def _peel(signs: list[Sign], rows: IntArray, *, level: float) -> tuple[list[int], Verdict]:
+def peel(signs: list[Sign], rows: IntArray, *, level: float) -> tuple[list[int], Verdict]:
     """Name the worst source, take it out of the standard, test again; stop when nobody passes or half are named."""
     present = rows.sum(axis=1) > 0
     guilty: list[int] = []
