@@ -20,6 +20,9 @@ MODALITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "blended": ("image",),
         "tabular-trigger": ("table",),
         "text-trigger": ("text",),
+        "fine-tuning": ("text",),
+        "truth-serum": ("image", "table", "text", "embedding"),
+        "split-view": ("image", "table", "text", "embedding"),
     }
 )
 ATTACKS: Mapping[str, str] = MappingProxyType(
