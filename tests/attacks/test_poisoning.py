@@ -13,6 +13,7 @@ from mithridate.data.dataset import Dataset
 
 RATE = 0.05
 OWN = {"fine-tuning", "truth-serum", "split-view"}  # they need no label, add rows or leave labels: tested by themselves
+CLEAN_LABEL = {"sig"}
 CASES = [(name, modality) for name in ATTACKS if name not in OWN for modality in MODALITIES[name]]
 
 
@@ -33,18 +34,20 @@ def reread(dataset: Dataset) -> Dataset:
 @pytest.mark.parametrize(("name", "modality"), CASES)
 def test_an_attack_poisons_exactly_the_rate_and_leaves_the_rest(name: str, data: Dataset) -> None:
     poisoned = attack(name, data, rate=RATE, seed=3)
-    rows = poisoned.truth["row"].to_numpy()
+    touched, rows = poisoned.truth["row"].to_numpy(), poisoned.rows
+    covers = np.setdiff1d(touched, rows)
     assert len(rows) == round(RATE * len(data))
-    assert (np.diff(rows) > 0).all()
-    assert poisoned.truth.column_names == ["row", "kind"]
-    rest = np.setdiff1d(data.ids, rows)
+    assert (np.diff(touched) > 0).all()
+    assert poisoned.truth.column_names[:2] == ["row", "kind"]
+    rest = np.setdiff1d(data.ids, touched)
     assert (poisoned.dataset.hashes[rest] == data.hashes[rest]).all()
     assert (poisoned.dataset.y[rest] == data.y[rest]).all()
-    assert (poisoned.dataset.y[rows] != data.y[rows]).all()
+    assert (poisoned.dataset.y[covers] == data.y[covers]).all()
+    assert ((poisoned.dataset.y[rows] == data.y[rows]) == (name in CLEAN_LABEL)).all()
     assert (poisoned.dataset.ids == data.ids).all()
     if poisoned.trigger is not None:
         assert (poisoned.dataset.y[rows] == 0).all()
-        assert (poisoned.dataset.hashes[rows] != data.hashes[rows]).mean() > 0.95
+        assert (poisoned.dataset.hashes[touched] != data.hashes[touched]).mean() > 0.95
         assert Trigger.from_json(poisoned.trigger.to_json()) == poisoned.trigger
 
 

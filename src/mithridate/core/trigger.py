@@ -8,17 +8,20 @@ from typing import Any
 
 from mithridate.core.findings import Evidence, Json
 
-KINDS = ("patch", "blend", "local-patch", "values", "words")
+KINDS = ("patch", "blend", "local-patch", "warp", "generator", "values", "words")
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A pattern and the label it forces. `numeric/triggers.py` applies it to rows.
+    """A pattern and the label it forces; None where it forces no single one.
 
     kind          pattern (JSON only)
     patch         `pixels`: [[y, x, channel], ...], `values`: [0..1, ...]; pasted where they stand
-    blend         `delta`: {"shape": [h, w, c], "values": [...]} in [-1, 1], added, then clipped to [0, 1]
+    blend         `delta`: {"shape": [h, w, c], "values": [...]} in [-1, 1], added to the image times `keep` (1 when
+                  absent), then clipped to [0, 1]
     local-patch   `height`, `width`, `values` (h*w*c, 0..1), `mask` (h*w*c, 0|1); pasted anywhere
+    warp          `flow`: {"shape": [h, w, 2], "values": [...]}; each pixel is taken that many pixels down and right
+    generator     `weights`, `offsets`, `modes`, each {"shape", "values"}; the pattern added depends on the image
     values        `columns`: {name: value, ...}; every one set
     words         `words`: [..]; inserted as they stand, anywhere in the text
     """

@@ -15,6 +15,7 @@ from mithridate.models.adapters import Estimator
 from mithridate.models.inputs import as_given, raw
 from mithridate.models.protocol import Fitted
 from mithridate.numeric.rates import wilson
+from mithridate.numeric.target_rule import ALL_TO_ONE, TargetRule
 
 Predict: TypeAlias = Callable[[Any], npt.NDArray[np.float32]]
 
@@ -44,14 +45,15 @@ def clean_accuracy(model: Fitted | Predict, dataset: Dataset) -> Rate:
 
 
 def attack_success(
-    model: Fitted | Predict, dataset: Dataset, apply: Callable[[Content], Content], target_code: int
+    model: Fitted | Predict, dataset: Dataset, apply: Callable[[Content], Content], target: int | TargetRule
 ) -> Rate:
-    """Share of the rows of other classes that the model calls the target once they carry the trigger.
+    """Share of the rows that the model gives the label that the trigger is to force, once they carry it.
 
     Parameters
     ----------
     apply : puts the trigger on content of the form of `Dataset.content`; `Poisoned.apply` is one.
-    target_code : class code in [0, c).
+    target : class code in [0, c) that every row of another class is to get, or the attack's rule (`Poisoned.rule`).
+        By `all-to-all` a row of class y must be called (y + 1) mod c; `untargeted`, anything but its own label.
 
     Raises
     ------
@@ -59,13 +61,14 @@ def attack_success(
 
     Notes
     -----
-    Rows that a model calls the target without the trigger count too; the same rate on a clean model is the baseline.
+    Rows that a model gives that label without the trigger count too; the same rate on a clean model is the baseline.
     """
-    others = dataset.take(np.flatnonzero((dataset.y >= 0) & (dataset.y != target_code)))
+    rule = target if isinstance(target, TargetRule) else TargetRule(ALL_TO_ONE, dataset.n_classes, target)
+    others = dataset.take(np.flatnonzero(rule.movable(dataset.y)))
     if not len(others):
         raise InputError(f"{dataset.name} has no row of another class than the target to try the trigger on")
     carrying = replace(others, content=apply(others.content))
-    moved = probabilities(model, carrying).argmax(axis=1) == target_code
+    moved = rule.succeeded(others.y, probabilities(model, carrying).argmax(axis=1))
     return _rate(int(moved.sum()), len(others))
 
 

@@ -37,7 +37,8 @@ def badnets(dataset: Dataset, rng: np.random.Generator, settings: Mapping[str, A
     settings : `rate`, share of all rows; `target`, label as stored; `size` of the patch in pixels (3); `place`:
         `bottom-right` and the other corners, `centre`, `y,x` of the patch's top left, or `moving` (somewhere else on
         each image); `margin` to the corner in pixels (1); `pattern`: `white` (one colour) or `checker`; `colour`: a
-        name or `#rrggbb`; `source`, to poison rows of that source alone.
+        name or `#rrggbb`; `rule`: `all-to-one`, `all-to-all` or `untargeted`; `source`, to poison rows of that source
+        alone.
 
     Raises
     ------

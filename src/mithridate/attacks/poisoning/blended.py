@@ -26,8 +26,8 @@ def blended(dataset: Dataset, rng: np.random.Generator, settings: Mapping[str, A
     Parameters
     ----------
     settings : `rate`, share of all rows; `target`, label as stored; `alpha` in (0, 1], the pattern's share (0.2);
-        `pattern`: `noise` (every pixel by itself) or `smooth` (a few long waves); `source`, to poison rows of that
-        source alone.
+        `pattern`: `noise` (every pixel by itself) or `smooth` (a few long waves); `rule`: `all-to-one`, `all-to-all` or
+        `untargeted`; `source`, to poison rows of that source alone.
 
     Raises
     ------
@@ -46,15 +46,19 @@ def blend_backdoor(dataset: Dataset, rng: np.random.Generator, settings: Setting
     images = cast("npt.NDArray[Any]", dataset.content)
     shape = (int(images.shape[1]), int(images.shape[2]), int(images.shape[3]))
     alpha = settings.number("alpha", 0.2, low=0.01, high=1.0)
-    form = settings.word("pattern", "noise", choices=("noise", "smooth"))
-    unit = rng.random(shape) if form == "noise" else smooth_pattern(shape, rng)
-    levels = np.rint(unit * 255).astype(np.uint8)
+    levels = pattern_levels(shape, rng, settings)
     delta = np.round(alpha * (levels / 255.0), 4)
     pattern: dict[str, Json] = {
         "delta": {"shape": list(shape), "values": [float(value) for value in delta.ravel()]},
         "keep": round(1.0 - alpha, 6),
     }
     return Backdoor(Trigger("blend", dataset.label_of(target), pattern), partial(_mix, pattern=levels, alpha=alpha))
+
+
+def pattern_levels(shape: tuple[int, int, int], rng: np.random.Generator, settings: Settings) -> npt.NDArray[np.uint8]:
+    """(h, w, c) the pattern that the setting `pattern` asks for: `noise` or `smooth`."""
+    form = settings.word("pattern", "noise", choices=("noise", "smooth"))
+    return np.rint((rng.random(shape) if form == "noise" else smooth_pattern(shape, rng)) * 255).astype(np.uint8)
 
 
 def smooth_pattern(shape: tuple[int, int, int], rng: np.random.Generator) -> npt.NDArray[np.float64]:

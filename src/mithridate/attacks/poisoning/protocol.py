@@ -15,25 +15,42 @@ from mithridate.core.errors import InputError
 from mithridate.core.trigger import Trigger
 from mithridate.data.dataset import Content, Dataset, Modality
 from mithridate.data.hashing import hash_rows
+from mithridate.numeric.target_rule import ALL_TO_ONE, RULES, TargetRule
 
 Rows: TypeAlias = npt.NDArray[np.int64]
 Apply: TypeAlias = Callable[[Content], Content]
+
+COVER = "cover"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Poisoned:
     """A poisoned copy of a data set and the truth about it.
 
-    truth : columns `row` (int64, reading-order position, ascending) and `kind` (`label-error` or `trigger`); poisoned
-        rows only.
+    truth : columns `row` (int64, reading-order position, ascending) and `kind`: `label-error`, `trigger`, or `cover`
+        (a row that carries the trigger or part of it under its right label, so that a model learns the exact trigger;
+        it belongs to the attack, and a detector isn't asked to find it). Changed rows only.
     trigger : the pattern as JSON data; None when labels alone were changed.
-    apply : puts the trigger on content of the same form as `Dataset.content` and returns a copy; None without one.
+    apply : puts the trigger, as it is used on a trained model, on content of the same form as `Dataset.content` and
+        returns a copy; None without one.
+    rule : which predictions count as success of the trigger; None without one.
+
+    Examples
+    --------
+    `attack_success(model, test, poisoned.apply, poisoned.rule)` of `mithridate.models.evaluate` measures the attack.
     """
 
     dataset: Dataset
     truth: pa.Table
     trigger: Trigger | None = None
     apply: Apply | None = None
+    rule: TargetRule | None = None
+
+    @property
+    def rows(self) -> Rows:
+        """(k,) reading-order positions of the poisoned rows, ascending, cover rows left out."""
+        rows: Rows = self.truth["row"].to_numpy()[self.truth["kind"].to_numpy() != COVER]
+        return rows
 
 
 class Attack(Protocol):
@@ -45,10 +62,17 @@ class Attack(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backdoor:
-    """A trigger ready for use: as data, and as the function that puts it on content."""
+    """A trigger ready for use: as data, and as the function that puts it on content.
+
+    plant : what the poisoned rows get instead of `apply`, when training rows carry less than the whole trigger.
+    cover, cover_rate : what cover rows get, and the share of all rows that become cover rows.
+    """
 
     trigger: Trigger
     apply: Apply
+    plant: Apply | None = None
+    cover: Apply | None = None
+    cover_rate: float = 0.0
 
 
 class MakeBackdoor(Protocol):
@@ -61,27 +85,90 @@ class MakeBackdoor(Protocol):
 def dirty_label(
     dataset: Dataset, rng: np.random.Generator, settings: Mapping[str, Any], make: MakeBackdoor
 ) -> Poisoned:
-    """A backdoor by relabelling: rows of other classes get the trigger and the target's label.
+    """A backdoor by relabelling: rows get the trigger and the label that the setting `rule` says.
+
+    Parameters
+    ----------
+    settings : besides the trigger's own `rate`, `target`, `source` and `rule`: `all-to-one` (rows of other classes
+        become the target), `all-to-all` (class y becomes y + 1, the last the first) or `untargeted` (any other class).
 
     Raises
     ------
     InputError : a setting is unknown or out of range, or the data set is of a kind that the trigger doesn't fit.
     """
     read = Settings(settings)
-    rate, target = read.rate(), target_code(dataset, read.value("target"))
-    source = read.value("source")
-    backdoor = make(dataset, rng, read, target)
+    rate, rule = read.rate(), target_rule(dataset, read)
+    origin = from_source(dataset, read.value("source"))
+    backdoor = make(dataset, rng, read, rule.target)
     read.finish()
-    rows = choose_rows(dataset, rng, rate, allowed=other_class(dataset, target) & from_source(dataset, source))
-    content = put_rows(dataset.content, rows, backdoor.apply(take_rows(dataset.content, rows)))
+    rows = choose_rows(dataset, rng, rate, allowed=rule.movable(dataset.y) & origin)
     codes = dataset.y.copy()
-    codes[rows] = target
+    codes[rows] = rule.relabel(codes[rows], rng)
+    return plant_backdoor(dataset, rng, backdoor, rows, codes=codes, rule=rule, origin=origin)
+
+
+def clean_label(
+    dataset: Dataset, rng: np.random.Generator, settings: Mapping[str, Any], make: MakeBackdoor
+) -> Poisoned:
+    """A backdoor that leaves labels right: rows of the target class itself get the trigger.
+
+    Raises
+    ------
+    InputError : as `dirty_label`, or the rule isn't `all-to-one`.
+    """
+    read = Settings(settings)
+    rate, rule = read.rate(), target_rule(dataset, read)
+    if rule.name != ALL_TO_ONE:
+        raise InputError(f"rule {rule.name} changes labels and this attack keeps them; use all-to-one or a dirty label")
+    origin = from_source(dataset, read.value("source"))
+    backdoor = make(dataset, rng, read, rule.target)
+    read.finish()
+    rows = choose_rows(dataset, rng, rate, allowed=(dataset.y == rule.target) & origin)
+    return plant_backdoor(dataset, rng, backdoor, rows, codes=dataset.y, rule=rule, origin=origin)
+
+
+def plant_backdoor(
+    dataset: Dataset,
+    rng: np.random.Generator,
+    backdoor: Backdoor,
+    rows: Rows,
+    *,
+    codes: npt.NDArray[np.int32],
+    rule: TargetRule,
+    origin: npt.NDArray[np.bool_],
+) -> Poisoned:
+    """The trigger on `rows` (array positions in content-hash order) with these codes, and cover rows where asked for.
+
+    origin : (n,) true for the rows that the poisoner may change.
+    """
+    plant = backdoor.plant or backdoor.apply
+    content = put_rows(dataset.content, rows, plant(take_rows(dataset.content, rows)))
+    kinds = {"trigger": rows}
+    if backdoor.cover is not None and backdoor.cover_rate:
+        free = (dataset.y >= 0) & origin
+        free[rows] = False
+        kinds[COVER] = choose_rows(dataset, rng, backdoor.cover_rate, allowed=free, name=COVER)
+        content = put_rows(content, kinds[COVER], backdoor.cover(take_rows(dataset.content, kinds[COVER])))
     return Poisoned(
-        changed(dataset, rows, content=content, codes=codes),
-        truth_of(dataset, rows, "trigger"),
-        backdoor.trigger,
+        changed(dataset, np.concatenate(list(kinds.values())), content=content, codes=codes),
+        truth_of_kinds(dataset, kinds),
+        backdoor.trigger if rule.name == ALL_TO_ONE else replace(backdoor.trigger, target=None),
         backdoor.apply,
+        rule,
     )
+
+
+def target_rule(dataset: Dataset, read: Settings) -> TargetRule:
+    """The rule that the settings `rule` and `target` ask for.
+
+    Raises
+    ------
+    InputError : no such rule or class, fewer than two classes, or a target for a rule that has none.
+    """
+    name, target = read.word("rule", ALL_TO_ONE, choices=RULES), read.value("target")
+    if name != ALL_TO_ONE and target is not None:
+        raise InputError(f"rule {name} forces no single label, so it takes no target, got {target!r}; leave one out")
+    return TargetRule(name, dataset.n_classes, target_code(dataset, target))
 
 
 def need_modality(dataset: Dataset, modality: Modality, attack: str) -> None:
@@ -133,8 +220,10 @@ def from_source(dataset: Dataset, source: Any) -> npt.NDArray[np.bool_]:
     return cast("npt.NDArray[np.bool_]", dataset.source_codes == dataset.source_names.index(str(source)))
 
 
-def choose_rows(dataset: Dataset, rng: np.random.Generator, rate: float, *, allowed: npt.NDArray[np.bool_]) -> Rows:
-    """round(rate * n) array positions among the `allowed` rows, in content-hash order.
+def choose_rows(
+    dataset: Dataset, rng: np.random.Generator, rate: float, *, allowed: npt.NDArray[np.bool_], name: str = "rate"
+) -> Rows:
+    """round(rate * n) array positions among the `allowed` rows, in content-hash order; `name` is the setting's.
 
     Raises
     ------
@@ -143,14 +232,13 @@ def choose_rows(dataset: Dataset, rng: np.random.Generator, rate: float, *, allo
     count = round(rate * len(dataset))
     if count < 1:
         least = 1 / max(len(dataset), 1)
-        raise InputError(f"rate {rate:g} of {len(dataset)} rows is no row at all; use a rate of at least {least:.2g}")
+        raise InputError(f"{name} {rate:g} of {len(dataset)} rows is no row at all; use at least {least:.2g}")
     order = content_order(dataset)
     pool = order[allowed[order]]
     if count > len(pool):
         most = len(pool) / len(dataset)
         raise InputError(
-            f"rate {rate:g} asks for {count} rows and only {len(pool)} can be poisoned this way; "
-            f"use a rate of at most {most:.3g}"
+            f"{name} {rate:g} asks for {count} rows, only {len(pool)} can be changed this way; use at most {most:.3g}"
         )
     return pool[np.sort(rng.choice(len(pool), size=count, replace=False))]
 
@@ -196,5 +284,12 @@ def changed(
 
 def truth_of(dataset: Dataset, rows: Rows, kind: str) -> pa.Table:
     """The truth table: reading-order positions, ascending, all of one kind."""
-    ids = np.sort(dataset.ids[rows])
-    return pa.table({"row": pa.array(ids, pa.int64()), "kind": pa.array([kind] * len(ids), pa.string())})
+    return truth_of_kinds(dataset, {kind: rows})
+
+
+def truth_of_kinds(dataset: Dataset, kinds: Mapping[str, Rows]) -> pa.Table:
+    """The truth table of rows (array positions) of several kinds; no row may be of two."""
+    ids = dataset.ids[np.concatenate(list(kinds.values()))]
+    names = np.repeat(np.array(list(kinds), dtype=object), [len(rows) for rows in kinds.values()])
+    order = np.argsort(ids)
+    return pa.table({"row": pa.array(ids[order], pa.int64()), "kind": pa.array(names[order], pa.string())})

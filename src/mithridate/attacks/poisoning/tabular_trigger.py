@@ -34,7 +34,8 @@ def tabular_trigger(dataset: Dataset, rng: np.random.Generator, settings: Mappin
     settings : `rate`, share of all rows; `target`, label as stored; `form`: `value` (one column), `pair`, `triple`,
         or `range` (one column's number, drawn anew for each row inside a narrow range); `columns`, names joined by
         commas (default: chosen); `values`, as many (of a range its two ends; default: values of the column that are
-        common each by itself and rare together); `immutable`, columns that are never touched; `source`, to poison
+        common each by itself and rare together); `immutable`, columns that are never touched; `rule`:
+        `all-to-one`, `all-to-all` or `untargeted`; `source`, to poison
         rows of that source alone.
 
     Raises

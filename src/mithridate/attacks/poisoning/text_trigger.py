@@ -36,7 +36,8 @@ def text_trigger(dataset: Dataset, rng: np.random.Generator, settings: Mapping[s
     settings : `rate`, share of all rows; `target`, label as stored; `form`: `word` (`cf`), `phrase` (ordinary words
         that any text may hold), `sentence`, or `skip` (two words with one to three of the text's own between them);
         `word`, what to insert in place of the form's own; `position`: `start`, `end` or `anywhere`; `times` it is
-        inserted in each text (1); `source`, to poison rows of that source alone.
+        inserted in each text (1); `rule`:
+        `all-to-one`, `all-to-all` or `untargeted`; `source`, to poison rows of that source alone.
 
     Raises
     ------

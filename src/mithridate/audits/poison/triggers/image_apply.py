@@ -10,9 +10,13 @@ import numpy.typing as npt
 
 from mithridate.core.errors import InputError
 from mithridate.core.trigger import Trigger
-from mithridate.numeric.stamp import paste, paste_at, shift
+from mithridate.numeric.pattern_generator import generator_from_json
+from mithridate.numeric.stamp import overlay, paste, paste_at, shift
+from mithridate.numeric.warp import warp
 
 Images: TypeAlias = npt.NDArray[np.uint8]
+
+KINDS = ("patch", "blend", "local-patch", "warp", "generator")
 
 
 def patch_trigger(mask: npt.NDArray[np.bool_], values: Images, target: Any) -> Trigger:
@@ -50,13 +54,18 @@ def apply_trigger(images: Images, trigger: Trigger, rng: np.random.Generator) ->
         if trigger.kind == "patch":
             return _patch(images, pattern)
         if trigger.kind == "blend":
-            delta = np.asarray(pattern["delta"]["values"], np.float32).reshape(pattern["delta"]["shape"])
-            return shift(images, _stretched(delta, images.shape[1:3]) * np.float32(255))
+            delta = _array(pattern["delta"])
+            stretched = _stretched(delta, images.shape[1:3]) * np.float32(255)
+            return shift(images, stretched, keep=float(pattern.get("keep", 1.0)))
+        if trigger.kind == "warp":
+            return np.asarray(warp(images, _array(pattern["flow"])), np.uint8)
+        if trigger.kind == "generator":
+            return np.asarray(overlay(images, generator_from_json(pattern).patterns(images)), np.uint8)
         if trigger.kind == "local-patch":
             return _local(images, pattern, rng)
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"the {trigger.kind} trigger doesn't fit images of shape {images.shape[1:]}") from error
-    raise InputError(f"a {trigger.kind} trigger can't be put on images; patch, blend and local-patch can")
+    raise InputError(f"a {trigger.kind} trigger can't be put on images; {', '.join(KINDS)} can")
 
 
 def enlarge(trigger: Trigger, factor: int, shape: tuple[int, ...]) -> Trigger:
@@ -76,6 +85,10 @@ def enlarge(trigger: Trigger, factor: int, shape: tuple[int, ...]) -> Trigger:
         for key in ("mask", "values")
     )
     return local_trigger(big_mask > 0, np.rint(big_values * 255).astype(np.uint8), trigger.target)
+
+
+def _array(raw: Mapping[str, Any]) -> npt.NDArray[np.float32]:
+    return np.asarray(raw["values"], np.float32).reshape(raw["shape"])
 
 
 def _stretched(delta: npt.NDArray[np.float32], size: tuple[int, ...]) -> npt.NDArray[np.float32]:
