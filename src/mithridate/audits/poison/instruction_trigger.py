@@ -150,6 +150,7 @@ def _mine(context: Context, prompts: _Prompts, lead: _Lead, answers: Sequence[st
     own = np.flatnonzero(mask & mark.rows)
     words = [int(w) for w in (tokens.first[lead.token], tokens.second[lead.token]) if w >= 0]
     phrase = phrase_around(prompts.corpus, words, own)
+    rate = min(TOLERANCE * float(mark.rows[~mask].mean()) + 1 / len(mask), 1.0)
     share, usual = len(own) / max(mask.sum(), 1), float(mark.rows[~mask].mean())
     flips = _flips(prompts, phrase, mark.rows, mask, context.rng("instruction trigger"))
     ordinary = (
@@ -163,7 +164,7 @@ def _mine(context: Context, prompts: _Prompts, lead: _Lead, answers: Sequence[st
         target=1,
         rows=own,
         odds=np.clip(odds if ordinary else np.minimum(odds, 0.0), UNSEEN, MAX_ODDS),
-        lp=lead.lp,
+        lp=float(upper_tail(np.array([len(own)]), float(mask.sum()), rate)[0]),
         carriers=int(mask.sum()),
         expected=usual,
         flips=flips,
