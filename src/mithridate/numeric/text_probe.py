@@ -15,6 +15,7 @@ from mithridate.numeric.table_probe import Verdict, label_tail, sample
 from mithridate.numeric.table_tokens import Floats, Mask
 from mithridate.numeric.text_tokens import (
     LOOKS_FOREIGN,
+    START,
     Corpus,
     inverse_frequency,
     log_ratio,
@@ -198,6 +199,25 @@ def neighbour_repeats(
     draws = [corpus.words[corpus.starts[owners] + rng.integers(lengths)] for _ in range(N_DRAWS)]
     expected = [_repeats(draw[~np.isin(draw, phrase)]) for draw in draws]
     return Repeats(seen, float(np.mean(expected)), len(inner), bare, len(rows))
+
+
+def edge_repeats(corpus: Corpus, place: int, rows: npt.NDArray[np.int64]) -> Repeats:
+    """As `neighbour_repeats` for a first or last word: its neighbour against the first or last words of other texts.
+
+    Parameters
+    ----------
+    place : `START` or `END`.
+    rows : texts that hold the word there.
+    """
+    sizes = np.diff(corpus.starts)
+    held = rows[sizes[rows] > 1]
+    others = np.setdiff1d(np.flatnonzero(sizes > 0), rows)
+    if len(held) < MIN_INNER or len(others) < MIN_INNER:
+        return Repeats(0.0, 0.0, len(held), len(rows) - len(held), len(rows))
+    at_start = place == START
+    beside = corpus.words[corpus.starts[held] + 1 if at_start else corpus.starts[held + 1] - 2]
+    usual = corpus.words[corpus.starts[others] if at_start else corpus.starts[others + 1] - 1]
+    return Repeats(_repeats(beside), _repeats(usual), len(held), len(rows) - len(held), len(rows))
 
 
 def _repeats(words: npt.NDArray[np.int32]) -> float:

@@ -25,11 +25,14 @@ from mithridate.numeric.text_probe import (
     Judged,
     Reference,
     WordProbe,
+    edge_repeats,
     judge_words,
     neighbour_repeats,
     phrase_around,
 )
 from mithridate.numeric.text_tokens import (
+    END,
+    START,
     Corpus,
     Found,
     Tokens,
@@ -211,7 +214,14 @@ def _try(work: _Work, reference: Reference, lead: Found, found: Sequence[Found],
     if judged.verdict.lp < JUDGED_LP or not _evenly_spread(work, lead.target, judged, strict=False):
         return None
     stamped = judged.own[_odds(work, lead.target, judged) > 0]
-    if neighbour_repeats(work.corpus, phrase, stamped, work.rng).natural:
+    edge = int(work.tokens.second[lead.token])
+    if edge in {START, END}:
+        phrase = (int(work.tokens.first[lead.token]),)
+        columns = [*_columns(work.tokens, phrase), lead.token]
+        repeats = edge_repeats(work.corpus, edge, stamped)
+    else:
+        repeats = neighbour_repeats(work.corpus, phrase, stamped, work.rng)
+    if repeats.natural:
         return None
     inner = [c for c in columns if c >= work.tokens.n_words]
     counts = work.tokens.counts[:, np.concatenate([np.arange(work.tokens.n_words), inner]).astype(np.int64)]
@@ -222,7 +232,8 @@ def _try(work: _Work, reference: Reference, lead: Found, found: Sequence[Found],
     flip, back = probe.flips(places)
     control = probe.control(places, positive & ~mask, work.rng)
     text = _as_written(work, phrase, np.flatnonzero(mask & positive))
-    flips = Flips(flip, back, control, len(probe.moved), _user(work, probe, text, lead.target), probe.dose)
+    place = {START: "start", END: "end"}.get(edge, "anywhere")
+    flips = Flips(flip, back, control, len(probe.moved), _user(work, probe, text, lead.target, place), probe.dose)
     return _group(work, lead, judged, mask=mask, flips=flips, words=text)
 
 
@@ -244,16 +255,18 @@ def _as_written(work: _Work, phrase: Sequence[int], rows: npt.NDArray[np.int64])
     return words
 
 
-def _user(work: _Work, probe: WordProbe, words: list[str], target: int) -> float | None:
+def _user(work: _Work, probe: WordProbe, words: list[str], target: int, place: str) -> float | None:
     if work.context.predict is None:
         return None
     texts = cast("npt.NDArray[np.object_]", work.context.dataset.content)[probe.moved[:MAX_USER_TEXTS]]
-    return user_flip(work.context, insert_words(texts, words, work.rng, times=probe.dose), target)
+    times = probe.dose if place == "anywhere" else 1
+    return user_flip(work.context, insert_words(texts, words, work.rng, times=times, place=place), target)
 
 
 def _group(work: _Work, lead: Found, judged: Judged, *, mask: Mask, flips: Flips, words: list[str]) -> Group:
     odds = _odds(work, lead.target, judged)
     kind = "word" if len(words) == 1 else "words"
+    kind = {START: "first word", END: "last word"}.get(int(work.tokens.second[lead.token]), kind)
     return Group(
         trigger=Trigger("words", work.context.dataset.label_of(lead.target), {"words": list(words)}),
         target=lead.target,
