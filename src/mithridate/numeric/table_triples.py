@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -54,6 +54,7 @@ def meeting_triples(
     classes = codes[labelled].astype(np.int64)
     sizes = np.bincount(classes, minlength=int(codes.max()) + 1).astype(float)
     tables = {place: columns[place].codes[labelled].astype(np.int64) for place in kept}
+    counts = _Counts(tables, classes, len(sizes))
     found: list[tuple[float, int, Triple]] = []
     for places in combinations(kept[:MAX_COLUMNS], 3):
         parts = [tables[place] for place in places]
@@ -62,7 +63,7 @@ def meeting_triples(
             continue
         n_own = sizes[met.target]
         rate = TOLERANCE * (met.outside + 1) / np.maximum(sizes.sum() - n_own, 1)
-        share = np.clip(np.maximum(rate, _chance(parts, met, classes, sizes) / np.maximum(n_own, 1)), 0, 1)
+        share = np.clip(np.maximum(rate, _chance(counts, places, met, sizes) / np.maximum(n_own, 1)), 0, 1)
         lp = upper_tail(met.counts, n_own, share)
         for i in np.flatnonzero(lp >= LEAST_LP):
             first, second, third = ((place, int(part[i])) for place, part in zip(places, met.split, strict=True))
@@ -90,17 +91,46 @@ def _meetings(parts: Sequence[Ints64], classes: Ints64, sizes: Floats) -> _Met:
     return _Met(target, split, counts[which, target], outside[which, target])
 
 
-def _chance(parts: Sequence[Ints64], met: _Met, classes: Ints64, sizes: Floats) -> Floats:
+class _Counts:
+    """How often each value, and each pair of values of two columns, occurs in each class; every table is made once."""
+
+    def __init__(self, tables: Mapping[int, Ints64], classes: Ints64, n_classes: int) -> None:
+        self._tables, self._classes, self._k = tables, classes, n_classes
+        self._made: dict[tuple[int, ...], tuple[Ints64, Floats]] = {}
+
+    def of(self, places: tuple[int, ...], values: tuple[Ints64, ...], target: Ints64) -> tuple[Floats, Floats]:
+        """(m,) how often the columns `places` hold the values in the class, and in the others."""
+        if places not in self._made:
+            self._made[places] = self._count(places)
+        distinct, counts = self._made[places]
+        found = counts[np.searchsorted(distinct, self._key(places, values))]
+        own = found[np.arange(len(target)), target]
+        return own, found.sum(axis=1) - own
+
+    def _key(self, places: tuple[int, ...], values: tuple[Ints64, ...]) -> Ints64:
+        key = values[0]
+        for place, more in zip(places[1:], values[1:], strict=True):
+            key = key * (int(self._tables[place].max(initial=-1)) + 1) + more
+        return key
+
+    def _count(self, places: tuple[int, ...]) -> tuple[Ints64, Floats]:
+        parts = tuple(self._tables[place] for place in places)
+        valid = np.logical_and.reduce([part >= 0 for part in parts])
+        key = self._key(places, tuple(part[valid] for part in parts))
+        distinct, inverse = np.unique(key, return_inverse=True)
+        flat = np.bincount(inverse * self._k + self._classes[valid], minlength=len(distinct) * self._k)
+        return distinct, flat.reshape(-1, self._k).astype(float)
+
+
+def _chance(counts: _Counts, places: tuple[int, ...], met: _Met, sizes: Floats) -> Floats:
     """(m,) the most meetings that a pair and the third value would have in the class, over the three ways to split."""
     n_own = np.maximum(sizes[met.target], 1)
     n_others = np.maximum(sizes.sum() - sizes[met.target], 1)
     best = np.zeros(len(met.target))
     for third in range(3):
         first, second = (i for i in range(3) if i != third)
-        wide = int(parts[second].max(initial=-1)) + 1
-        key = np.where((parts[first] >= 0) & (parts[second] >= 0), parts[first] * wide + parts[second], -1)
-        pair = _held(key, met.split[first] * wide + met.split[second], classes, met.target, len(sizes))
-        one = _held(parts[third], met.split[third], classes, met.target, len(sizes))
+        pair = counts.of((places[first], places[second]), (met.split[first], met.split[second]), met.target)
+        one = counts.of((places[third],), (met.split[third],), met.target)
         by_chance = pair[1] * one[1] / n_others
         bond = np.maximum(
             (met.outside + 1) / (by_chance + 1),
@@ -110,14 +140,3 @@ def _chance(parts: Sequence[Ints64], met: _Met, classes: Ints64, sizes: Floats) 
         left = np.maximum(pair[0] - stamped, 0) + 1, np.maximum(one[0] - stamped, 0) + 1
         best = np.maximum(best, bond * left[0] * left[1] / n_own)
     return best
-
-
-def _held(keys: Ints64, wanted: Ints64, classes: Ints64, target: Ints64, n_classes: int) -> tuple[Floats, Floats]:
-    """(m,) how often each wanted key occurs in its class, and in the others."""
-    distinct, place = np.unique(wanted, return_inverse=True)
-    here = np.minimum(np.searchsorted(distinct, keys), len(distinct) - 1)
-    hit = distinct[here] == keys
-    flat = np.bincount(here[hit] * n_classes + classes[hit], minlength=len(distinct) * n_classes)
-    counts = flat.reshape(-1, n_classes).astype(float)[place]
-    own = counts[np.arange(len(wanted)), target]
-    return own, counts.sum(axis=1) - own

@@ -60,6 +60,7 @@ STAMPED = 0.35
 MOST = 0.5
 MIN_TEXTS = 12
 LOWER_HALF = 0.3
+CLEAR_LP = 15.0  # of the labels by themselves, from which the spread of few texts is judged with its error
 SHARED = 0.9
 MAX_USER_TEXTS = 200
 
@@ -190,6 +191,8 @@ def _evenly_spread(work: _Work, target: int, judged: Judged, *, strict: bool) ->
     place = judged.place[_odds(work, target, judged) > 0]
     least, share = (2 * MIN_TEXTS, LOWER_HALF + 0.1) if strict else (MIN_TEXTS, LOWER_HALF)
     enough = len(place) >= max(least, STAMPED * len(judged.place))  # a class's own word stands mostly in its own texts
+    if judged.verdict.lp >= CLEAR_LP and not strict:  # a share of few texts may be off by its own error
+        share -= float(np.sqrt(share * (1 - share) / max(len(place), 1)))
     return enough and float((place < 0.5).mean()) >= share  # noqa: PLR2004 - the middle
 
 
