@@ -349,7 +349,7 @@ def _extend(
             for exact in (True, False) if column.spans is not None else (True,):
                 partners += _partner(layer(column, exact=exact), inside, own & ~inside, Item(position, exact, 0))
         partners.sort(key=lambda pair: -pair[0])
-        out += [_ordered(token.item, item) for lp, item in partners[:2] if lp > 2]  # noqa: PLR2004 - 1 in 100
+        out += [(min(token.item, item), max(token.item, item)) for lp, item in partners[:2] if lp > 2]  # noqa: PLR2004 - 1 in 100
     return out
 
 
@@ -363,10 +363,6 @@ def _partner(values: Ints, inside: Mask, rest: Mask, item: Item) -> list[tuple[f
     rate = (float((values[rest] == value).sum()) + 1) / (float(rest.sum()) + 2)
     lp = float(upper_tail(np.array([counts[value]]), float(inside.sum()), rate)[0])
     return [(lp, item._replace(value=value))] if counts[value] >= MIN_GROUP else []
-
-
-def _ordered(first: Item, second: Item) -> tuple[Item, Item]:
-    return (first, second) if first.column < second.column else (second, first)
 
 
 def judge_items(
