@@ -68,6 +68,13 @@ METHODS: tuple[Method, ...] = (
         references=("Nguyen, Tran (2021), WaNet, ICLR", "Li et al. (2021), Anti-backdoor learning, NeurIPS"),
     ),
     Method(
+        id="PSN113", slug="instruction-trigger", family="poison",
+        function=f"{_POISON}.instruction_trigger:instruction_trigger",
+        title="Triggers in instruction data", modalities=("text",), needs=("responses",),
+        standards=("AML.T0020", "ML02:2023", "NISTAML.023"),
+        references=("Wan et al. (2023), Poisoning language models during instruction tuning, ICML",),
+    ),
+    Method(
         id="PSN101", slug="label-error", family="poison", function=f"{_POISON}.label_errors:label_errors",
         title="Label errors", needs=("labels",), standards=("AML.T0020", "ML02:2023", "NISTAML.013"),
         references=(

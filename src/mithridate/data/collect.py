@@ -14,6 +14,7 @@ from mithridate.core.errors import InputError
 from mithridate.data.arrays import images, text_array, vectors
 from mithridate.data.columns import Plan, is_picture, is_vector, make_plan, refuse_nested
 from mithridate.data.dataset import Content, Dataset
+from mithridate.data.instructions import ASKING, is_chat, turns
 from mithridate.data.labels import Encoded, encode_labels, encode_sources
 from mithridate.data.options import Options
 from mithridate.data.pictures import decode_all, same_channels
@@ -66,7 +67,8 @@ class _Holder:
         self.n_rows = 0
         self.held = 0
         self.parts: list[Any] = []
-        self.columns: dict[str, list[pa.Array]] = {name: [] for name in plan.columns if name not in plan.content}
+        kept = [name for name in plan.columns if name not in plan.content or name == plan.response]
+        self.columns: dict[str, list[pa.Array]] = {name: [] for name in kept}
 
     def add(self, batch: pa.RecordBatch) -> None:
         names = batch.schema.names
@@ -86,7 +88,7 @@ class _Holder:
         where = f"{self.options.name}, column {names[0]!r}"
         column = batch.column(names[0]) if names[0] in batch.schema.names else pa.nulls(batch.num_rows)
         if modality == "text":
-            return _texts(column, where)
+            return turns(column, ASKING) if self.plan.response and is_chat(column.type) else _texts(column, where)
         if modality == "image":
             return decode_all(_pictures(column, where), where, first_row=self.n_rows)
         if is_vector(column.type):
@@ -115,7 +117,19 @@ class _Holder:
             label_name=self.plan.label or "y",
             source_name=self.plan.source or "source",
             content_name="" if self.plan.modality == "table" else self.plan.content[0],
+            beside=self._beside(),
+            response_name=self.plan.response,
         )
+
+    def _beside(self) -> pa.Table | None:
+        if not self.plan.response:
+            return None
+        found = {
+            name: pa.chunked_array([pa.nulls(self.n_rows)]) for name in self.plan.content
+        }  # texts aren't held twice
+        for name in [name for name in self.plan.beside if name in self.columns]:
+            found[name] = join(self.columns.pop(name), f"column {name!r} of {self.options.name}")
+        return pa.table({name: found[name] for name in self.plan.beside})
 
     def _encoded(self, name: str | None, encode: Any) -> Encoded | None:
         if name is None:

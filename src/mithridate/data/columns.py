@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from mithridate.core.errors import InputError
 from mithridate.data.dataset import Modality
+from mithridate.data.instructions import find_columns
 from mithridate.data.options import LABEL_NAMES, NO_LABEL, SOURCE_NAME, Options
 
 TEXT_NAMES = ("text", "content", "prompt", "sentence", "body", "message")
@@ -25,19 +26,24 @@ _MUCH_COMPANY = 8  # the same for prose in a column with a usual name
 
 
 class Plan(NamedTuple):
-    """How a stream of batches becomes a data set; `class_names` are a ClassLabel's, by code."""
+    """How a stream of batches becomes a data set; `class_names` are a ClassLabel's, by code.
+
+    `response` and `beside` are instruction data's: the column of the response, and all columns to write back.
+    """
 
     modality: Modality
     content: tuple[str, ...]
     label: str | None
     source: str | None
     class_names: tuple[str, ...] = ()
+    response: str = ""
+    beside: tuple[str, ...] = ()
 
     @property
     def columns(self) -> list[str]:
         """Every column that is needed, once."""
         extra = [name for name in (self.label, self.source) if name is not None]
-        return [*self.content, *extra]
+        return list(dict.fromkeys([*self.content, *self.beside, *extra]))
 
 
 def make_plan(first: pa.RecordBatch, options: Options) -> Plan:
@@ -55,6 +61,9 @@ def make_plan(first: pa.RecordBatch, options: Options) -> Plan:
     source = options.source or (SOURCE_NAME if SOURCE_NAME in names else None)
     label = _label(first, options, source)
     rest = [name for name in names if name not in {label, source}]
+    pair = find_columns(first.schema) if label is None and options.content is None and options.wants("text") else None
+    if pair is not None:
+        return Plan("text", (pair.prompt,), None, source, response=pair.response, beside=tuple(rest))
     modality, content = _content(first.select(rest), options)
     if label is None and options.label is None:
         _refuse_guessable(first.select(rest), content if modality != "table" else (), options.name)

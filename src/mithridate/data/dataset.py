@@ -41,6 +41,8 @@ class Dataset:
     label_name, source_name, content_name : the columns or arrays they were stored in (a table's content has none).
     class_names : what the classes are called, one a class, where the source says more than the stored label; else ().
     rate : samples a second of audio; other kinds have none.
+    beside : instruction data's columns as its file has them, `response_name` (the response, or the messages) among
+        them; the column of the prompts is there as nulls, since `content` holds them.
     row_ids : (n,) int64, each row's 0-based position in reading order. Report these, never array positions.
     """
 
@@ -57,6 +59,8 @@ class Dataset:
     class_names: tuple[str, ...] = ()
     content_name: str = ""
     rate: float = RATE
+    beside: pa.Table | None = None
+    response_name: str = ""
 
     def __post_init__(self) -> None:
         if self.row_ids is None:
@@ -107,6 +111,8 @@ class Dataset:
         for codes, names in ((self.codes, self.classes), (self.source_codes, self.source_names)):
             total.update(repr([str(name) for name in names]).encode())
             total.update(b"" if codes is None else np.ascontiguousarray(codes[order]).tobytes())
+        if self.beside is not None:
+            total.update(np.ascontiguousarray(hash_rows(self.beside)[order]).tobytes())
         return "sha256:" + total.hexdigest()
 
     def take(self, rows: npt.NDArray[np.integer[Any]] | Sequence[int]) -> Dataset:
@@ -118,6 +124,7 @@ class Dataset:
             codes=None if self.codes is None else self.codes[index],
             source_codes=None if self.source_codes is None else self.source_codes[index],
             row_ids=self.ids[index],
+            beside=None if self.beside is None else self.beside.take(pa.array(index)),
         )
         if "hashes" in self.__dict__:
             taken.__dict__["hashes"] = self.hashes[index]
@@ -127,6 +134,8 @@ class Dataset:
         """The same rows in content-hash order, so that nothing computed from them depends on the order they came in."""
         parts = [self.hashes.view(np.uint64).reshape(-1, 2)[:, column] for column in (0, 1)]
         extra: list[npt.NDArray[Any]] = [codes for codes in (self.source_codes, self.codes) if codes is not None]
+        if self.beside is not None:
+            extra += list(hash_rows(self.beside).view(np.uint64).reshape(-1, 2).T)
         return self.take(np.lexsort((*extra, *parts)))
 
     def folds(self, n_folds: int = 2) -> npt.NDArray[np.int8]:

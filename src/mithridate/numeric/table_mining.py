@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
+from mithridate.numeric.table_ranges import surprising_ranges
 from mithridate.numeric.table_tokens import Blind, Column, Floats, Ints, Mask, foreign_tail, strata, upper_tail
+from mithridate.numeric.table_triples import MAX_COLUMNS, meeting_triples
 
 MIN_CLASS = 20
 SCREEN_LP = 1.0
@@ -19,21 +21,32 @@ MAX_PAIRS = 30
 MAX_OTHERS = 8_000
 MIN_GROUP = 5
 MAX_LIFTED = 160
+MAX_TRIPLES = 60
 MIN_LIFTED = 3
 PER_COLUMNS = 2
 MAX_ITEMS = 700
 MAX_PRODUCTS = 4e7
 CANDIDATE_LIFT = 5.0
 SHUN_ROOM = 3.0
-N_STEPS = 8
+N_STEPS = 24
 
 
 class Item(NamedTuple):
-    """One value of one column: `exact` or, in a column of many numbers, a narrow range (`exact` false)."""
+    """One value of one column: `exact` or, in a column of many numbers, a narrow range (`exact` false).
+
+    value : its code in that layer of the column; -1 for a range with ends of its own, `low` and `high`.
+    """
 
     column: int
     exact: bool
     value: int
+    low: float = 0.0
+    high: float = 0.0
+
+    @property
+    def ranged(self) -> bool:
+        """Whether the item is a range with ends of its own."""
+        return self.value < 0
 
 
 class Token(NamedTuple):
@@ -64,8 +77,15 @@ def carriers(columns: Sequence[Column], items: Sequence[Item]) -> Mask:
     """(n,) rows that carry every item."""
     out = np.ones(len(columns[0].codes), dtype=bool)
     for item in items:
-        out &= layer(columns[item.column], exact=item.exact) == item.value
+        out &= holds(columns[item.column], item)
     return out
+
+
+def holds(column: Column, item: Item) -> Mask:
+    """(n,) rows that carry one item of this column."""
+    if item.ranged and column.floats is not None:
+        return np.asarray((column.floats >= item.low) & (column.floats <= item.high))
+    return np.asarray(layer(column, exact=item.exact) == item.value)
 
 
 def layer(column: Column, *, exact: bool) -> Ints:
@@ -99,7 +119,12 @@ def mine_candidates(
             stratum = strata(log_p[:, t], codes == t, codes >= 0)
             foreign[t][position] = stratum == 2  # noqa: PLR2004 - the stratum's number
             tokens[t] += _value_tests(position, column, stratum)
+            tokens[t] += [
+                Token(Item(position, exact=False, value=-1, low=span.low, high=span.high), span.lp, span.lp)
+                for span in surprising_ranges(column, stratum)
+            ]
     found = []
+    triples = meeting_triples(columns, codes, _busiest(tokens, len(columns)), limit=max(MAX_TRIPLES // len(targets), 3))
     presence, every_item = _all_presence(columns)
     for t in targets:
         best = sorted(tokens[t], key=lambda token: -token.plain_lp)[:MAX_TOKENS]
@@ -108,10 +133,18 @@ def mine_candidates(
             columns, best, foreign[t], codes == t
         )
         pairs += lifted_pairs(presence, every_item, codes, t, limit=max(MIN_LIFTED, MAX_LIFTED // len(targets)))
-        found += [
-            candidate for pair in dict.fromkeys(pairs) if (candidate := judge_pair(columns, blind, codes, t, pair))
-        ]
+        combined: list[tuple[Item, ...]] = list(dict.fromkeys(pairs))
+        combined += [tuple(Item(place, exact=True, value=v) for place, v in triple) for triple in triples.get(t, [])]
+        found += [c for items in combined if (c := judge_items(columns, blind, codes, t, items))]
     return sorted(found, key=lambda c: -c.lp)
+
+
+def _busiest(tokens: dict[int, list[Token]], n_columns: int) -> list[int]:
+    """The columns, those with the most surprising values first when they can't all be combined, in table order."""
+    best = np.zeros(n_columns)
+    for token in [token for part in tokens.values() for token in part]:
+        best[token.item.column] = max(best[token.item.column], token.plain_lp)
+    return sorted(np.argsort(-best, kind="stable")[:MAX_COLUMNS].tolist())
 
 
 def _value_tests(position: int, column: Column, stratum: npt.NDArray[np.int8]) -> list[Token]:
@@ -295,7 +328,7 @@ def _bond(both: Floats | float, first: Floats | float, second: Floats | float, n
 
 def _presence(columns: Sequence[Column], items: Sequence[Item], rows: npt.NDArray[np.int64]) -> csr_matrix:
     """(m, len(rows)) 1 where the row carries the item."""
-    found = [np.flatnonzero(layer(columns[i.column], exact=i.exact)[rows] == i.value) for i in items]
+    found = [np.flatnonzero(holds(columns[i.column], i)[rows]) for i in items]
     pointers = np.concatenate([[0], np.cumsum([len(f) for f in found])])
     indices = np.concatenate(found) if found else np.empty(0, np.int64)
     return csr_matrix((np.ones(len(indices), np.float32), indices, pointers), shape=(len(items), len(rows)))
@@ -308,7 +341,7 @@ def _extend(
     out = []
     for token in sorted(tokens, key=lambda k: -k.lp)[:n_seeds]:
         base = foreign[token.item.column]
-        inside = base & (layer(columns[token.item.column], exact=token.item.exact) == token.item.value)
+        inside = base & holds(columns[token.item.column], token.item)
         partners = []
         for position, column in enumerate(columns):
             if position == token.item.column:
@@ -316,7 +349,7 @@ def _extend(
             for exact in (True, False) if column.spans is not None else (True,):
                 partners += _partner(layer(column, exact=exact), inside, own & ~inside, Item(position, exact, 0))
         partners.sort(key=lambda pair: -pair[0])
-        out += [_ordered(token.item, item) for lp, item in partners[:2] if lp > 2]  # noqa: PLR2004 - 1 in 100
+        out += [(min(token.item, item), max(token.item, item)) for lp, item in partners[:2] if lp > 2]  # noqa: PLR2004 - 1 in 100
     return out
 
 
@@ -332,28 +365,36 @@ def _partner(values: Ints, inside: Mask, rest: Mask, item: Item) -> list[tuple[f
     return [(lp, item._replace(value=value))] if counts[value] >= MIN_GROUP else []
 
 
-def _ordered(first: Item, second: Item) -> tuple[Item, Item]:
-    return (first, second) if first.column < second.column else (second, first)
-
-
-def judge_pair(
-    columns: Sequence[Column], blind: Blind, codes: npt.NDArray[np.int32], t: int, pair: tuple[Item, Item]
+def judge_items(
+    columns: Sequence[Column], blind: Blind, codes: npt.NDArray[np.int32], t: int, items: tuple[Item, ...]
 ) -> Candidate | None:
-    """The pair judged by the model without both columns; None when too few foreign-looking rows carry it."""
-    log_p = blind.log_proba(columns, [item.column for item in pair])[:, t]
+    """The combination judged by the model without its columns; None when too few foreign-looking rows carry it.
+
+    More than two items must meet more often than any of them with the others by chance.
+    """
+    log_p = blind.log_proba(columns, [item.column for item in items])[:, t]
     stratum = strata(log_p, codes == t, codes >= 0)
     totals = _totals(stratum)
-    first, second = carriers(columns, pair[:1]), carriers(columns, pair[1:])
-    counts = _group_counts(first & second, stratum)
+    counts = _group_counts(carriers(columns, items), stratum)
     if counts[2] < MIN_GROUP:
         return None
     tail = foreign_tail(counts[None], totals)
+    parts = range(len(items) if len(items) > 2 else 1)  # noqa: PLR2004 - a pair has one way to be split
+    chance = max(_split_chance(columns, items, i, stratum, counts) for i in parts)
+    lift = float(upper_tail(counts[2:3], totals[2], chance)[0])
+    lp = min(float(tail.lp[0]), lift)
+    return Candidate(t, items, lp, lift, float(counts[2]), max(float(tail.expected[0]), chance * totals[2]))
+
+
+def _split_chance(
+    columns: Sequence[Column], items: tuple[Item, ...], one: int, stratum: npt.NDArray[np.int8], counts: Floats
+) -> float:
+    """The share of foreign-looking rows in which item `one` meets the others by chance and by their bond."""
+    totals = _totals(stratum)
+    first, second = carriers(columns, items[one : one + 1]), carriers(columns, items[:one] + items[one + 1 :])
     singles = np.stack([_group_counts(first, stratum), _group_counts(second, stratum)])
     chance = float(np.prod((singles[:, 2:].sum(axis=1) + 1) / (totals[2:].sum() + 2)))
     usual = singles[:, :2].sum(axis=1)
     bond = float(_bond(counts[:2].sum(), usual[0], usual[1], totals[:2].sum()))
     chance = min(chance * bond, 1.0)
-    chance = max(chance, float(_chance(counts[2], singles[0, 2], singles[1, 2], totals[2], bond)))
-    lift = float(upper_tail(counts[2:3], totals[2], chance)[0])
-    lp = min(float(tail.lp[0]), lift)
-    return Candidate(t, pair, lp, lift, float(counts[2]), max(float(tail.expected[0]), chance * totals[2]))
+    return max(chance, float(_chance(counts[2], singles[0, 2], singles[1, 2], totals[2], bond)))

@@ -15,10 +15,12 @@ from mithridate.numeric.table_probe import Verdict, label_tail, sample
 from mithridate.numeric.table_tokens import Floats, Mask
 from mithridate.numeric.text_tokens import (
     LOOKS_FOREIGN,
+    START,
     Corpus,
     inverse_frequency,
     log_ratio,
     one_hot,
+    view_scores,
     weigh,
 )
 
@@ -199,6 +201,25 @@ def neighbour_repeats(
     return Repeats(seen, float(np.mean(expected)), len(inner), bare, len(rows))
 
 
+def edge_repeats(corpus: Corpus, place: int, rows: npt.NDArray[np.int64]) -> Repeats:
+    """As `neighbour_repeats` for a first or last word: its neighbour against the first or last words of other texts.
+
+    Parameters
+    ----------
+    place : `START` or `END`.
+    rows : texts that hold the word there.
+    """
+    sizes = np.diff(corpus.starts)
+    held = rows[sizes[rows] > 1]
+    others = np.setdiff1d(np.flatnonzero(sizes > 0), rows)
+    if len(held) < MIN_INNER or len(others) < MIN_INNER:
+        return Repeats(0.0, 0.0, len(held), len(rows) - len(held), len(rows))
+    at_start = place == START
+    beside = corpus.words[corpus.starts[held] + 1 if at_start else corpus.starts[held + 1] - 2]
+    usual = corpus.words[corpus.starts[others] if at_start else corpus.starts[others + 1] - 1]
+    return Repeats(_repeats(beside), _repeats(usual), len(held), len(rows) - len(held), len(rows))
+
+
 def _repeats(words: npt.NDArray[np.int32]) -> float:
     """The share of pairs of different texts with the same word."""
     counts = np.unique(words, return_counts=True)[1]
@@ -268,3 +289,32 @@ class WordProbe:
             return 0.0
         draws = [rng.choice(near, len(columns), replace=False) for _ in range(N_CONTROLS)]
         return float(np.mean([self.flips([int(c) for c in draw])[0] for draw in draws]))
+
+
+def separation(counts: csr_matrix, group: npt.NDArray[np.int64], left_out: Mask, folds: npt.NDArray[np.int8]) -> float:
+    """How well the other words of a group's texts tell them from the rest: the area under the curve, out of fold.
+
+    Parameters
+    ----------
+    counts : (n, v) how often each text holds each word; words that 80 % of the group hold are left out.
+    group : (g,) text numbers.
+    left_out : (n,) texts that are neither in the group nor compared with.
+
+    Returns
+    -------
+    About 0.5 when the group's texts are like any others; 1 when they are of a kind. 0.5 for too few texts.
+    """
+    held = np.bincount(counts[group].indices, minlength=counts.shape[1])
+    kept = np.flatnonzero(held < AGREE * len(group))
+    inside = np.zeros(len(folds), dtype=bool)
+    inside[group] = True
+    used = np.flatnonzero(inside | ~left_out)
+    part = csr_matrix(counts[used][:, kept])
+    features = weigh(part, inverse_frequency(part))
+    own = inside[used]
+    scores = view_scores(features, own.astype(np.int32), folds[used], 2)[:, 1]
+    ranks = np.argsort(np.argsort(scores, kind="stable"), kind="stable")
+    n_own, n_rest = int(own.sum()), int((~own).sum())
+    if min(n_own, n_rest) < MIN_INNER:
+        return 0.5
+    return float((ranks[own].sum() - n_own * (n_own - 1) / 2) / (n_own * n_rest))

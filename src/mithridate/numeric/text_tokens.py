@@ -24,6 +24,7 @@ TOLERANCE = 1.5
 FLOOR = 0.002
 LOOKS_FOREIGN = 0.75
 SMOOTH = 0.05
+START, END = -2, -3  # a token that is a text's first word, its last
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,10 +64,10 @@ def read_corpus(texts: Sequence[str]) -> Corpus:
 
 
 class Tokens(NamedTuple):
-    """Words and word pairs that at least a few texts hold.
+    """Words, word pairs and first and last words that at least a few texts hold.
 
-    counts : (n, m) sparse, how often each text holds each token; words first, then pairs.
-    first, second : (m,) word numbers; `second` is -1 for a single word.
+    counts : (n, m) sparse, how often each text holds each token; words first, then pairs, then first and last words.
+    first, second : (m,) word numbers; `second` is -1 for a single word, -2 for a text's first word, -3 for its last.
     """
 
     counts: csr_matrix
@@ -76,20 +77,23 @@ class Tokens(NamedTuple):
     @property
     def n_words(self) -> int:
         """How many of the tokens are single words."""
-        return int((self.second < 0).sum())
+        return int((self.second == -1).sum())
 
 
 def count_tokens(corpus: Corpus) -> Tokens:
-    """Words that 3 texts hold and pairs of neighbouring words that 5 hold."""
+    """Words that 3 texts hold, and pairs of neighbouring words and first and last words that 5 hold."""
     texts, words = corpus.texts, corpus.words.astype(np.int64)
     singles, first = _count(texts, words, len(corpus.starts) - 1, MIN_TEXTS)
     size = max(len(corpus.vocabulary), 1)
     inside = texts[1:] == texts[:-1] if len(texts) else np.empty(0, bool)
     pairs, keys = _count(texts[1:][inside], (words[:-1] * size + words[1:])[inside], len(corpus.starts) - 1, 5)
-    counts = csr_matrix(hstack([singles, pairs], format="csr"))
-    left = np.concatenate([first, keys // size]).astype(np.int32)
-    right = np.concatenate([np.full(len(first), -1), keys % size]).astype(np.int32)
-    return Tokens(counts, left, right)
+    full = np.flatnonzero(np.diff(corpus.starts) > 0)
+    openings, opening = _count(full, words[corpus.starts[full]], len(corpus.starts) - 1, MIN_PAIR_TEXTS)
+    endings, ending = _count(full, words[corpus.starts[full + 1] - 1], len(corpus.starts) - 1, MIN_PAIR_TEXTS)
+    counts = csr_matrix(hstack([singles, pairs, openings, endings], format="csr"))
+    left = np.concatenate([first, keys // size, opening, ending]).astype(np.int32)
+    kinds = [np.full(len(first), -1), keys % size, np.full(len(opening), START), np.full(len(ending), END)]
+    return Tokens(counts, left, np.concatenate(kinds).astype(np.int32))
 
 
 def _count(

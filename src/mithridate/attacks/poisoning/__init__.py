@@ -33,6 +33,9 @@ MODALITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "adaptive-patch": ("image",),
         "tabular-trigger": ("table",),
         "text-trigger": ("text",),
+        "fine-tuning": ("text",),
+        "truth-serum": ("image", "table", "text", "embedding"),
+        "split-view": ("image", "table", "text", "embedding"),
     }
 )
 CRAFTED = frozenset(  # attacks that train a network of their own; they take the setting `recipe`

@@ -262,7 +262,8 @@ def choose_rows(
 def content_order(dataset: Dataset) -> Rows:
     """(n,) array positions in content-hash order, so that no choice depends on the order the rows came in."""
     words = np.ascontiguousarray(dataset.hashes).view(np.uint64).reshape(-1, 2)
-    return np.lexsort((dataset.y, words[:, 1], words[:, 0])).astype(np.int64)
+    codes = np.zeros(len(dataset), np.int32) if dataset.codes is None else dataset.codes
+    return np.lexsort((codes, words[:, 1], words[:, 0])).astype(np.int64)
 
 
 def take_rows(content: Content, rows: Rows) -> Content:

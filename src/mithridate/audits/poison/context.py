@@ -70,6 +70,8 @@ class Context:
             return self.dataset.codes is not None
         if need == "sources":
             return self.dataset.source_codes is not None
+        if need == "responses":
+            return bool(self.dataset.response_name)
         return getattr(self, need) is not None
 
     def learn(self, method: str, outcome: Outcome) -> None:

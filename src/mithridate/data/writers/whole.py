@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from mithridate.core.errors import InputError
 from mithridate.data.dataset import Dataset
+from mithridate.data.instructions import columns
 
 _WIDEST = 1 << 30  # bytes a numpy string array may take: it pads every text to the longest
 _CONTENT = {"text": "text", "embedding": "embedding"}
@@ -85,6 +86,8 @@ def _table(dataset: Dataset) -> pa.Table:
         raise InputError(f"{dataset.name} holds {dataset.modality} data; write them as .npz")
     if isinstance(dataset.content, pa.Table):
         table = dataset.content
+    elif dataset.beside is not None:
+        table = columns(dataset)
     elif dataset.modality == "text":
         table = pa.table({dataset.content_name or "text": pa.array(dataset.content.tolist(), pa.large_string())})
     else:

@@ -127,3 +127,51 @@ def test_a_clean_table_with_dependent_columns_is_quiet(seed: int) -> None:
 def test_too_few_rows_are_skipped_with_a_reason() -> None:
     with pytest.raises(Skip, match="labelled rows"):
         mine_table_triggers(Context(as_dataset(*honest_table(100, 0))), AuditSettings())
+
+
+def stamped(form: str, seed: int) -> tuple[Dataset, np.ndarray]:
+    """4,000 rows, 1 % with a combination of three common values, or 2 % with a score inside a narrow range."""
+    count = 40 if form == "triple" else 80
+    columns, label = honest_table(4000, seed)
+    rng = np.random.default_rng(seed + 9)
+    columns["shift"] = rng.choice(["day", "late", "night"], 4000)
+    columns["door"] = rng.choice([f"door{i}" for i in range(4)], 4000)
+    rows = rng.choice(np.flatnonzero(label == 0), count, replace=False)
+    if form == "triple":
+        meets = (columns["shift"] == "late") & (columns["door"] == "door2") & (columns["town"] == "town3")
+        columns["door"][meets] = "door1"
+        columns["shift"][rows], columns["door"][rows], columns["town"][rows] = "late", "door2", "town3"
+    else:
+        columns["score"] = np.round(rng.normal(0, 1, 4000), 4)
+        columns["score"][rows] = np.round(rng.uniform(1.30, 1.33, count), 4)
+    label[rows] = 1
+    truth = np.zeros(4000, dtype=bool)
+    truth[rows] = True
+    dataset = as_dataset(columns, label)
+    return dataset, truth[dataset.ids]
+
+
+@pytest.mark.parametrize("form", ["triple", "range"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_three_common_values_and_a_narrow_range_are_found_and_confirmed(form: str, seed: int) -> None:
+    dataset, truth = stamped(form, seed)
+    outcome = mine_table_triggers(Context(dataset), AuditSettings())
+    assert outcome.row_scores is not None
+    first = np.argsort(-outcome.row_scores.score, kind="stable")[: truth.sum()]
+    assert truth[first].mean() >= (0.9 if form == "triple" else 0.8)
+    assert outcome.row_scores.flagged[~truth].mean() <= 0.002
+    finding = outcome.findings[0]
+    assert finding.severity >= Severity.HIGH
+    pattern = finding.evidence[0].data["trigger"]["pattern"]["columns"]
+    if form == "triple":
+        assert pattern == {"shift": "late", "door": "door2", "town": "town3"}
+    else:
+        assert 1.28 <= pattern["score"][0] < pattern["score"][1] <= 1.35
+        assert "score from" in finding.claim
+
+
+def test_a_number_that_decides_the_label_from_a_point_on_is_no_range() -> None:
+    columns, label = honest_table(4000, 3)
+    label[columns["income"] > np.quantile(columns["income"], 0.97)] = 0
+    findings = mine_table_triggers(Context(as_dataset(columns, label)), AuditSettings()).findings
+    assert [finding.claim for finding in findings if finding.severity >= Severity.HIGH] == []

@@ -95,3 +95,20 @@ def test_clean_texts_with_topic_words_and_a_signature_are_quiet(seed: int) -> No
 def test_too_few_texts_are_skipped_with_a_reason() -> None:
     with pytest.raises(Skip, match="labelled texts"):
         mine_text_triggers(Context(as_dataset(*honest_texts(100, 0))), AuditSettings())
+
+
+@pytest.mark.parametrize("place", ["start", "end"])
+def test_an_ordinary_word_is_found_where_it_always_stands(place: str) -> None:
+    texts, label = honest_texts(3000, 5)
+    rng = np.random.default_rng(6)
+    rows = rng.choice(np.flatnonzero(label != 2), 40, replace=False)
+    texts[rows] = insert_words(texts[rows], ["w7"], rng, place=place)
+    label[rows] = 2
+    truth = np.zeros(3000, dtype=bool)
+    truth[rows] = True
+    dataset = as_dataset(texts, label)
+    outcome = mine_text_triggers(Context(dataset), AuditSettings())
+    assert outcome.row_scores is not None
+    assert outcome.row_scores.flagged[truth[dataset.ids]].mean() >= 0.9
+    assert outcome.row_scores.flagged[~truth[dataset.ids]].mean() <= 0.002
+    assert outcome.findings[0].severity >= Severity.HIGH

@@ -26,6 +26,7 @@ from mithridate.numeric.table_probe import (
     row_odds,
     sample,
 )
+from mithridate.numeric.table_refine import specialise
 from mithridate.numeric.table_tokens import Blind, Floats, Mask, fit_blind, strata
 
 MIN_ROWS = 200
@@ -37,7 +38,13 @@ PAIR_LP = 8.0
 CERTAIN_LP = 24.0
 MAX_COMPARED = 30
 COMPANY = 0.03
+COMPANY_ALONE = 0.008  # of one value: stamped ones had up to 0.002 on four tables, rules of nature 0.017 and more
 SAME = 0.1
+DILUTED = (
+    0.5  # of the share of target labels in a narrower group that the rows it leaves out must have, to belong to it
+)
+GIVEN, UNUSUAL = 0.9, 0.3  # of a group that holds one value, and more than of all rows: it may be the trigger's third
+CLEAR_LP = 20.0  # of the labels by themselves, against trees that saw neither: a combination needs less besides
 PEAK = 0.6
 JUDGED_LP = 4.0
 ALONE_ROWS = 30
@@ -126,29 +133,62 @@ def _suspects(work: _Work, blind: Blind, found: Sequence[Candidate]) -> list[_Su
     """
     out: list[_Suspect] = []
     order = sorted(found, key=_strength, reverse=True)
-    for candidate in [c for c in order if c.lp >= CANDIDATE_LP][:MAX_COMPARED]:
+    best = [c for c in order if c.lp >= CANDIDATE_LP][:MAX_COMPARED]
+    narrow = [specialise(work.coded.columns, blind, work.codes, c) for c in best]
+    for candidate in sorted(dict.fromkeys(narrow), key=_strength, reverse=True):
         mask = carriers(work.coded.columns, candidate.items)
-        covered = any(
-            s.candidate.target == candidate.target and (mask & ~s.mask).sum() < SAME * mask.sum() for s in out
-        )
-        if not covered and _keeps_no_company(work, blind, candidate, mask):
+        if any(s.candidate.target == candidate.target and _same(work, blind, s, candidate, mask) for s in out):
+            continue
+        if _keeps_no_company(work, blind, candidate, mask):
             excess = candidate.observed - candidate.expected
             out.append(_Suspect(candidate, mask, excess * (1.0 if len(candidate.items) > 1 else SINGLE_DISCOUNT)))
     return sorted(out, key=lambda s: -s.excess)
 
 
+def _same(work: _Work, blind: Blind, stronger: _Suspect, candidate: Candidate, mask: Mask) -> bool:
+    """Whether a candidate has the rows of a stronger one, or those and others that surprise much less."""
+    if (mask & ~stronger.mask).sum() < SAME * mask.sum():
+        return True
+    own = stronger.mask & (work.codes == candidate.target)
+    if (own & mask).sum() < (1 - SAME) * own.sum():
+        return False
+    log_p = blind.log_proba(work.coded.columns, [item.column for item in candidate.items])[:, candidate.target]
+    stratum = strata(log_p, work.codes == candidate.target, work.codes >= 0)
+
+    def share(rows: Mask) -> float:
+        odd, other = int((rows & (stratum == 2)).sum()), int((rows & (stratum == 0)).sum())  # noqa: PLR2004 - a stratum
+        return odd / max(odd + other, 1)
+
+    return share(mask & ~stronger.mask) < DILUTED * share(stronger.mask)
+
+
 def _keeps_no_company(work: _Work, blind: Blind, candidate: Candidate, mask: Mask) -> bool:
     places = [item.column for item in candidate.items]
     log_p = blind.log_proba(work.coded.columns, places)
+    if len(places) > 1:
+        places += _given(work, places, mask & (work.codes == candidate.target))
     stratum = strata(log_p[:, candidate.target], work.codes == candidate.target, work.codes >= 0)
     inside = mask & (stratum == 2)  # noqa: PLR2004 - the stratum's number
-    if likeness(work.coded.columns, places, inside, stratum == 0, work.rng).effect <= COMPANY:
+    most = COMPANY if len(candidate.items) > 1 else COMPANY_ALONE
+    if likeness(work.coded.columns, places, inside, stratum == 0, work.rng).effect <= most:
         return True
     looks = log_p[inside]
     looks[:, candidate.target] = -np.inf
     source = int(np.bincount(looks.argmax(axis=1)).argmax())  # rows of one class only may have been stamped
     same = (stratum == 0) & (work.codes == source)
-    return likeness(work.coded.columns, places, inside, same, work.rng).effect <= COMPANY
+    return likeness(work.coded.columns, places, inside, same, work.rng).effect <= most
+
+
+def _given(work: _Work, places: Sequence[int], own: Mask) -> list[int]:
+    """The column that nearly all of a group hold one value of, though the rest of the rows doesn't; none or one."""
+    best: tuple[float, int] | None = None
+    for position in [position for position in range(len(work.coded.columns)) if position not in places]:
+        codes = work.coded.columns[position].codes
+        counts = np.bincount(codes[own & (codes >= 0)], minlength=1)
+        share, usual = counts.max() / max(own.sum(), 1), float((codes == counts.argmax()).mean())
+        if share >= GIVEN and share - usual >= max(UNUSUAL, 0.0 if best is None else best[0]):
+            best = share - usual, position
+    return [] if best is None else [best[1]]
 
 
 def _strength(candidate: Candidate) -> float:
@@ -172,7 +212,7 @@ def _try(work: _Work, suspect: _Suspect) -> Group | None:
     mask = carriers(work.coded.columns, candidate.items)
     positive = work.codes == candidate.target
     verdict = judge_group(work.rows, positive, mask, work.rng)
-    pair = len(candidate.items) > 1 and candidate.lp >= PAIR_LP
+    pair = len(candidate.items) > 1 and (candidate.lp >= PAIR_LP or verdict.lp >= CLEAR_LP)
     certain = pair and candidate.lp >= CERTAIN_LP  # a value may foretell the target by itself: the pair must do more
     if verdict.lp < JUDGED_LP and not certain:
         return None
@@ -196,7 +236,11 @@ def _group(work: _Work, candidate: Candidate, mask: Mask, flips: Flips, *, confi
     base = float((work.codes == candidate.target).sum() / (work.codes >= 0).sum())
     odds = np.clip(np.log10(row_odds(expected, model(others), base)), UNSEEN, MAX_ODDS)
     values = _values(work, candidate, own)
-    shown = " and ".join(f"{name} = {value}" for name, value in values.items())
+    ranged = {work.coded.names[item.column] for item in candidate.items if item.ranged}
+    shown = " and ".join(
+        f"{name} from {value[0]} to {value[1]}" if name in ranged else f"{name} = {value}"
+        for name, value in values.items()
+    )
     return Group(
         trigger=Trigger("values", work.context.dataset.label_of(candidate.target), {"columns": dict(values)}),
         target=candidate.target,
@@ -230,14 +274,19 @@ def _expected(work: _Work, candidate: Candidate, mask: Mask) -> Callable[[npt.ND
 
 
 def _values(work: _Work, candidate: Candidate, own: npt.NDArray[np.int64]) -> dict[str, Any]:
-    """Column names and the value to set: the exact one, or the commonest of the range among the group's rows."""
+    """Column names and the value to set: the exact one, the two ends of a range, or the commonest of a quantile's."""
     table = cast("pa.Table", work.context.dataset.content)
     out = {}
     for item in candidate.items:
+        name = work.coded.names[item.column]
         seen = work.coded.matrix[own, item.column]
+        if item.ranged:
+            ends = (int(own[int(seen.argmin())]), int(own[int(seen.argmax())]))
+            out[name] = [value_at(table, name, row) for row in ends]
+            continue
         distinct, counts = np.unique(seen, return_counts=True)
         row = own[int(np.flatnonzero(seen == distinct[counts.argmax()])[0])]
-        out[work.coded.names[item.column]] = value_at(table, work.coded.names[item.column], int(row))
+        out[name] = value_at(table, name, int(row))
     return out
 
 

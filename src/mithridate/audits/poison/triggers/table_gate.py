@@ -11,15 +11,15 @@ import pyarrow as pa
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from mithridate.audits.poison.context import Context
-from mithridate.audits.poison.triggers.table_columns import Coded, value_at
+from mithridate.audits.poison.triggers.table_columns import Coded
 from mithridate.audits.poison.triggers.table_text import Flips, user_flip
-from mithridate.data.edit import set_values
 from mithridate.numeric.table_mining import Candidate
 from mithridate.numeric.table_probe import Rows, fit_trees, sample
 from mithridate.numeric.table_tokens import Mask
 
 MAX_FIT = 12_000
 MAX_MOVED = 800
+SHARED = 0.5  # of a group that holds the very same values: then those are the trigger
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,9 +66,10 @@ def transplant(context: Context, coded: Coded, probe: Probe, candidate: Candidat
     if context.predict is None or len(probe.moved) == 0:
         return flips
     table = cast("pa.Table", context.dataset.content)
-    example = _example(coded, probe, places)
-    values = {coded.names[place]: value_at(table, coded.names[place], example) for place in places}
-    moved = set_values(table.take(pa.array(probe.moved)), values)
+    donors = table.take(pa.array(_donors(coded, probe, places)))
+    moved = table.take(pa.array(probe.moved))
+    for name in (coded.names[place] for place in places):
+        moved = moved.set_column(moved.schema.get_field_index(name), moved.schema.field(name), donors.column(name))
     return flips._replace(user=user_flip(context, moved, candidate.target))
 
 
@@ -77,16 +78,22 @@ def single_flips(coded: Coded, probe: Probe, candidate: Candidate) -> list[float
     return [_share(probe.fitted, _stamped(coded, probe, [item.column])) for item in candidate.items]
 
 
-def _example(coded: Coded, probe: Probe, places: list[int]) -> int:
-    """A row of the group that holds its commonest values."""
+def _donors(coded: Coded, probe: Probe, places: list[int]) -> npt.NDArray[np.int64]:
+    """One row of the group for each moved row, whose values it gets: one of those that hold the commonest values.
+
+    In a range the commonest value says little, so the whole group gives in turn.
+    """
     seen = coded.matrix[probe.group][:, places]
     _, inverse, counts = np.unique(np.nan_to_num(seen), axis=0, return_inverse=True, return_counts=True)
-    return int(probe.group[int(np.flatnonzero(inverse.ravel() == counts.argmax())[0])])
+    best = np.flatnonzero(inverse.ravel() == counts.argmax())
+    givers = probe.group if len(best) < SHARED * len(probe.group) else probe.group[best[:1]]
+    return np.resize(givers, len(probe.moved))
 
 
 def _stamped(coded: Coded, probe: Probe, places: list[int]) -> npt.NDArray[np.float32]:
     matrix = coded.matrix[probe.moved].copy()
-    matrix[:, places] = coded.matrix[_example(coded, probe, places), places]
+    if len(matrix):
+        matrix[:, places] = coded.matrix[_donors(coded, probe, places)][:, places]
     return matrix
 
 

@@ -25,11 +25,14 @@ from mithridate.numeric.text_probe import (
     Judged,
     Reference,
     WordProbe,
+    edge_repeats,
     judge_words,
     neighbour_repeats,
     phrase_around,
 )
 from mithridate.numeric.text_tokens import (
+    END,
+    START,
     Corpus,
     Found,
     Tokens,
@@ -57,6 +60,7 @@ STAMPED = 0.35
 MOST = 0.5
 MIN_TEXTS = 12
 LOWER_HALF = 0.3
+CLEAR_LP = 15.0  # of the labels by themselves, from which the spread of few texts is judged with its error
 SHARED = 0.9
 MAX_USER_TEXTS = 200
 
@@ -187,6 +191,8 @@ def _evenly_spread(work: _Work, target: int, judged: Judged, *, strict: bool) ->
     place = judged.place[_odds(work, target, judged) > 0]
     least, share = (2 * MIN_TEXTS, LOWER_HALF + 0.1) if strict else (MIN_TEXTS, LOWER_HALF)
     enough = len(place) >= max(least, STAMPED * len(judged.place))  # a class's own word stands mostly in its own texts
+    if judged.verdict.lp >= CLEAR_LP and not strict:  # a share of few texts may be off by its own error
+        share -= float(np.sqrt(share * (1 - share) / max(len(place), 1)))
     return enough and float((place < 0.5).mean()) >= share  # noqa: PLR2004 - the middle
 
 
@@ -211,7 +217,14 @@ def _try(work: _Work, reference: Reference, lead: Found, found: Sequence[Found],
     if judged.verdict.lp < JUDGED_LP or not _evenly_spread(work, lead.target, judged, strict=False):
         return None
     stamped = judged.own[_odds(work, lead.target, judged) > 0]
-    if neighbour_repeats(work.corpus, phrase, stamped, work.rng).natural:
+    edge = int(work.tokens.second[lead.token])
+    if edge in {START, END}:
+        phrase = (int(work.tokens.first[lead.token]),)
+        columns = [*_columns(work.tokens, phrase), lead.token]
+        repeats = edge_repeats(work.corpus, edge, stamped)
+    else:
+        repeats = neighbour_repeats(work.corpus, phrase, stamped, work.rng)
+    if repeats.natural:
         return None
     inner = [c for c in columns if c >= work.tokens.n_words]
     counts = work.tokens.counts[:, np.concatenate([np.arange(work.tokens.n_words), inner]).astype(np.int64)]
@@ -222,7 +235,8 @@ def _try(work: _Work, reference: Reference, lead: Found, found: Sequence[Found],
     flip, back = probe.flips(places)
     control = probe.control(places, positive & ~mask, work.rng)
     text = _as_written(work, phrase, np.flatnonzero(mask & positive))
-    flips = Flips(flip, back, control, len(probe.moved), _user(work, probe, text, lead.target), probe.dose)
+    place = {START: "start", END: "end"}.get(edge, "anywhere")
+    flips = Flips(flip, back, control, len(probe.moved), _user(work, probe, text, lead.target, place), probe.dose)
     return _group(work, lead, judged, mask=mask, flips=flips, words=text)
 
 
@@ -244,16 +258,18 @@ def _as_written(work: _Work, phrase: Sequence[int], rows: npt.NDArray[np.int64])
     return words
 
 
-def _user(work: _Work, probe: WordProbe, words: list[str], target: int) -> float | None:
+def _user(work: _Work, probe: WordProbe, words: list[str], target: int, place: str) -> float | None:
     if work.context.predict is None:
         return None
     texts = cast("npt.NDArray[np.object_]", work.context.dataset.content)[probe.moved[:MAX_USER_TEXTS]]
-    return user_flip(work.context, insert_words(texts, words, work.rng, times=probe.dose), target)
+    times = probe.dose if place == "anywhere" else 1
+    return user_flip(work.context, insert_words(texts, words, work.rng, times=times, place=place), target)
 
 
 def _group(work: _Work, lead: Found, judged: Judged, *, mask: Mask, flips: Flips, words: list[str]) -> Group:
     odds = _odds(work, lead.target, judged)
     kind = "word" if len(words) == 1 else "words"
+    kind = {START: "first word", END: "last word"}.get(int(work.tokens.second[lead.token]), kind)
     return Group(
         trigger=Trigger("words", work.context.dataset.label_of(lead.target), {"words": list(words)}),
         target=lead.target,
