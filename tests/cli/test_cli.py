@@ -73,7 +73,7 @@ def test_audit_finds_the_patch_writes_everything_and_exits_1(folder: Path) -> No
 
 
 def test_baseline_of_the_same_report_passes(folder: Path) -> None:
-    quick = ["audit", folder / "bad.npz", "--power", "off", "--quiet"]
+    quick = ["audit", folder / "bad.npz", "--method", "shared-trigger", "--quiet"]
     assert run(*quick, "-o", folder / "base.json").returncode == 1
     assert run(*quick, "--baseline", folder / "base.json").returncode == 0
     assert run(*quick, "--fail-on", "never").returncode == 0
@@ -121,7 +121,7 @@ def test_bad_input_is_one_clear_line_exit_2_and_nothing_written(folder: Path, wo
 def test_report_turns_json_into_every_format_byte_for_byte(folder: Path) -> None:
     assert (
         run(
-            "audit", folder / "bad.npz", "--power", "off", "-q", "-o", folder / "a.json", "-o", folder / "a.html"
+            "audit", folder / "bad.npz", "--method", "PSN103", "-q", "-o", folder / "a.json", "-o", folder / "a.html"
         ).returncode
         == 1
     )
