@@ -20,6 +20,7 @@ from mithridate.data.dataset import Dataset
 from mithridate.numeric.image_miner import ANY, CLOSE_P, Mined, Stage, prepare
 from mithridate.numeric.image_search import mine
 from mithridate.numeric.image_views import label_surprise, pool
+from mithridate.numeric.rates import wilson
 
 Images: TypeAlias = npt.NDArray[np.uint8]
 Doubles: TypeAlias = npt.NDArray[np.float64]
@@ -251,7 +252,7 @@ def _claim(one: Judged, n_rows: int, label: Any) -> str:
 
 def _evidence(one: Judged) -> tuple[Evidence, ...]:
     verdict, mined = one.verdict, one.mined
-    low, high = _wilson(verdict.strongest, verdict.tested)
+    low, high = wilson(verdict.strongest * verdict.tested, verdict.tested)
     note = f"interval: over the {verdict.tested} images the trigger was put on"
     pieces = [
         number("flip_rate", verdict.strongest, low=low, high=high, unit="share", note=note),
@@ -277,10 +278,3 @@ def _evidence(one: Judged) -> tuple[Evidence, ...]:
     if verdict.own_model is not None:
         pieces.append(number("flip_rate:own-model", verdict.own_model, unit="share", note="by the model given"))
     return (*pieces, verdict.trigger.as_evidence())
-
-
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    z = 1.96
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
