@@ -75,10 +75,8 @@ def _closest(rows: FloatArray, candidates: FloatArray, k: int) -> tuple[Places, 
     turned = np.concatenate([-2 * rows[:, :width], rows[:, width + 1 :], rows[:, width : width + 1]], axis=1)
     squared = np.maximum(turned @ candidates.T, np.float32(0))
     k = min(k, len(candidates))
-    if len(candidates) <= MOST_PACKED:
-        chosen = _packed(squared, k)
-    else:
-        chosen = np.argpartition(squared, k - 1, axis=1)[:, :k]
+    few = len(candidates) <= MOST_PACKED
+    chosen = _packed(squared, k) if few else np.argpartition(squared, k - 1, axis=1)[:, :k]
     near = np.take_along_axis(squared, chosen, 1)
     order = np.argsort(near, axis=1, kind="stable")
     return np.take_along_axis(chosen, order, 1), np.take_along_axis(near, order, 1)
