@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import special, stats
 
+from mithridate.numeric import class_flow
 from mithridate.numeric.class_flow import Trusted, leak_odds, leaks
 
 
@@ -85,3 +86,9 @@ def test_a_one_sided_look_alike_is_spared_beside_trusted_rows_alone() -> None:
         accused += beside(logs, codes, None) == [(1, 2)]
         assert not beside(logs, codes, trusted)
     assert accused >= 4
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 0), (0, 5), (3, 5), (40, 900), (900, 900)])
+def test_the_beta_binomial_tail_is_that_of_scipy(count: int, total: int) -> None:
+    ours = class_flow._beta_binomial_tail(count, total, 3.5, 120.0)  # noqa: SLF001 - the term-by-term sum itself
+    assert ours == pytest.approx(stats.betabinom.sf(count - 1, total, 3.5, 120.0), rel=1e-6)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from mithridate.numeric.binomial import upper_tail
 
@@ -176,8 +176,16 @@ def _beside(leak: Leak, found: Bands, trusted: Trusted) -> Leak:
         return leak
     moved = int((trusted.codes[typical] == leak.target).sum())
     allowed, kept = moved + TOLERATED * len(typical) + 0.5, len(typical) - moved + 0.5
-    p_value = float(stats.betabinom.sf(leak.moved - 1, leak.total, allowed, kept))
+    p_value = _beta_binomial_tail(leak.moved, leak.total, allowed, kept)
     return leak._replace(p_value=p_value, flat=True, trusted=moved / len(typical))
+
+
+def _beta_binomial_tail(count: int, total: int, first: float, second: float) -> float:
+    """P(X >= count) of a beta-binomial variable, term by term: `scipy.stats` takes half a second to import."""
+    hits = np.arange(count, total + 1)
+    choose = -special.betaln(hits + 1, total - hits + 1) - np.log(total + 1)
+    logs = choose + special.betaln(hits + first, total - hits + second) - special.betaln(first, second)
+    return float(min(np.exp(logs).sum(), 1.0))
 
 
 def _flat(found: Bands, *, many: bool) -> bool:

@@ -16,7 +16,7 @@ CELLS = 7  # gradient histograms are pooled over this many cells a side
 PIXELS = 14  # and raw pixels over this many
 PIXEL_WEIGHT = 0.5  # variance share of raw pixels against gradients: gradients carry shape, pixels tone
 FIT_ROWS = 10_000  # rows that principal directions are estimated from
-BLOCK = 512  # images handled at a time, so that the block stays in cache
+BLOCK = 64  # images handled at a time, so that the block stays in cache
 WORDS = 2**17  # hashed vocabulary
 RARE = 2  # a word in fewer documents says nothing about neighbours
 LEVELS = 64  # categorical columns keep this many of their commonest values
@@ -82,7 +82,8 @@ def embed_images(images: npt.NDArray[Any], *, n_axes: int = 64, rng: np.random.G
     projection = principal_axes(sample * weights, n_axes)
     turn = weights[:, None] * projection.axes
     shift = projection.mean @ projection.axes
-    return np.concatenate([block @ turn - shift for block in _image_blocks(images, None)])
+    blocks = [sample] if len(chosen) == len(images) else _image_blocks(images, None)
+    return np.concatenate([block @ turn - shift for block in blocks])
 
 
 def _sample(n_rows: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -106,43 +107,42 @@ def _pooling(size: int, cells: int) -> FloatArray:
 
 
 def _image_blocks(images: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None) -> Iterator[FloatArray]:
-    height, width, _ = images.shape[1:]
+    """(m, p) features of each block; inside, images are the last axis, so that every step runs over long lines."""
+    height, width, channels = images.shape[1:]
     small = (min(height, SIDE), min(width, SIDE))
     shrink = None if small == (height, width) else (_pooling(height, small[0]), _pooling(width, small[1]))
-    scale = np.float32(1 / 255 if images.dtype == np.uint8 else 1)
+    cells, tones = ([_pooling(size, min(most, size)) for size in small] for most in (CELLS, PIXELS))
     n_rows = len(images) if rows is None else len(rows)
     for start in range(0, n_rows, BLOCK):
         part = images[start : start + BLOCK] if rows is None else images[rows[start : start + BLOCK]]
-        planes = np.moveaxis(part, 3, 1).astype(np.float32) * scale
-        planes = np.nan_to_num(planes, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
+        flat = np.ascontiguousarray(part.reshape(len(part), -1).T, dtype=np.float32)
+        if images.dtype == np.uint8:
+            flat *= np.float32(1 / 255)
+        elif not np.isfinite(flat).all():
+            flat = np.nan_to_num(flat, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
+        planes = np.moveaxis(flat.reshape(height, width, channels, -1), 2, 0)
         if shrink is not None:
             planes = _pool(planes, *shrink)
-        yield np.concatenate([_gradients(planes), _tones(planes)], axis=1)
+        gradients = _gradients(planes, cells[0], cells[1])
+        yield np.concatenate([gradients, _pool(planes, tones[0], tones[1]).reshape(-1, len(part))]).T
 
 
 def _pool(planes: FloatArray, down: FloatArray, across: FloatArray) -> FloatArray:
-    pooled: FloatArray = np.matmul(down.T, np.matmul(planes, across))
+    """(c, h, w, n) to (c, h', w', n)."""
+    channels, height, width, n_rows = planes.shape
+    lines = np.matmul(down.T, planes.reshape(channels, height, -1)).reshape(channels, -1, width, n_rows)
+    pooled: FloatArray = np.matmul(across.T, lines)
     return pooled
 
 
-def _tones(planes: FloatArray) -> FloatArray:
-    height, width = planes.shape[2:]
-    pooled = _pool(planes, _pooling(height, min(PIXELS, height)), _pooling(width, min(PIXELS, width)))
-    return pooled.reshape(len(planes), -1)
-
-
-def _gradients(planes: FloatArray) -> FloatArray:
+def _gradients(planes: FloatArray, down: FloatArray, across: FloatArray) -> FloatArray:
     """Square roots of rising and falling slopes along both axes, averaged over cells; channels averaged first."""
-    grey = planes.mean(axis=1)
-    edged = np.pad(grey, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    height, width = grey.shape[1:]
-    down, across = _pooling(height, min(CELLS, height)), _pooling(width, min(CELLS, width))
-    parts = []
-    for slope in (edged[:, 1:-1, 2:] - edged[:, 1:-1, :-2], edged[:, 2:, 1:-1] - edged[:, :-2, 1:-1]):
-        rising = _pool(np.maximum(slope, 0), down, across)
-        falling = rising - _pool(slope, down, across)
-        parts += [rising, np.maximum(falling, 0)]
-    rooted: FloatArray = np.sqrt(np.stack(parts, axis=1)).reshape(len(planes), -1)
+    grey = planes.mean(axis=0) if len(planes) > 1 else planes[0]
+    edged = np.pad(grey, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    slopes = np.stack([edged[1:-1, 2:] - edged[1:-1, :-2], edged[2:, 1:-1] - edged[:-2, 1:-1]])
+    rising = _pool(np.maximum(slopes, 0), down, across)
+    falling = np.maximum(rising - _pool(slopes, down, across), 0)
+    rooted: FloatArray = np.sqrt(np.stack([rising, falling], axis=1)).reshape(-1, planes.shape[-1])
     return rooted
 
 

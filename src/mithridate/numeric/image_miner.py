@@ -265,7 +265,7 @@ def refit(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
     for turn in range(ROUNDS):
         mined = refitted(stage, mined, others, base)
         if len(mined.carriers) < LEAST or set(mined.carriers) == set(mined.core):
-            break
+            return mined if turn == 1 else with_foreign(stage, mined, rng)  # the same carriers were asked just now
         mined = mined._replace(core=mined.carriers)
         if turn == 0:
             mined = with_foreign(stage, mined, rng)

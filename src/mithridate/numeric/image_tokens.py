@@ -16,7 +16,8 @@ Doubles: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 
 LEVELS = 16
-CHUNK = 512  # rows counted at a time
+CHUNK = 512  # rows scored at a time
+COUNTED = 255  # rows counted at a time: a byte holds no larger count
 TOLERANCE = 1.5  # how many times more frequent than anywhere else a token may be among odd rows of an honest class
 SLACK = 0.01  # and by how much share
 MOST_COLUMNS = 800  # token positions kept, the most telling ones: more cost time and say the same again
@@ -113,12 +114,15 @@ def level_counts(images: Images, rows: Ints) -> npt.NDArray[np.int64]:
     """
     _, h, w, c = images.shape
     d = h * w * c + h * (w - 1) + (h - 1) * w
-    base = np.arange(d, dtype=np.int64) * LEVELS
-    counts = np.zeros(d * LEVELS, np.int64)
-    for start in range(0, len(rows), CHUNK):
-        cells = image_levels(images[rows[start : start + CHUNK]]) + base
-        counts += np.bincount(cells.ravel(), minlength=d * LEVELS)
-    return counts.reshape(d, LEVELS)
+    counts = np.zeros((LEVELS, d), np.int64)
+    for start in range(0, len(rows), COUNTED):
+        cells = image_levels(images[rows[start : start + COUNTED]])
+        equal = np.empty(cells.shape, np.bool_)
+        for level in range(LEVELS - 1):  # comparing bytes level by level is three times faster than one bincount
+            np.equal(cells, np.uint8(level), out=equal)
+            counts[level] += np.add.reduce(equal.view(np.uint8), axis=0, dtype=np.uint8)
+    counts[-1] = len(rows) - counts[:-1].sum(axis=0)
+    return np.ascontiguousarray(counts.T)
 
 
 def token_weights(observed: npt.NDArray[np.int64], n_observed: int, expected: Doubles) -> Weights:

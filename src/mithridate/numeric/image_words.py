@@ -14,7 +14,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 
 SIDE = 3  # a word is a square of so many pixels a side
-BANDS = 3  # dark, middle, bright
+BANDS, THIRD = 3, 85  # dark, middle, bright, and the brightest level of the dark
 N_WORDS = BANDS ** (SIDE * SIDE)
 CHUNK, COUNTED = 512, 255  # rows whose words are held at a time; where counted, as many as fit one byte
 AROUND = 3  # pixels looked at on every side of the word when the patch is cut out
@@ -37,41 +37,52 @@ def words(images: Images) -> npt.NDArray[np.int16]:
     >>> words(np.full((1, 3, 3, 1), 255, np.uint8)).item() == N_WORDS - 1
     True
     """
-    bands = np.minimum(grey(images) // 86, BANDS - 1).astype(np.int16)
+    light = grey(images)
+    bands = (light > THIRD).astype(np.uint8) + (light > 2 * THIRD + 1)
     high, wide = images.shape[1] - SIDE + 1, images.shape[2] - SIDE + 1
-    out = np.zeros((len(images), high, wide), np.int16)
-    for place in range(SIDE * SIDE):
-        dy, dx = divmod(place, SIDE)
-        out *= BANDS
-        out += bands[:, dy : dy + high, dx : dx + wide]
+    lines = bands[:, :, :wide] * np.uint8(BANDS * BANDS)  # three pixels side by side, below 27
+    lines += bands[:, :, 1 : wide + 1] * np.uint8(BANDS)
+    lines += bands[:, :, 2 : wide + 2]
+    out = lines[:, :high].astype(np.int16)
+    for dy in range(1, SIDE):
+        out *= np.int16(BANDS**SIDE)
+        out += lines[:, dy : dy + high]
     return out
 
 
-def _present(images: Images, columns: npt.NDArray[np.int32], width: int) -> npt.NDArray[np.uint8]:
-    """(n, width) 1 where an image has a word of that column somewhere; `columns` (19683,) is each word's column."""
+def _present(
+    images: Images, columns: npt.NDArray[np.int64] | None, width: int, starts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.uint8]:
+    """(n, width) 1 where an image has a word of that column somewhere; `columns` (19683,) is each word's column.
+
+    Without columns each word has its own. `starts` (n,) are multiples of the width, the first cells of the rows.
+    """
     found = np.zeros((len(images), width), np.uint8)
-    cells = columns[words(images).reshape(len(images), -1)]
-    cells += np.arange(len(images), dtype=np.int32)[:, None] * np.int32(width)
-    found.ravel()[cells.ravel()] = 1
+    cells = words(images).reshape(len(images), -1)
+    placed = cells.astype(np.int64) if columns is None else columns[cells]
+    placed += starts[: len(images), None]
+    found.ravel()[placed.ravel()] = 1
     return found
 
 
 def word_counts(images: Images, rows: Ints) -> npt.NDArray[np.int64]:
     """(19683, 2) number of the given rows without and with each word."""
-    counts, every = np.zeros(N_WORDS, np.int64), np.arange(N_WORDS, dtype=np.int32)
+    counts, starts = np.zeros(N_WORDS, np.int64), np.arange(COUNTED) * N_WORDS
     for start in range(0, len(rows), COUNTED):
-        counts += _present(images[rows[start : start + COUNTED]], every, N_WORDS).sum(axis=0, dtype=np.uint8)
+        found = _present(images[rows[start : start + COUNTED]], None, N_WORDS, starts)
+        counts += found.sum(axis=0, dtype=np.uint8)
     return np.stack([len(rows) - counts, counts], axis=1)
 
 
 def word_scores(images: Images, rows: Ints, weights: Weights) -> Floats:
     """(len(rows),) sum of the weights of the words each row has or lacks."""
     scores, width = np.zeros(len(rows), np.float32), len(weights.columns)
-    columns = np.full(N_WORDS, width, np.int32)  # all other words share one more column, which counts for nothing
+    columns = np.full(N_WORDS, width, np.int64)  # all other words share one more column, which counts for nothing
     columns[weights.columns] = np.arange(width)
+    starts = np.arange(CHUNK) * (width + 1)
     gain = np.append(weights.table[:, 1] - weights.table[:, 0], np.float32(0))
     for start in range(0, len(rows), CHUNK):
-        found = _present(images[rows[start : start + CHUNK]], columns, width + 1)
+        found = _present(images[rows[start : start + CHUNK]], columns, width + 1, starts)
         scores[start : start + CHUNK] = found @ gain + weights.table[:, 0].sum()
     return scores
 

@@ -6,13 +6,16 @@ import base64
 import hashlib
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from mithridate.core.report import Report
 from mithridate.reports import svg, words
 from mithridate.reports.page import page
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 MAX_FINDINGS = 300
 OPEN_ALL = 6
@@ -51,6 +54,8 @@ def _asset(name: str) -> str:
 
 @cache
 def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined  # not for reports of other formats
+
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals.update(
         draw_bars=svg.bars,
