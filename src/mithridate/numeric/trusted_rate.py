@@ -11,7 +11,7 @@ from mithridate.numeric.table_tokens import MAX_LP, Mask
 
 SHOWN = 3  # trusted carriers that show a token to be natural
 UNUSUAL_LP = 2.0  # audited rows carry a natural token no more often than this tail allows
-ABSENT_LP = 5.0  # from here on trusted rows speak against the token: one of some ten thousand tokens by chance
+ABSENT_LP = 2.0  # from here on trusted rows speak against the token; half as many rows tell 12 carriers, no fewer
 
 
 class Excess(NamedTuple):
@@ -36,7 +36,7 @@ def excess(carriers: Mask, compared: Mask, trusted: Mask) -> Excess:
 
     Parameters
     ----------
-    carriers, compared, trusted : (n,) rows with the token; rows of one class that look like others; trusted rows.
+    carriers, compared, trusted : (n,) rows with the token; rows of one class; trusted rows.
 
     Notes
     -----

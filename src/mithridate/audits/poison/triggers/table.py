@@ -248,7 +248,8 @@ def _try(work: _Work, suspect: _Suspect) -> Group | None:
     flips = transplant(work.context, work.coded, probe, candidate)
     alone = not pair or max(single_flips(work.coded, probe, candidate)) > ALONE_SHARE * flips.flip
     many = max(ALONE_ROWS, ALONE_RATE * int((work.codes >= 0).sum()))
-    if alone and not outstanding and not (candidate.observed >= many and candidate.lp >= ALONE_LP):
+    many, least = (many / 3, ALONE_LP / 2) if outstanding else (many, ALONE_LP)
+    if alone and not (candidate.observed >= many and candidate.lp >= least):
         return None  # a value that works by itself may be a rule of nature: it takes many rows
     taught = (
         flips.flip >= TAUGHT_FLIP and flips.relabelled <= flips.flip / 10

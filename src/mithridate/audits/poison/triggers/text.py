@@ -34,6 +34,7 @@ from mithridate.numeric.text_probe import (
 )
 from mithridate.numeric.text_tokens import (
     END,
+    LOOKS_FOREIGN,
     START,
     Corpus,
     Found,
@@ -113,8 +114,8 @@ def mine_text_triggers(context: Context, settings: AuditSettings) -> Outcome:
     Notes
     -----
     A word is judged by a model of the half of the vocabulary that lacks it. Counts matter, not rates: some 40 texts
-    are enough in 10,000. Blind to a style without shared words, and to clean-label poison. What trusted texts hold under
-    the same label too is explained; what they lack stands out, and needs less evidence besides.
+    are enough in 10,000. Blind to a style without shared words, and to clean-label poison. What trusted texts hold
+    under the same label too is explained; what they lack stands out, and needs less evidence besides.
     """
     del settings
     work = _start(context)
@@ -126,7 +127,7 @@ def mine_text_triggers(context: Context, settings: AuditSettings) -> Outcome:
         found, scores = _find(work)
         reference = Reference.build(work.features, work.codes, work.rng)
         low = foreign_texts(scores, work.codes)
-        suspects = _suspects(work, reference, found, low)
+        suspects = _suspects(work, reference, found)
         tries = (_try(work, reference, lead, found, low) for lead in suspects[:MAX_JUDGED])
         group = next(filter(None, tries), None)
         if group is None:
@@ -175,19 +176,19 @@ def _find(work: _Work) -> tuple[list[Found], Floats]:
     return sorted(found, key=lambda f: -f.lp), total
 
 
-def _suspects(work: _Work, reference: Reference, found: Sequence[Found], low: Mask) -> list[Found]:
+def _suspects(work: _Work, reference: Reference, found: Sequence[Found]) -> list[Found]:
     """Tokens whose target-labelled texts look like any texts of the other classes, those that explain most first.
 
     Natural words of a class stand in texts that lean towards it; what remains of a stamped text beside the trigger is
     spread like the other classes' texts.
     """
     strange = [
-        f for f in found if f.lp >= CANDIDATE_LP or (f.lp >= OUTSTANDING_LP and _beyond(work, f, low).stands_out)
+        f for f in found if f.lp >= CANDIDATE_LP or (f.lp >= OUTSTANDING_LP and _beyond(work, reference, f).stands_out)
     ][:MAX_COMPARED]
     known = {(f.target, f.token) for f in strange}
     out = []
     for lead in strange + [f for f in _typical(work) if (f.target, f.token) not in known]:
-        beyond = _beyond(work, lead, low)
+        beyond = _beyond(work, reference, lead)
         if beyond.explained:
             continue
         strict = (lead.target, lead.token) not in known
@@ -198,12 +199,14 @@ def _suspects(work: _Work, reference: Reference, found: Sequence[Found], low: Ma
     return sorted(out, key=lambda f: f.expected - f.observed)
 
 
-def _beyond(work: _Work, lead: Found, low: Mask) -> Excess:
-    """How far the class's foreign-looking texts hold the token more often than the trusted ones among them."""
+def _beyond(work: _Work, reference: Reference, lead: Found) -> Excess:
+    """How much more often audited texts of the class hold the token and look foreign beside it than trusted ones."""
     if not work.trusted.any():
         return Excess(0.0, 0)
-    compared = (work.codes == lead.target) & low[:, lead.target]
-    return excess(work.holders(lead.token), compared, work.trusted)
+    judged = judge_words(reference, lead.target, work.holders(lead.token))
+    foreign = np.zeros(len(work.codes), dtype=bool)
+    foreign[judged.own[judged.place <= LOOKS_FOREIGN]] = True
+    return excess(foreign, work.codes == lead.target, work.trusted)
 
 
 def _least(beyond: Excess) -> float:
@@ -236,12 +239,11 @@ def _odds(work: _Work, target: int, judged: Judged) -> Floats:
 
 
 def _try(work: _Work, reference: Reference, lead: Found, found: Sequence[Found], low: Mask) -> Group | None:
-    positive, beyond = work.codes == lead.target, _beyond(work, lead, low)
+    positive, beyond = work.codes == lead.target, _beyond(work, reference, lead)
     mask = work.audited(lead.token)
     odd = mask & positive & low[:, lead.target]
-    odd = (
-        odd if odd.sum() >= (MIN_OUTSTANDING if beyond.stands_out else MIN_TEXTS) else mask & positive
-    )  # long phrases make their texts look at home
+    fewest = MIN_OUTSTANDING if beyond.stands_out else MIN_TEXTS
+    odd = odd if odd.sum() >= fewest else mask & positive  # long phrases make their texts look at home
     for other in [f for f in found if f.target == lead.target][:MAX_COMPARED]:
         here = work.holders(other.token)
         if (odd & here).sum() >= SHARED * odd.sum():
