@@ -22,7 +22,7 @@ MAX_ODDS = 6.0
 UNSEEN = -6.0
 SUSPECT_ODDS = 1.0
 SUSPECT_LP = 20.0
-FALSE_SHARE = 0.0005  # of all rows that a group's flags may take wrongly by its own odds ...
+FALSE_SHARE = 0.00025  # of all rows that a group's flags may take wrongly by its own odds, which err up to fourfold ...
 FALSE_ROWS = 0.5  # ... or half a row, where that is more
 
 Floats = npt.NDArray[np.float64]
