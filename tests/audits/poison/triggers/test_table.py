@@ -216,9 +216,9 @@ def ruled(n: int, seed: int) -> Dataset:
 
 
 def test_a_value_that_trusted_rows_hold_with_the_same_label_is_spared() -> None:
-    without = mine_table_triggers(Context(ruled(2500, 0)), AuditSettings())
+    without = mine_table_triggers(Context(ruled(4000, 0)), AuditSettings())
     assert "town99" in without.findings[0].claim
-    outcome = mine_table_triggers(Context(ruled(2500, 0), reference=ruled(1500, 100)), AuditSettings())
+    outcome = mine_table_triggers(Context(ruled(4000, 0), reference=ruled(2000, 100)), AuditSettings())
     assert outcome.findings == ()
     assert outcome.row_scores is not None
     assert not outcome.row_scores.flagged.any()
