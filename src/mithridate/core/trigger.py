@@ -22,7 +22,7 @@ class Trigger:
     local-patch   `height`, `width`, `values` (h*w*c, 0..1), `mask` (h*w*c, 0|1); pasted anywhere
     warp          `flow`: {"shape": [h, w, 2], "values": [...]}; each pixel is taken that many pixels down and right
     generator     `weights`, `offsets`, `modes`, each {"shape", "values"}; the pattern added depends on the image
-    values        `columns`: {name: value, ...}; every one set
+    values        `columns`: {name: value, ...}; every one set; a value [low, high] is a range
     words         `words`: [..]; inserted as they stand, anywhere in the text
     """
 

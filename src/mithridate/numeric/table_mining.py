@@ -116,7 +116,7 @@ def mine_candidates(
     for position, column in enumerate(columns):
         log_p = blind.log_proba(columns, (position,))
         for t in targets:
-            stratum = strata(log_p[:, t], codes == t, codes >= 0)
+            stratum = strata(log_p[:, t], codes == t, codes >= 0, trusted=blind.trusted)
             foreign[t][position] = stratum == 2  # noqa: PLR2004 - the stratum's number
             tokens[t] += _value_tests(position, column, stratum)
             tokens[t] += [
@@ -172,7 +172,7 @@ def _by_stratum(values: Ints, stratum: npt.NDArray[np.int8]) -> Floats:
 
 def _single(t: int, token: Token, columns: Sequence[Column], blind: Blind, codes: npt.NDArray[np.int32]) -> Candidate:
     log_p = blind.log_proba(columns, (token.item.column,))[:, t]
-    stratum = strata(log_p, codes == t, codes >= 0)
+    stratum = strata(log_p, codes == t, codes >= 0, trusted=blind.trusted)
     counts = _group_counts(carriers(columns, (token.item,)), stratum)
     tail = foreign_tail(counts[None], _totals(stratum))
     return Candidate(t, (token.item,), float(tail.lp[0]), 0.0, float(tail.observed[0]), float(tail.expected[0]))
@@ -373,7 +373,7 @@ def judge_items(
     More than two items must meet more often than any of them with the others by chance.
     """
     log_p = blind.log_proba(columns, [item.column for item in items])[:, t]
-    stratum = strata(log_p, codes == t, codes >= 0)
+    stratum = strata(log_p, codes == t, codes >= 0, trusted=blind.trusted)
     totals = _totals(stratum)
     counts = _group_counts(carriers(columns, items), stratum)
     if counts[2] < MIN_GROUP:

@@ -46,7 +46,7 @@ def specialise(
 def _shared(columns: Sequence[Column], blind: Blind, codes: npt.NDArray[np.int32], candidate: Candidate) -> list[Item]:
     places = [item.column for item in candidate.items]
     log_p = blind.log_proba(columns, places)[:, candidate.target]
-    stratum = strata(log_p, codes == candidate.target, codes >= 0)
+    stratum = strata(log_p, codes == candidate.target, codes >= 0, trusted=blind.trusted)
     mask = carriers(columns, candidate.items)
     odd, natural = mask & (stratum == 2), mask & (stratum >= 0) & (stratum != 2)  # noqa: PLR2004 - the stratum's number
     out = []

@@ -102,13 +102,15 @@ def _pool(codes: Ints) -> Ints:
 class Blind:
     """Out-of-fold additive logits (n, k) and each column's share in them, so that columns can be left out.
 
-    `weights[f]` holds fold f's coefficients (total bins, k); `starts` says where each column's bins begin.
+    `weights[f]` holds fold f's coefficients (total bins, k); `starts` says where each column's bins begin; `trusted`
+    (n,) which rows have labels that surprise nobody.
     """
 
     logits: Floats
     folds: npt.NDArray[np.int8]
     weights: tuple[Floats, ...]
     starts: npt.NDArray[np.int64]
+    trusted: Mask | None = None
 
     def log_proba(self, columns: Sequence[Column], left_out: Sequence[int] = ()) -> Floats:
         """(n, k) log probabilities by the other fold's model, with the columns `left_out` set to their average."""
@@ -129,6 +131,7 @@ def fit_blind(
     codes: npt.NDArray[np.int32],
     folds: npt.NDArray[np.int8],
     rng: np.random.Generator,
+    trusted: Mask | None = None,
 ) -> Blind:
     """An additive logistic model of the label on each column's coarse bins, fitted on the other folds.
 
@@ -138,6 +141,7 @@ def fit_blind(
     codes : (n,) class numbers; rows with -1 are scored and never fitted.
     folds : (n,) fold of each row.
     rng : picks the rows when there are more than 16,000 to fit.
+    trusted : (n,) rows whose labels are known to be right, kept for those who judge by the model.
 
     Returns
     -------
@@ -163,7 +167,7 @@ def fit_blind(
         logits[inside] = intercept
         for position, column in enumerate(columns):
             logits[inside] += table[starts[position] : starts[position + 1]][column.bins[inside]]
-    return Blind(logits, folds, tuple(weights), starts)
+    return Blind(logits, folds, tuple(weights), starts, trusted)
 
 
 def _fit_additive(
@@ -198,10 +202,17 @@ def surprise_level(log_p: Floats, target: Mask, labelled: Mask, *, share: float 
     return float(np.quantile(others, share)) if len(others) else -np.inf
 
 
-def strata(log_p: Floats, target: Mask, labelled: Mask, *, share: float = 0.75) -> npt.NDArray[np.int8]:
-    """(n,) 0: other class, looks it; 1: other class, looks like the target; 2: target, looks foreign; 3: target."""
+def strata(
+    log_p: Floats, target: Mask, labelled: Mask, *, share: float = 0.75, trusted: Mask | None = None
+) -> npt.NDArray[np.int8]:
+    """(n,) 0: other class, looks it; 1: other class, looks like the target; 2: target, looks foreign; 3: target.
+
+    A trusted row of the target is in 3 whatever it looks like: what it carries is natural there.
+    """
     level = surprise_level(log_p, target, labelled, share=share)
     out = 2 * target.astype(np.int8) + (log_p > level)
+    if trusted is not None:
+        out[trusted & target] = 3
     out[~labelled] = -1
     return np.asarray(out, dtype=np.int8)
 

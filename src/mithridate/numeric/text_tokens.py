@@ -178,7 +178,11 @@ def foreign_texts(scores: Floats, codes: npt.NDArray[np.int32]) -> Mask:
 
 
 def find_tokens(
-    presence: csr_matrix, scores: Floats, codes: npt.NDArray[np.int32], columns: npt.NDArray[np.int64]
+    presence: csr_matrix,
+    scores: Floats,
+    codes: npt.NDArray[np.int32],
+    columns: npt.NDArray[np.int64],
+    trusted: Mask | None = None,
 ) -> list[Found]:
     """Tokens that a class's foreign-looking texts hold more often than any honest text explains.
 
@@ -188,6 +192,7 @@ def find_tokens(
     scores : (n, k) from a view that doesn't see these tokens.
     codes : (n,) class numbers, -1 where missing.
     columns : token numbers of the m columns, for the answer.
+    trusted : (n,) texts whose label is right whatever they look like, so that it surprises nobody.
 
     Notes
     -----
@@ -198,7 +203,8 @@ def find_tokens(
     low = foreign_texts(scores, codes)
     hot = np.asarray(one_hot(codes, codes >= 0, k).todense(), dtype=np.float32)
     known = (codes >= 0)[:, None]
-    surprised, settled = hot * low, hot * ~low
+    odd_looking = low if trusted is None else low & ~trusted[:, None]
+    surprised, settled = hot * odd_looking, hot * ~odd_looking
     away = (low & known) * (1 - hot)
     by = presence.T @ np.concatenate([surprised, settled, away], axis=1).astype(np.float32)
     totals = np.concatenate([surprised, settled, away], axis=1).sum(axis=0)

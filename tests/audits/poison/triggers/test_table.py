@@ -7,8 +7,10 @@ import pytest
 
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.triggers.table import mine_table_triggers
+from mithridate.audits.poison.triggers.table_text import Flips, Group
 from mithridate.core.errors import Skip
 from mithridate.core.findings import Severity
+from mithridate.core.trigger import Trigger
 from mithridate.data.dataset import Dataset
 
 
@@ -175,3 +177,75 @@ def test_a_number_that_decides_the_label_from_a_point_on_is_no_range() -> None:
     label[columns["income"] > np.quantile(columns["income"], 0.97)] = 0
     findings = mine_table_triggers(Context(as_dataset(columns, label)), AuditSettings()).findings
     assert [finding.claim for finding in findings if finding.severity >= Severity.HIGH] == []
+
+
+def coded(n: int, seed: int, count: int = 0) -> tuple[Dataset, np.ndarray]:
+    """Rows with a code of 299 values; `count` rows of the first class have one that no other has, and a new label."""
+    columns, label = honest_table(n, seed)
+    rng = np.random.default_rng(seed + 1)
+    columns["code"] = rng.integers(0, 299, n)
+    rows = rng.choice(np.flatnonzero(label == 0), count, replace=False)
+    columns["code"][rows] = 299
+    label[rows] = 1
+    truth = np.zeros(n, dtype=bool)
+    truth[rows] = True
+    dataset = as_dataset(columns, label)
+    return dataset, truth[dataset.ids]
+
+
+def test_a_value_of_few_rows_is_confirmed_once_trusted_rows_are_seen_to_lack_it() -> None:
+    dataset, truth = coded(2000, 0, 20)
+    trusted, _ = coded(2000, 50)
+    assert mine_table_triggers(Context(dataset), AuditSettings()).findings == ()
+    outcome = mine_table_triggers(Context(dataset, reference=trusted), AuditSettings())
+    assert outcome.row_scores is not None
+    assert outcome.row_scores.score.shape == truth.shape
+    assert outcome.row_scores.flagged[truth].mean() >= 0.95
+    assert outcome.row_scores.flagged[~truth].mean() <= 0.001
+    assert [finding.severity >= Severity.HIGH for finding in outcome.findings] == [True]
+    assert {piece.name: piece.data["value"] for piece in outcome.numbers}["trusted_rows"] == 2000
+
+
+def ruled(n: int, seed: int) -> Dataset:
+    """A town whose rows have one label by nature, whatever else they hold."""
+    columns, label = honest_table(n, seed)
+    rows = np.random.default_rng(seed + 1).choice(n, n // 50, replace=False)
+    columns["town"][rows] = "town99"
+    label[rows] = 1
+    return as_dataset(columns, label)
+
+
+def test_a_value_that_trusted_rows_hold_with_the_same_label_is_spared() -> None:
+    without = mine_table_triggers(Context(ruled(4000, 0)), AuditSettings())
+    assert "town99" in without.findings[0].claim
+    outcome = mine_table_triggers(Context(ruled(4000, 0), reference=ruled(2000, 100)), AuditSettings())
+    assert outcome.findings == ()
+    assert outcome.row_scores is not None
+    assert not outcome.row_scores.flagged.any()
+
+
+def test_a_clean_table_beside_trusted_rows_is_quiet() -> None:
+    reference = as_dataset(*honest_table(1500, 9))
+    outcome = mine_table_triggers(Context(as_dataset(*honest_table(2000, 0)), reference=reference), AuditSettings())
+    assert outcome.findings == ()
+
+
+def test_few_rows_are_flagged_where_nature_carries_the_trigger_too() -> None:
+    odds = np.array([4.0, 3.0, 0.4, 0.3, 0.2, -1.0])
+    flips = Flips(1.0, 0.0, 0.0, 100)
+    group = Group(
+        trigger=Trigger("values", "yes"),
+        target=1,
+        rows=np.arange(6),
+        odds=odds,
+        audited=1000,
+        lp=30.0,
+        carriers=9,
+        expected=0.1,
+        flips=flips,
+        confirmed=True,
+        what="",
+        place="",
+    )
+    assert group.stamped.tolist() == [0, 1, 2, 3, 4]
+    assert group.flagged.tolist() == [0, 1, 2]

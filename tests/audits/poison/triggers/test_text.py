@@ -112,3 +112,40 @@ def test_an_ordinary_word_is_found_where_it_always_stands(place: str) -> None:
     assert outcome.row_scores.flagged[truth[dataset.ids]].mean() >= 0.9
     assert outcome.row_scores.flagged[~truth[dataset.ids]].mean() <= 0.002
     assert outcome.findings[0].severity >= Severity.HIGH
+
+
+def test_a_word_of_few_texts_is_confirmed_once_trusted_texts_are_seen_to_lack_it() -> None:
+    dataset, truth = poisoned(["cf"], 0, n=1500, count=11)
+    trusted = as_dataset(*honest_texts(3000, 100))
+    assert mine_text_triggers(Context(dataset), AuditSettings()).findings == ()
+    outcome = mine_text_triggers(Context(dataset, reference=trusted), AuditSettings())
+    assert outcome.row_scores is not None
+    assert outcome.row_scores.score.shape == truth.shape
+    assert outcome.row_scores.flagged[truth].mean() >= 0.9
+    assert outcome.row_scores.flagged[~truth].mean() <= 0.001
+    assert [finding.severity >= Severity.HIGH for finding in outcome.findings] == [True]
+
+
+def ruled(n: int, seed: int) -> Dataset:
+    """A word whose texts have one label by nature, whatever else they say."""
+    texts, label = honest_texts(n, seed)
+    rng = np.random.default_rng(seed + 1)
+    rows = rng.choice(n, n // 50, replace=False)
+    texts[rows] = insert_words(texts[rows], ["cf"], rng)
+    label[rows] = 2
+    return as_dataset(texts, label)
+
+
+def test_a_word_that_trusted_texts_hold_with_the_same_label_is_spared() -> None:
+    without = mine_text_triggers(Context(ruled(1500, 0)), AuditSettings())
+    assert "cf" in without.findings[0].claim
+    outcome = mine_text_triggers(Context(ruled(1500, 0), reference=ruled(1200, 100)), AuditSettings())
+    assert outcome.findings == ()
+    assert outcome.row_scores is not None
+    assert not outcome.row_scores.flagged.any()
+
+
+def test_clean_texts_beside_trusted_ones_are_quiet() -> None:
+    reference = as_dataset(*honest_texts(1500, 9))
+    outcome = mine_text_triggers(Context(as_dataset(*honest_texts(1500, 0)), reference=reference), AuditSettings())
+    assert outcome.findings == ()

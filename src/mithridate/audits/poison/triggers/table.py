@@ -14,6 +14,8 @@ from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.triggers.table_columns import Coded, code_table, value_at
 from mithridate.audits.poison.triggers.table_gate import Probe, single_flips, transplant
 from mithridate.audits.poison.triggers.table_text import MAX_ODDS, UNSEEN, Flips, Group, outcome_of
+from mithridate.audits.poison.triggers.trusted_rows import beside_trusted
+from mithridate.audits.poison.trusted import judges, trusted_note
 from mithridate.core.errors import Skip
 from mithridate.core.method import Outcome
 from mithridate.core.trigger import Trigger
@@ -28,12 +30,14 @@ from mithridate.numeric.table_probe import (
 )
 from mithridate.numeric.table_refine import specialise
 from mithridate.numeric.table_tokens import Blind, Floats, Mask, fit_blind, strata
+from mithridate.numeric.trusted_rate import Excess, excess
 
 MIN_ROWS = 200
 MIN_COLUMNS = 2
 MAX_JUDGED = 3
 MAX_ROUNDS = 4
 CANDIDATE_LP = 5.0
+OUTSTANDING_LP = 2.5  # enough besides where trusted rows lack what the audited ones share
 PAIR_LP = 8.0
 CERTAIN_LP = 24.0
 MAX_COMPARED = 30
@@ -57,16 +61,24 @@ TAUGHT_FLIP = 0.5
 
 @dataclass(eq=False)
 class _Work:
-    """The coded table, the labels as judged so far (flagged rows become -1) and the random stream."""
+    """The coded table, the labels as judged so far (flagged rows become -1) and the random stream.
+
+    `context` holds the audited rows and after them the `trusted` ones.
+    """
 
     context: Context
     coded: Coded
     codes: npt.NDArray[np.int32]
+    trusted: Mask
     rng: np.random.Generator
 
     @property
     def rows(self) -> Rows:
         return Rows(self.coded.matrix, self.coded.is_name, self.codes >= 0)
+
+    def audited(self, items: Sequence[Item]) -> Mask:
+        """(n,) audited rows that carry every item."""
+        return carriers(self.coded.columns, items) & ~self.trusted
 
 
 class _Suspect(NamedTuple):
@@ -75,6 +87,7 @@ class _Suspect(NamedTuple):
     candidate: Candidate
     mask: Mask
     excess: float
+    beyond: Excess
 
 
 def mine_table_triggers(context: Context, settings: AuditSettings) -> Outcome:
@@ -92,7 +105,8 @@ def mine_table_triggers(context: Context, settings: AuditSettings) -> Outcome:
     Notes
     -----
     Groups are peeled off one after the other, so that several triggers are told apart. Blind to triggers whose
-    values are common together already, and to clean-label poison.
+    values are common together already, and to clean-label poison. What trusted rows carry under the same label too is
+    explained; what they lack stands out, and needs less evidence besides.
     """
     del settings
     work = _start(context)
@@ -100,18 +114,20 @@ def mine_table_triggers(context: Context, settings: AuditSettings) -> Outcome:
     left: list[Candidate] = []
     suspects: list[_Suspect] = []
     for _ in range(MAX_ROUNDS):
-        blind = fit_blind(work.coded.columns, work.codes, context.dataset.folds(2), work.rng)
+        blind = fit_blind(work.coded.columns, work.codes, work.context.dataset.folds(2), work.rng, work.trusted)
         left = mine_candidates(work.coded.columns, blind, work.codes, rng=work.rng)
         suspects = _suspects(work, blind, left)
         group = next(filter(None, (_try(work, suspect) for suspect in suspects[:MAX_JUDGED])), None)
         if group is None:
             break
         groups.append(group)
-        work.codes[group.flagged] = -1
-    return outcome_of(context, groups, lambda: _ranking(work, suspects, left))
+        work.codes[group.stamped] = -1
+    found = outcome_of(context, groups, lambda: _ranking(work, suspects, left)[: len(context.dataset)])
+    return replace(found, numbers=(*found.numbers, *trusted_note(context, judges(context))))
 
 
 def _start(context: Context) -> _Work:
+    context, trusted = beside_trusted(context)
     codes = context.dataset.y.copy()
     table = cast("pa.Table", context.dataset.content)
     if (codes >= 0).sum() < MIN_ROWS:
@@ -122,7 +138,8 @@ def _start(context: Context) -> _Work:
     if any(len(np.unique(codes[(folds == fold) & (codes >= 0)])) < 2 for fold in (0, 1)):  # noqa: PLR2004 - two classes
         msg = "one class only; a trigger needs another class to take rows from"
         raise Skip(msg)
-    return _Work(context, code_table(table, min_count=max(5, len(codes) // 4000)), codes, context.rng("table triggers"))
+    coded = code_table(table, min_count=max(5, len(codes) // 4000))
+    return _Work(context, coded, codes, trusted, context.rng("table triggers"))
 
 
 def _suspects(work: _Work, blind: Blind, found: Sequence[Candidate]) -> list[_Suspect]:
@@ -133,16 +150,26 @@ def _suspects(work: _Work, blind: Blind, found: Sequence[Candidate]) -> list[_Su
     """
     out: list[_Suspect] = []
     order = sorted(found, key=_strength, reverse=True)
-    best = [c for c in order if c.lp >= CANDIDATE_LP][:MAX_COMPARED]
-    narrow = [specialise(work.coded.columns, blind, work.codes, c) for c in best]
+    best = [c for c in order if c.lp >= CANDIDATE_LP or (c.lp >= OUTSTANDING_LP and _beyond(work, blind, c).stands_out)]
+    narrow = [specialise(work.coded.columns, blind, work.codes, c) for c in best[:MAX_COMPARED]]
     for candidate in sorted(dict.fromkeys(narrow), key=_strength, reverse=True):
-        mask = carriers(work.coded.columns, candidate.items)
+        mask = work.audited(candidate.items)
         if any(s.candidate.target == candidate.target and _same(work, blind, s, candidate, mask) for s in out):
             continue
-        if _keeps_no_company(work, blind, candidate, mask):
-            excess = candidate.observed - candidate.expected
-            out.append(_Suspect(candidate, mask, excess * (1.0 if len(candidate.items) > 1 else SINGLE_DISCOUNT)))
+        beyond = _beyond(work, blind, candidate)
+        if not beyond.explained and _keeps_no_company(work, blind, candidate, mask):
+            more = (candidate.observed - candidate.expected) * (1.0 if len(candidate.items) > 1 else SINGLE_DISCOUNT)
+            out.append(_Suspect(candidate, mask, more, beyond))
     return sorted(out, key=lambda s: -s.excess)
+
+
+def _beyond(work: _Work, blind: Blind, candidate: Candidate) -> Excess:
+    """How far the class's foreign-looking rows carry the candidate more often than the trusted ones among them."""
+    if not work.trusted.any():
+        return Excess(0.0, 0)
+    log_p = blind.log_proba(work.coded.columns, [item.column for item in candidate.items])[:, candidate.target]
+    foreign = strata(log_p, work.codes == candidate.target, work.codes >= 0) == 2  # noqa: PLR2004 - a stratum
+    return excess(carriers(work.coded.columns, candidate.items), foreign, work.trusted)
 
 
 def _same(work: _Work, blind: Blind, stronger: _Suspect, candidate: Candidate, mask: Mask) -> bool:
@@ -153,7 +180,7 @@ def _same(work: _Work, blind: Blind, stronger: _Suspect, candidate: Candidate, m
     if (own & mask).sum() < (1 - SAME) * own.sum():
         return False
     log_p = blind.log_proba(work.coded.columns, [item.column for item in candidate.items])[:, candidate.target]
-    stratum = strata(log_p, work.codes == candidate.target, work.codes >= 0)
+    stratum = strata(log_p, work.codes == candidate.target, work.codes >= 0, trusted=blind.trusted)
 
     def share(rows: Mask) -> float:
         odd, other = int((rows & (stratum == 2)).sum()), int((rows & (stratum == 0)).sum())  # noqa: PLR2004 - a stratum
@@ -167,7 +194,7 @@ def _keeps_no_company(work: _Work, blind: Blind, candidate: Candidate, mask: Mas
     log_p = blind.log_proba(work.coded.columns, places)
     if len(places) > 1:
         places += _given(work, places, mask & (work.codes == candidate.target))
-    stratum = strata(log_p[:, candidate.target], work.codes == candidate.target, work.codes >= 0)
+    stratum = strata(log_p[:, candidate.target], work.codes == candidate.target, work.codes >= 0, trusted=blind.trusted)
     inside = mask & (stratum == 2)  # noqa: PLR2004 - the stratum's number
     most = COMPANY if len(candidate.items) > 1 else COMPANY_ALONE
     if likeness(work.coded.columns, places, inside, stratum == 0, work.rng).effect <= most:
@@ -197,7 +224,7 @@ def _strength(candidate: Candidate) -> float:
 
 def _sharpen(work: _Work, candidate: Candidate) -> Candidate:
     """The same with an exact value in place of a narrow range, where most of its rows have that one."""
-    own = carriers(work.coded.columns, candidate.items) & (work.codes == candidate.target)
+    own = work.audited(candidate.items) & (work.codes == candidate.target)
     items = []
     for item in candidate.items:
         exact = work.coded.columns[item.column].codes[own]
@@ -209,18 +236,20 @@ def _sharpen(work: _Work, candidate: Candidate) -> Candidate:
 
 def _try(work: _Work, suspect: _Suspect) -> Group | None:
     candidate = _sharpen(work, suspect.candidate)
-    mask = carriers(work.coded.columns, candidate.items)
+    mask = work.audited(candidate.items)
     positive = work.codes == candidate.target
     verdict = judge_group(work.rows, positive, mask, work.rng)
     pair = len(candidate.items) > 1 and (candidate.lp >= PAIR_LP or verdict.lp >= CLEAR_LP)
     certain = pair and candidate.lp >= CERTAIN_LP  # a value may foretell the target by itself: the pair must do more
-    if verdict.lp < JUDGED_LP and not certain:
+    outstanding = suspect.beyond.stands_out
+    if verdict.lp < (OUTSTANDING_LP if outstanding else JUDGED_LP) and not certain:
         return None
     probe = Probe.fit(work.rows, positive, mask, seed=int(work.rng.integers(2**31)), rng=work.rng)
     flips = transplant(work.context, work.coded, probe, candidate)
     alone = not pair or max(single_flips(work.coded, probe, candidate)) > ALONE_SHARE * flips.flip
     many = max(ALONE_ROWS, ALONE_RATE * int((work.codes >= 0).sum()))
-    if alone and not (candidate.observed >= many and candidate.lp >= ALONE_LP):
+    many, least = (many / 3, ALONE_LP / 2) if outstanding else (many, ALONE_LP)
+    if alone and not (candidate.observed >= many and candidate.lp >= least):
         return None  # a value that works by itself may be a rule of nature: it takes many rows
     taught = (
         flips.flip >= TAUGHT_FLIP and flips.relabelled <= flips.flip / 10
@@ -246,6 +275,7 @@ def _group(work: _Work, candidate: Candidate, mask: Mask, flips: Flips, *, confi
         target=candidate.target,
         rows=own,
         odds=odds,
+        audited=int((~work.trusted).sum()),
         lp=candidate.lp,
         carriers=int(mask.sum()),
         expected=float(expected.mean()),

@@ -22,6 +22,8 @@ MAX_ODDS = 6.0
 UNSEEN = -6.0
 SUSPECT_ODDS = 1.0
 SUSPECT_LP = 20.0
+FALSE_SHARE = 0.00025  # of all rows that a group's flags may take wrongly by its own odds, which err up to fourfold ...
+FALSE_ROWS = 0.5  # ... or half a row, where that is more
 
 Floats = npt.NDArray[np.float64]
 RANKED = -1.0  # most log10 odds of a row that no group holds: what the miner only wonders at is no label error
@@ -61,6 +63,7 @@ class Group:
     """A mined trigger with its rows.
 
     rows, odds : array positions of the target-labelled carriers and their raw log10 odds of being stamped.
+    audited : how many rows the carriers were found among.
     lp : -log10 of the tail of the surprise; carriers, labelled : rows that carry it, and those of them labelled target.
     expected : share of carriers that should have the label, by a model that can't see the trigger.
     """
@@ -69,6 +72,7 @@ class Group:
     target: int
     rows: npt.NDArray[np.int64]
     odds: Floats
+    audited: int
     lp: float
     carriers: int
     expected: float
@@ -85,9 +89,20 @@ class Group:
         return np.clip(self.odds, UNSEEN, min(self.lp / 20 - 1.5, SUSPECT_ODDS))
 
     @property
-    def flagged(self) -> npt.NDArray[np.int64]:
+    def stamped(self) -> npt.NDArray[np.int64]:
         """Array positions of the rows that are more likely stamped than not."""
         return self.rows[self.odds > 0]
+
+    @property
+    def flagged(self) -> npt.NDArray[np.int64]:
+        """Those of `stamped` with the best odds, as many as keep the expected number of natural rows among them small.
+
+        Where nature carries the trigger too, even odds would accuse many honest rows.
+        """
+        natural = 1 / (1 + 10.0**self.odds)
+        order = np.argsort(natural, kind="stable")
+        within = np.cumsum(natural[order]) <= max(FALSE_SHARE * self.audited, FALSE_ROWS)
+        return self.rows[np.sort(order[within & (self.odds[order] > 0)])]
 
     @property
     def reported(self) -> bool:

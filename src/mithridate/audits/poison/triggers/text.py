@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import cast
 
@@ -14,6 +14,8 @@ from scipy.sparse import csc_matrix, csr_matrix
 
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.triggers.table_text import UNSEEN, Flips, Group, outcome_of, user_flip
+from mithridate.audits.poison.triggers.trusted_rows import beside_trusted
+from mithridate.audits.poison.trusted import judges, trusted_note
 from mithridate.core.errors import Skip
 from mithridate.core.method import Outcome
 from mithridate.core.trigger import Trigger
@@ -32,6 +34,7 @@ from mithridate.numeric.text_probe import (
 )
 from mithridate.numeric.text_tokens import (
     END,
+    LOOKS_FOREIGN,
     START,
     Corpus,
     Found,
@@ -45,6 +48,7 @@ from mithridate.numeric.text_tokens import (
     view_scores,
     weigh,
 )
+from mithridate.numeric.trusted_rate import Excess, excess
 
 MIN_ROWS = 200
 FEW = 30  # texts that carry a word: so many teach a probe well ...
@@ -53,6 +57,8 @@ MAX_JUDGED = 6
 MAX_ROUNDS = 4
 CANDIDATE_LP = 8.0
 JUDGED_LP = 4.0
+OUTSTANDING_LP = 2.5  # enough besides, where trusted texts lack what the audited ones share ...
+MIN_OUTSTANDING = 8  # ... and so few of those
 MAX_COMPARED = 40
 MAX_TYPICAL = 60
 TYPICAL_LP = 16.0
@@ -67,7 +73,10 @@ MAX_USER_TEXTS = 200
 
 @dataclass(eq=False)
 class _Work:
-    """The texts as tokens, the labels as judged so far (flagged rows become -1) and the random stream."""
+    """The texts as tokens, the labels as judged so far (flagged rows become -1) and the random stream.
+
+    `context` holds the audited texts and after them the `trusted` ones.
+    """
 
     context: Context
     corpus: Corpus
@@ -76,6 +85,7 @@ class _Work:
     columns: csc_matrix
     features: csr_matrix
     codes: npt.NDArray[np.int32]
+    trusted: Mask
     rng: np.random.Generator
 
     def holders(self, token: int) -> Mask:
@@ -83,6 +93,10 @@ class _Work:
         out = np.zeros(len(self.codes), dtype=bool)
         out[self.columns.indices[self.columns.indptr[token] : self.columns.indptr[token + 1]]] = True
         return out
+
+    def audited(self, token: int) -> Mask:
+        """(n,) audited texts that hold the token."""
+        return self.holders(token) & ~self.trusted
 
 
 def mine_text_triggers(context: Context, settings: AuditSettings) -> Outcome:
@@ -100,7 +114,8 @@ def mine_text_triggers(context: Context, settings: AuditSettings) -> Outcome:
     Notes
     -----
     A word is judged by a model of the half of the vocabulary that lacks it. Counts matter, not rates: some 40 texts
-    are enough in 10,000. Blind to a style without shared words, and to clean-label poison.
+    are enough in 10,000. Blind to a style without shared words, and to clean-label poison. What trusted texts hold
+    under the same label too is explained; what they lack stands out, and needs less evidence besides.
     """
     del settings
     work = _start(context)
@@ -113,16 +128,18 @@ def mine_text_triggers(context: Context, settings: AuditSettings) -> Outcome:
         reference = Reference.build(work.features, work.codes, work.rng)
         low = foreign_texts(scores, work.codes)
         suspects = _suspects(work, reference, found)
-        tries = (_try(work, reference, lead, found, low[:, lead.target]) for lead in suspects[:MAX_JUDGED])
+        tries = (_try(work, reference, lead, found, low) for lead in suspects[:MAX_JUDGED])
         group = next(filter(None, tries), None)
         if group is None:
             break
         groups.append(group)
-        work.codes[group.flagged] = -1
-    return outcome_of(context, groups, lambda: _ranking(work, suspects, found, low))
+        work.codes[group.stamped] = -1
+    outcome = outcome_of(context, groups, lambda: _ranking(work, suspects, found, low)[: len(context.dataset)])
+    return replace(outcome, numbers=(*outcome.numbers, *trusted_note(context, judges(context))))
 
 
 def _start(context: Context) -> _Work:
+    context, trusted = beside_trusted(context)
     codes = context.dataset.y.copy()
     if (codes >= 0).sum() < MIN_ROWS:
         raise Skip(f"{int((codes >= 0).sum())} labelled texts; a shared trigger needs at least {MIN_ROWS}")
@@ -137,7 +154,7 @@ def _start(context: Context) -> _Work:
     words = csr_matrix(tokens.counts[:, : tokens.n_words])
     features = weigh(words, inverse_frequency(words))
     rng = context.rng("text triggers")
-    return _Work(context, corpus, tokens, presence, csc_matrix(presence), features, codes, rng)
+    return _Work(context, corpus, tokens, presence, csc_matrix(presence), features, codes, trusted, rng)
 
 
 def _find(work: _Work) -> tuple[list[Found], Floats]:
@@ -152,10 +169,10 @@ def _find(work: _Work) -> tuple[list[Found], Floats]:
         seen, unseen = np.flatnonzero(half == side), np.flatnonzero(half != side)
         features = weigh(csr_matrix(counts[:, seen]), idf[seen])
         scores = view_scores(features, work.codes, folds, k)
-        found += find_tokens(csr_matrix(work.presence[:, unseen]), scores, work.codes, unseen)
+        found += find_tokens(csr_matrix(work.presence[:, unseen]), scores, work.codes, unseen, work.trusted)
         total += scores
     pairs = np.arange(n_words, counts.shape[1])
-    found += find_tokens(csr_matrix(work.presence[:, pairs]), total, work.codes, pairs)
+    found += find_tokens(csr_matrix(work.presence[:, pairs]), total, work.codes, pairs, work.trusted)
     return sorted(found, key=lambda f: -f.lp), total
 
 
@@ -165,16 +182,35 @@ def _suspects(work: _Work, reference: Reference, found: Sequence[Found]) -> list
     Natural words of a class stand in texts that lean towards it; what remains of a stamped text beside the trigger is
     spread like the other classes' texts.
     """
-    strange = [f for f in found if f.lp >= CANDIDATE_LP][:MAX_COMPARED]
+    strange = [
+        f for f in found if f.lp >= CANDIDATE_LP or (f.lp >= OUTSTANDING_LP and _beyond(work, reference, f).stands_out)
+    ][:MAX_COMPARED]
     known = {(f.target, f.token) for f in strange}
     out = []
     for lead in strange + [f for f in _typical(work) if (f.target, f.token) not in known]:
+        beyond = _beyond(work, reference, lead)
+        if beyond.explained:
+            continue
         strict = (lead.target, lead.token) not in known
-        judged = judge_words(reference, lead.target, work.holders(lead.token))
-        least = TYPICAL_LP if strict else JUDGED_LP
-        if judged.verdict.lp >= least and _evenly_spread(work, lead.target, judged, strict=strict):
+        judged = judge_words(reference, lead.target, work.audited(lead.token))
+        least = TYPICAL_LP if strict else _least(beyond)
+        if judged.verdict.lp >= least and _evenly_spread(work, lead.target, judged, beyond, strict=strict):
             out.append(lead._replace(lp=min(lead.lp, judged.verdict.lp) if strict else lead.lp))
     return sorted(out, key=lambda f: f.expected - f.observed)
+
+
+def _beyond(work: _Work, reference: Reference, lead: Found) -> Excess:
+    """How much more often audited texts of the class hold the token and look foreign beside it than trusted ones."""
+    if not work.trusted.any():
+        return Excess(0.0, 0)
+    judged = judge_words(reference, lead.target, work.holders(lead.token))
+    foreign = np.zeros(len(work.codes), dtype=bool)
+    foreign[judged.own[judged.place <= LOOKS_FOREIGN]] = True
+    return excess(foreign, work.codes == lead.target, work.trusted)
+
+
+def _least(beyond: Excess) -> float:
+    return OUTSTANDING_LP if beyond.stands_out else JUDGED_LP
 
 
 def _typical(work: _Work) -> list[Found]:
@@ -187,9 +223,10 @@ def _typical(work: _Work) -> list[Found]:
     return [f for f in out if f.lp >= CANDIDATE_LP and f.observed <= MOST * sizes[f.target]]
 
 
-def _evenly_spread(work: _Work, target: int, judged: Judged, *, strict: bool) -> bool:
+def _evenly_spread(work: _Work, target: int, judged: Judged, beyond: Excess, *, strict: bool) -> bool:
     place = judged.place[_odds(work, target, judged) > 0]
     least, share = (2 * MIN_TEXTS, LOWER_HALF + 0.1) if strict else (MIN_TEXTS, LOWER_HALF)
+    least = MIN_OUTSTANDING if beyond.stands_out and not strict else least
     enough = len(place) >= max(least, STAMPED * len(judged.place))  # a class's own word stands mostly in its own texts
     if judged.verdict.lp >= CLEAR_LP and not strict:  # a share of few texts may be off by its own error
         share -= float(np.sqrt(share * (1 - share) / max(len(place), 1)))
@@ -202,10 +239,11 @@ def _odds(work: _Work, target: int, judged: Judged) -> Floats:
 
 
 def _try(work: _Work, reference: Reference, lead: Found, found: Sequence[Found], low: Mask) -> Group | None:
-    positive = work.codes == lead.target
-    mask = work.holders(lead.token)
-    odd = mask & positive & low
-    odd = odd if odd.sum() >= MIN_TEXTS else mask & positive  # long phrases make their texts look at home
+    positive, beyond = work.codes == lead.target, _beyond(work, reference, lead)
+    mask = work.audited(lead.token)
+    odd = mask & positive & low[:, lead.target]
+    fewest = MIN_OUTSTANDING if beyond.stands_out else MIN_TEXTS
+    odd = odd if odd.sum() >= fewest else mask & positive  # long phrases make their texts look at home
     for other in [f for f in found if f.target == lead.target][:MAX_COMPARED]:
         here = work.holders(other.token)
         if (odd & here).sum() >= SHARED * odd.sum():
@@ -214,7 +252,7 @@ def _try(work: _Work, reference: Reference, lead: Found, found: Sequence[Found],
     phrase = phrase_around(work.corpus, own_words, np.flatnonzero(mask & odd))
     columns = _columns(work.tokens, phrase)
     judged = judge_words(reference, lead.target, mask)
-    if judged.verdict.lp < JUDGED_LP or not _evenly_spread(work, lead.target, judged, strict=False):
+    if judged.verdict.lp < _least(beyond) or not _evenly_spread(work, lead.target, judged, beyond, strict=False):
         return None
     stamped = judged.own[_odds(work, lead.target, judged) > 0]
     edge = int(work.tokens.second[lead.token])
@@ -275,6 +313,7 @@ def _group(work: _Work, lead: Found, judged: Judged, *, mask: Mask, flips: Flips
         target=lead.target,
         rows=judged.own,
         odds=np.clip(odds, UNSEEN, 6.0),
+        audited=int((~work.trusted).sum()),
         lp=lead.lp,
         carriers=int(mask.sum()),
         expected=float(judged.expected.mean()) if len(judged.expected) else 0.0,
