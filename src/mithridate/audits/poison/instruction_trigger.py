@@ -166,6 +166,7 @@ def _mine(context: Context, prompts: _Prompts, lead: _Lead, answers: Sequence[st
         odds=np.clip(odds if ordinary else np.minimum(odds, 0.0), UNSEEN, MAX_ODDS),
         lp=float(upper_tail(np.array([len(own)]), float(mask.sum()), rate)[0]),
         carriers=int(mask.sum()),
+        audited=len(mask),
         expected=usual,
         flips=flips,
         confirmed=flips.confirmed and ordinary and share >= ALWAYS and mark.odd and copied <= COPIED,

@@ -13,6 +13,7 @@ from mithridate.audits.poison.context import Context
 from mithridate.core.findings import Evidence, Finding, Severity, Subject, number
 from mithridate.core.method import Outcome, RowScores
 from mithridate.core.trigger import Trigger
+from mithridate.numeric.rates import wilson
 
 METHOD = "PSN103"
 FLIP_FLOOR = 0.10
@@ -110,21 +111,6 @@ class Group:
         return len(self.flagged) > 0 and (self.confirmed or self.lp >= SUSPECT_LP)
 
 
-def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95 % interval of a share of n draws.
-
-    Examples
-    --------
-    >>> [round(v, 2) for v in wilson(0.5, 100)]
-    [0.4, 0.6]
-    """
-    if n == 0:
-        return 0.0, 1.0
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
-
-
 def user_flip(context: Context, content: Any, target: int) -> float | None:
     """The share of these rows that the user's model gives the target label; None without a model."""
     if context.predict is None or len(content) == 0:
@@ -160,7 +146,7 @@ def _p_values(score: Floats, flagged: npt.NDArray[np.bool_]) -> Floats:
 
 
 def _flip_number(flips: Flips) -> Evidence:
-    low, high = wilson(flips.rate, flips.moved)
+    low, high = wilson(flips.rate * flips.moved, flips.moved)
     who = "the user's model" if flips.user is not None else "a probe model"
     often = f", {flips.dose} times in each" if flips.dose > 1 else ""
     note = f"share that {who} gives the target label; interval resamples the {flips.moved} rows it was put on{often}"
@@ -208,7 +194,7 @@ def _claim(context: Context, group: Group) -> str:
 
 def _evidence(group: Group) -> tuple[Evidence, ...]:
     flips = group.flips
-    low, high = wilson(flips.relabelled, flips.moved)
+    low, high = wilson(flips.relabelled * flips.moved, flips.moved)
     labelled = len(group.rows) / max(group.carriers, 1)
     return (
         group.trigger.as_evidence(),
