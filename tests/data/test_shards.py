@@ -60,6 +60,13 @@ def test_damaged_and_foreign_sources_get_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "cut.parquet").write_bytes(whole[:-20])
     with pytest.raises(InputError, match="cut short or damaged"):
         count_parquet(tmp_path / "cut.parquet")
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    write(parts / "train-00000-of-00002.parquet", 300)
+    other = write(parts / "train-00001-of-00002.parquet", 300).set_column(1, "b", pa.array(["x"] * 300))
+    pq.write_table(other, parts / "train-00001-of-00002.parquet")
+    with pytest.raises(InputError, match=r"column .b. is int64 in train-00000.* and string in train-00001"):
+        find_shards(parts, Options("parts"))
     (tmp_path / "x.csv").write_text("a,label\n1,0\n")
     assert count_parquet(tmp_path / "x.csv") == 0
     with pytest.raises(InputError, match="no Parquet file"):
