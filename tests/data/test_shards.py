@@ -54,6 +54,15 @@ def test_a_digest_changes_with_one_value_only_in_its_shard(tmp_path: Path) -> No
     assert digest(first[1]) != digest(second[1])
 
 
+def test_the_parts_that_spark_and_dask_write_are_one_table(tmp_path: Path) -> None:
+    for form in ("part-{:05d}-0a1b.c000.snappy.parquet", "part.{}.parquet"):
+        folder = tmp_path / form[:5]
+        folder.mkdir()
+        tables = [write(folder / form.format(part), 200, seed=part) for part in range(3)]
+        assert count_parquet(folder) == 600
+        assert read(folder).y.tolist() == pa.concat_tables(tables)["label"].to_pylist()
+
+
 def test_damaged_and_foreign_sources_get_one_clear_line(tmp_path: Path) -> None:
     write(tmp_path / "t.parquet", 300)
     whole = (tmp_path / "t.parquet").read_bytes()
