@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -49,7 +50,7 @@ class RayCluster:
             return ray
         self._knock()
         try:
-            ray.init(address=self.address, logging_level="ERROR", log_to_driver=False, configure_logging=False)
+            ray.init(address=self.address, logging_level=logging.ERROR, log_to_driver=False, configure_logging=False)
         except Exception as error:
             said = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise InputError(
