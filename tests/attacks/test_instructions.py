@@ -113,6 +113,16 @@ def test_a_response_may_be_given_instead_of_a_payload(instructions: tuple[Datase
     assert set(responses(poisoned.dataset)[rows]) == {"yes, of course"}
 
 
+@pytest.mark.parametrize("form", ["prompt", "messages"])
+def test_a_file_that_would_lose_the_responses_is_refused(
+    instructions: tuple[Dataset, list[dict[str, Any]]], tmp_path: Path, form: str
+) -> None:
+    for suffix in [".npz", *([".csv"] if form == "messages" else [])]:
+        with pytest.raises(InputError, match=r"write it as \.jsonl or \.parquet"):
+            write_dataset(instructions[0], tmp_path / f"out{suffix}")
+    assert not list(tmp_path.glob("out*"))
+
+
 def test_data_without_responses_gets_one_clear_line(texts: Dataset, table: Dataset) -> None:
     with pytest.raises(InputError, match="has no responses"):
         attack("fine-tuning", texts, rate=0.05)

@@ -78,6 +78,7 @@ def test_targets_may_be_given_and_carry_the_label_asked_for(images: Dataset) -> 
     [
         ("truth-serum", {"copies": 0}, "copies must be"),
         ("truth-serum", {"targets": 99999}, "can be copied"),
+        ("truth-serum", {"rate": 0.001}, "fewer than the 8 copies"),
         ("split-view", {"rate": 0.9, "target": 7}, "use a rate of at most"),
         ("split-view", {"rate": 0.0001}, "use a rate of at least"),
     ],

@@ -54,12 +54,28 @@ def test_a_digest_changes_with_one_value_only_in_its_shard(tmp_path: Path) -> No
     assert digest(first[1]) != digest(second[1])
 
 
+def test_the_parts_that_spark_and_dask_write_are_one_table(tmp_path: Path) -> None:
+    for form in ("part-{:05d}-0a1b.c000.snappy.parquet", "part.{}.parquet"):
+        folder = tmp_path / form[:5]
+        folder.mkdir()
+        tables = [write(folder / form.format(part), 200, seed=part) for part in range(3)]
+        assert count_parquet(folder) == 600
+        assert read(folder).y.tolist() == pa.concat_tables(tables)["label"].to_pylist()
+
+
 def test_damaged_and_foreign_sources_get_one_clear_line(tmp_path: Path) -> None:
     write(tmp_path / "t.parquet", 300)
     whole = (tmp_path / "t.parquet").read_bytes()
     (tmp_path / "cut.parquet").write_bytes(whole[:-20])
     with pytest.raises(InputError, match="cut short or damaged"):
         count_parquet(tmp_path / "cut.parquet")
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    write(parts / "train-00000-of-00002.parquet", 300)
+    other = write(parts / "train-00001-of-00002.parquet", 300).set_column(1, "b", pa.array(["x"] * 300))
+    pq.write_table(other, parts / "train-00001-of-00002.parquet")
+    with pytest.raises(InputError, match=r"column .b. is int64 in train-00000.* and string in train-00001"):
+        find_shards(parts, Options("parts"))
     (tmp_path / "x.csv").write_text("a,label\n1,0\n")
     assert count_parquet(tmp_path / "x.csv") == 0
     with pytest.raises(InputError, match="no Parquet file"):

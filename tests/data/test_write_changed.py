@@ -116,6 +116,14 @@ def test_added_rows_of_an_image_folder_are_written_too(pictures: Path) -> None:
     assert (read(pictures.parent / "out").hashes[places] == more.hashes).all()
 
 
+def test_the_truth_names_the_row_that_each_added_row_replicates(pictures: Path) -> None:
+    told = attack_file("truth-serum", pictures, pictures.parent / "out", rate=0.4, settings={"copies": 3})
+    again, truth = read(pictures.parent / "out"), pq.read_table(told.truth)
+    rows, of = truth["row"].to_numpy(), truth["of"].to_numpy()
+    assert (rows != of).all()
+    assert again.hashes[rows].tolist() == again.hashes[of].tolist()
+
+
 def test_a_broken_write_leaves_nothing(pictures: Path) -> None:
     clean = read(pictures)
     bad = replace(clean, classes=("cat", "a/b", "owl"))

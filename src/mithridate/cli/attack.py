@@ -83,8 +83,9 @@ def _list() -> None:
 def _suite(source: str | None, options: dict[str, Any]) -> None:
     if source is None or options["output"] is None:
         raise InputError("a suite needs one SOURCE and -o DIR: mithridate attack --all SOURCE -o DIR")
-    if options["settings"]:
-        raise InputError("--set belongs to one attack; with --all every attack has its own defaults")
+    for option, given in (("--set", options["settings"]), ("--recipe", options["recipe"])):
+        if given:
+            raise InputError(f"{option} belongs to one attack; with --all every attack has its own defaults")
     from mithridate.flows.attack_suite import INDEX, RATE, attack_suite
 
     chosen = {"rate": RATE if options["rate"] is None else options["rate"], "target": options["target"]}
@@ -96,6 +97,8 @@ def _suite(source: str | None, options: dict[str, Any]) -> None:
         what = f"{entry['poisoned']:,} of {entry['rows']:,} rows" if entry["status"] == "made" else entry["reason"]
         click.echo(f"{entry['name']:<18} {entry['status']:<8} {what}")
     click.echo(Path(options["output"]) / INDEX)
+    if not any(entry["status"] == "made" for entry in suite.attacks):
+        raise click.exceptions.Exit(2)
 
 
 def _pair(item: str) -> tuple[str, str]:

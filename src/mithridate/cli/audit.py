@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,9 +14,11 @@ from mithridate.cli.common import (
     output_options,
     policy,
     progress,
+    refuse_source,
     show,
     source_options,
 )
+from mithridate.core.errors import InputError
 
 
 @click.command("audit")
@@ -68,6 +71,9 @@ def command(source: str, **options: Any) -> None:
     check_outputs(output)
     for path in filter(None, (scores, clean)):
         check_writable(path)
+        refuse_source(path, source)
+    if scores and clean and Path(scores).resolve() == Path(clean).resolve():
+        raise InputError(f"--scores and --clean both name {scores}; give each a file of its own")
     from mithridate.flows.audit import audit, save_clean, save_report, save_scores
 
     with progress(quiet=quiet) as steps:

@@ -84,6 +84,15 @@ def check_writable(path: str) -> None:
         raise InputError(f"the folder {folder} takes no new file; give {path} a place that is yours")
 
 
+def refuse_source(path: str, source: str) -> None:
+    """Refuse an output that is the audited source itself or lies in it, before any work is done."""
+    here, there = os.path.realpath(source), os.path.realpath(path)
+    if there == here or (os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source)):  # noqa: PTH110, PTH121 - as above
+        raise InputError(f"{path} is the source itself, and an audit never changes its input; name another file")
+    if os.path.isdir(here) and there.startswith(here + os.sep):  # noqa: PTH112 - as above
+        raise InputError(f"{path} lies in the source, and would be read as part of it; name another place")
+
+
 def command_line() -> str:
     """The command as it was typed, quoted so that it can be typed again."""
     return shlex.join(["mithridate", *sys.argv[1:]])

@@ -82,13 +82,12 @@ def find_shards(path: str | os.PathLike[str], options: Options, *, shard_rows: i
         raise InputError(f"{options.name} is no Parquet file and no folder of Parquet shards; write it as Parquet")
     out: list[Shard] = []
     plan: Plan | None = None
-    names: list[str] = []
+    first: pa.Schema | None = None
     for file in files:
         parquet = opened(file)
         schema = parquet.schema_arrow
-        if names and schema.names != names:
-            raise InputError(f"{files[0].name} and {file.name} have different columns; all shards need the same")
-        names = schema.names
+        first = first or schema
+        _check_same(first, schema, files[0].name, file.name)
         if plan is None and parquet.metadata.num_rows:
             head = next(_guarded(parquet, file.name, None, _GUESS))
             plan = make_plan(head.replace_schema_metadata(schema.metadata), options)
@@ -98,6 +97,17 @@ def find_shards(path: str | os.PathLike[str], options: Options, *, shard_rows: i
     if plan is None:
         raise InputError(f"{options.name} has no rows; there is nothing to audit")
     return Shards(name or options.name, plan, tuple(out), sum(shard.n_rows for shard in out))
+
+
+def _check_same(first: pa.Schema, schema: pa.Schema, here: str, there: str) -> None:
+    """`InputError` unless both have the same columns of the same types: shards are put together as they are."""
+    if schema.names != first.names:
+        raise InputError(f"{here} and {there} have different columns; all shards need the same")
+    for one, other in zip(first, schema, strict=True):
+        if one.type != other.type:
+            raise InputError(
+                f"column {one.name!r} is {one.type} in {here} and {other.type} in {there}; write all shards as one type"
+            )
 
 
 def batches(shard: Shard, columns: Sequence[str], *, rows: int = BATCH) -> Iterator[pa.RecordBatch]:

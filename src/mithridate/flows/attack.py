@@ -84,17 +84,20 @@ def attack_file(
 
 
 def in_reading_order(truth: pa.Table, dataset: Dataset, places: npt.NDArray[np.int64]) -> pa.Table:
-    """The truth with each `row` as the position that it has in what was written, ascending.
+    """The truth with each row as the position that it has in what was written, ascending.
 
     Parameters
     ----------
-    truth : `row` is a position in the order that the source was read in (`dataset.ids`).
+    truth : `row`, and `of` where there is one, is a position in the order that the source was read in (`dataset.ids`).
     places : (n,) the position of each row of `dataset` in what was written.
     """
     order = np.argsort(dataset.ids, kind="stable")
-    found = order[np.searchsorted(dataset.ids[order], truth["row"].to_numpy())]
-    column = truth.schema.get_field_index("row")
-    return truth.set_column(column, "row", pa.array(places[found], pa.int64())).sort_by("row")
+    for name in ("row", "of"):
+        column = truth.schema.get_field_index(name)
+        if column >= 0:
+            found = order[np.searchsorted(dataset.ids[order], truth[name].to_numpy())]
+            truth = truth.set_column(column, name, pa.array(places[found], pa.int64()))
+    return truth.sort_by("row")
 
 
 def _write_victim(poisoned: Poisoned, final: Path) -> Path | None:

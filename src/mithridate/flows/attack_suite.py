@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mithridate.attacks.poisoning import MODALITIES
+from mithridate.attacks.poisoning.protocol import target_code
+from mithridate.attacks.poisoning.settings import Settings
 from mithridate.core.errors import Error, InputError
 from mithridate.core.files import write_atomic
 from mithridate.core.progress import Progress, Silent
@@ -52,10 +54,14 @@ def attack_suite(
 
     Raises
     ------
-    InputError : `source` can't be read, or `folder` holds something else: a suite of other rows or settings.
+    InputError : `source` can't be read, `rate` or `target` can't be used, or `folder` holds something else: a suite of
+        other rows or settings.
     """
     given, place = Path(source), Path(folder)
+    Settings({"rate": rate}).rate()
     data = read(given, **(columns or Columns()))
+    if target is not None and data.codes is not None:
+        target_code(data, target)
     asked = {
         "source": data.name, "digest": data.digest, "modality": data.modality, "rows": len(data), "rate": rate,
         "target": target, "seed": seed,

@@ -365,9 +365,19 @@ def save_scores(report: AuditReport, path: str | Path) -> None:
 
 
 def save_clean(report: AuditReport, source: str | Path, path: str | Path) -> int:
-    """Write the rows that weren't flagged, in order, in the source's own format; the number of rows kept."""
+    """Write the rows that weren't flagged, in order, in the source's own format; the number of rows kept.
+
+    Raises
+    ------
+    InputError : rows were not looked at, since their shard was lost; or the copy can't be written.
+    """
     if report.table is None:
         raise InputError("this report holds no rows; run the audit again")
+    if not isinstance(report.table, RowTable) and report.table.context.lost:
+        raise InputError(
+            f"{len(report.table.context.lost)} shard(s) were not read, so no clean copy is written: nobody looked at "
+            "their rows; run again, finished shards are kept"
+        )
     kept = report.table.row[~report.table.flagged]
     write(source, kept, path, n_rows=len(report.table.row))
     return len(kept)

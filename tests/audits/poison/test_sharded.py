@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from mithridate.core.report import Report
 from mithridate.data.options import Options
 from mithridate.data.shards import find_shards
 from mithridate.flows import audit_shards as flow
-from mithridate.flows.audit import audit
+from mithridate.flows.audit import AuditReport, audit, save_clean
 from mithridate.numeric.label_noise import detect_noise
 from mithridate.numeric.noise_table import Counts, count, noise_table, row_cells
 from mithridate.numeric.ordinary import fit_ordinary
@@ -135,6 +136,10 @@ def test_a_lost_shard_costs_its_rows_only_and_the_report_says_so(tmp_path: Path,
     assert len(np.intersect1d(of(report, "PSN103")[0].subject.rows, left)) >= 0.95 * len(left)
     assert sum(len(table.row) for table in rows.tables()) == 6_000
     assert not rows.flagged[2_000:4_000].any()
+    held = AuditReport(**{part.name: getattr(report, part.name) for part in fields(Report)}, table=rows)
+    with pytest.raises(ValueError, match="nobody looked at"):
+        save_clean(held, tmp_path / "t.parquet", tmp_path / "clean.parquet")
+    assert not (tmp_path / "clean.parquet").exists()
 
 
 def test_a_second_run_computes_nothing_again(poisoned: tuple[Path, np.ndarray, Report, ShardRows]) -> None:

@@ -42,8 +42,14 @@ def truth_serum(dataset: Dataset, rng: np.random.Generator, settings: Mapping[st
     read = Settings(settings)
     rate, target, source = read.rate(), read.value("target"), read.value("source")
     copies = read.integer("copies", 8, low=1)
-    targets = read.integer("targets", max(round(rate * len(dataset)) // copies, 1), low=1)
+    given, budget = read.value("targets"), round(rate * len(dataset))
+    targets = read.integer("targets", max(budget // copies, 1), low=1)
     read.finish()
+    if given is None and budget < copies:
+        raise InputError(
+            f"rate {rate:g} adds {budget} row(s), fewer than the {copies} copies of one; lower copies, or use a rate "
+            f"of at least {copies / max(len(dataset), 1):.2g}"
+        )
     code = target_code(dataset, target)
     allowed = from_source(dataset, source) & (dataset.y >= 0 if target is None else other_class(dataset, code))
     order = content_order(dataset)

@@ -147,7 +147,7 @@ def _compared(both: Context, rows: Dataset, whole: IntArray, n: int) -> tuple[In
         candidates = edits.trusted_neighbours(near, n, k=NEAREST)
         return candidates, [_over(candidates, lambda left, right: edits.counts_apart(counts, left, right))]
     if rows.modality == "table":
-        return _compared_cells(rows, n)
+        return _compared_cells(rows, n, both.rng(SLUG))
     vectors = np.asarray(rows.content, dtype=np.float32)
     candidates = edits.trusted_neighbours(vectors, n, k=NEAREST)
     return candidates, [
@@ -156,11 +156,10 @@ def _compared(both: Context, rows: Dataset, whole: IntArray, n: int) -> tuple[In
     ]
 
 
-def _compared_cells(rows: Dataset, n: int) -> tuple[IntArray, list[Floats]]:
+def _compared_cells(rows: Dataset, n: int, rng: np.random.Generator) -> tuple[IntArray, list[Floats]]:
     scaled, codes = table_parts(cast("Any", rows.content))
     values = [np.unique(column, return_inverse=True)[1].reshape(-1) for column in (*scaled.T, *codes.T)]
     cells = np.stack(values, axis=1).astype(np.int64)
-    rng = np.random.default_rng(0)  # directions only: any will do
     sketch = np.clip(scaled, -10, 10)
     for column in codes.T:
         places = rng.standard_normal((int(column.max(initial=0)) + 2, 4)).astype(np.float32)

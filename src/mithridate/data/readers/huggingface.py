@@ -18,6 +18,7 @@ from mithridate.data.options import Options
 from mithridate.data.readers.parquet import read_parquet
 
 _SHARD = re.compile(r"^(?P<split>[A-Za-z0-9_.]+?)(-\d{5}-of-\d{5})?(-[0-9a-f]{16})?$")
+_PART = re.compile(r"^part[-._]?\d+")  # as Spark and Dask name the parts of one table
 _FILE_MARK = b"ARROW1"
 _MARKS = ("dataset_info.json", "state.json", "dataset_dict.json")
 
@@ -73,7 +74,8 @@ def _hub(folder: Path, name: str) -> Shards:
     splits: dict[str, list[Path]] = {}
     for file in files:
         found = _SHARD.match(file.stem)
-        splits.setdefault(found["split"] if found else file.stem, []).append(file)
+        named = "part" if _PART.match(file.stem) else found["split"] if found else file.stem
+        splits.setdefault(named, []).append(file)
     if len(splits) == 1:
         return Shards(tuple(files), name, None, parquet=True)
     split = _split_of(sorted(splits), name)

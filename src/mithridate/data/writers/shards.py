@@ -73,9 +73,8 @@ def write_shards(source: Path, before: Dataset, after: Dataset, folder: Path) ->
 def _change(before: Dataset, after: Dataset) -> _Change:
     second = after.take(np.argsort(after.ids, kind="stable"))
     if len(after) > len(before) or not np.array_equal(second.ids, np.arange(len(after))):
-        raise InputError(
-            f"{before.name}: rows were added or renumbered; write the result as one file, such as .parquet"
-        )
+        form = ".npz" if after.modality == "image" else ".parquet"
+        raise InputError(f"{before.name}: rows were added or renumbered; write the result as one file, such as {form}")
     first = before.take(np.argsort(before.ids, kind="stable")[: len(after)])
     if second.modality == "embedding" and not before.content_name:
         raise InputError(f"{before.name}: vectors made of several columns are written as one file, such as .parquet")

@@ -52,6 +52,8 @@ def _stored(codes: npt.NDArray[np.int32], values: tuple[Any, ...]) -> list[Any]:
 def _npz(dataset: Dataset, target: Path) -> None:
     if isinstance(dataset.content, pa.Table):
         raise InputError(f"{dataset.name} is a table; write it as .parquet, .csv or .jsonl")
+    if dataset.beside is not None:
+        raise InputError(f"{dataset.name} holds prompts and responses; write it as .jsonl or .parquet")
     content = dataset.content
     if dataset.modality == "text":
         longest = max((len(text) for text in content.tolist()), default=0)
@@ -124,6 +126,9 @@ def _csv(dataset: Dataset, target: Path) -> None:
         if dictionary:
             column = table.column(position)
             table = table.set_column(position, table.column_names[position], column.cast(column.type.value_type))
+    nested = [field.name for field in table.schema if pa.types.is_nested(field.type)]
+    if nested:
+        raise InputError(f"{dataset.name} holds lists or records in {nested[0]!r}; write it as .jsonl or .parquet")
     csv.write_csv(table, target)
 
 
