@@ -55,8 +55,9 @@ def edited_copy(context: Context, settings: AuditSettings) -> Outcome:
     noise leaves small. A row's p-value is its rank among trusted rows, each compared with the other trusted ones, so
     that a reference which merely holds rows of the same kind flags little, and natural near copies, such as frames of
     one film, are no edits. The tail beyond the trusted rows' own distances is extrapolated: of 48 audits with another
-    clean draw as reference 6 flagged 1 to 4 rows, so that few rows are a low finding. A flag needs half the usual distance besides. Blind to copies that were
-    turned, moved or rephrased, and to edits no smaller than what sets honest rows apart.
+    clean draw as reference 6 flagged 1 to 4 rows, so few rows are a low finding. A flag needs half the usual distance
+    besides. Blind to copies that were turned, moved or rephrased, and to edits no smaller than what sets honest rows
+    apart.
 
     Raises
     ------
