@@ -43,6 +43,7 @@ class Options:
     seeds : how many seeds a case gets. runs : draws of `clean` and `sources`, repeats of `speed`.
     scale : share of the rows and of the training epochs, 1 for real figures, less to try the scripts.
     only, parts : shell patterns of cases, names of parts; empty takes all.
+    finished : measure nothing more; report what an interrupted run left.
     data : folder with wheels that carry more data sets (build/bench/data if it is there); cases whose set is missing
         are reported as skipped.
     """
@@ -53,6 +54,7 @@ class Options:
     only: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     data: Path | None = None if not WHEELS.exists() else WHEELS
+    finished: bool = False
     results: Path = ROOT / "benchmarks" / "results"
     cache: Path = ROOT / "build" / "bench"
 
@@ -149,6 +151,8 @@ def execute(name: str, cells: Iterable[Cell], options: Options) -> list[Result]:
         path = options.cache / name / cell.case / f"{cell.seed}-{cell.part}.json"
         head = {"case": cell.case, "seed": cell.seed, "part": cell.part}
         result, clock = _once(cell, path), time.perf_counter()
+        if result is None and options.finished:
+            continue
         if result is None:
             load = os.getloadavg()[0]
             result = {**_measure(cell), "wall_s": round(time.perf_counter() - clock, 3), "load_before": round(load, 2)}

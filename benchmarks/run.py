@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--parts", nargs="+", metavar="PART", help="ours content mlp cnn (poison), help audit ... (speed)"
     )
+    made.add_argument("--finished", action="store_true", help="only report what an interrupted run left")
     made.add_argument("--data", type=Path, metavar="FOLDER", help="wheels with more data sets (build/bench/data)")
     made.add_argument("--results", type=Path, help="where the JSON goes (benchmarks/results)")
     made.add_argument("--cache", type=Path, help="where finished cells are kept (build/bench)")

@@ -172,6 +172,7 @@ def _mine(context: Context, prompts: _Prompts, lead: _Lead, answers: Sequence[st
         confirmed=flips.confirmed and ordinary and share >= ALWAYS and mark.odd and copied <= COPIED,
         what=" ".join(said),
         place=" ".join(said),
+        whole=True,
     )
     joint = Context(dataset=labelled, settings=context.settings)
     return outcome_of(joint, [group], lambda: np.full(len(mark.rows), UNSEEN))

@@ -67,6 +67,7 @@ class Group:
     audited : how many rows the carriers were found among.
     lp : -log10 of the tail of the surprise; carriers, labelled : rows that carry it, and those of them labelled target.
     expected : share of carriers that should have the label, by a model that can't see the trigger.
+    whole : the odds are the group's, not each row's, so that its flags stand or fall together.
     """
 
     trigger: Trigger
@@ -81,6 +82,7 @@ class Group:
     confirmed: bool
     what: str
     place: str
+    whole: bool = False
 
     @property
     def score(self) -> Floats:
@@ -100,6 +102,8 @@ class Group:
 
         Where nature carries the trigger too, even odds would accuse many honest rows.
         """
+        if self.whole:
+            return self.stamped
         natural = 1 / (1 + 10.0**self.odds)
         order = np.argsort(natural, kind="stable")
         within = np.cumsum(natural[order]) <= max(FALSE_SHARE * self.audited, FALSE_ROWS)
