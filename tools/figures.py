@@ -53,8 +53,11 @@ def _results() -> dict[str, dict[str, Any]]:
 def _poison(raw: dict[str, Any], chosen: tuple[str, ...] = ()) -> str:
     packages = raw["machine"]["packages"]
     named = {"cleanlab": "cleanlab", "pyod": "pyod", "adversarial-robustness-toolbox": "ART", "aegis-scan-ai": "aegis"}
-    peers = ", ".join(f"{name} {packages[package]}" for package, name in named.items() if package in packages)
-    lines = [LEAD.format(seeds=len(raw["seeds"]), peers=peers) + ":", ""]
+    names = ", ".join(f"{name} {packages[package]}" for package, name in named.items() if package in packages)
+    seeds = {
+        key: _most(raw, name) for key, name in (("ours", "ours"), ("recipe", "with recipe"), ("peers", "best peer"))
+    }
+    lines = [LEAD.format(names=names, **seeds) + ":", ""]
     lines += ["| | Mithridate | with `--recipe cnn` | best peer | which |", "| --- | --- | --- | --- | --- |"]
     rows = {line["case"]: line for line in raw["summary"] if "best peer" in line}
     for case in chosen or rows:
@@ -63,6 +66,11 @@ def _poison(raw: dict[str, Any], chosen: tuple[str, ...] = ()) -> str:
             cells = [_spread(row.get(key)) for key in ("ours", "with recipe", "best peer")]
             lines.append(f"| {_words(case)} | {' | '.join(cells)} | {row.get('which') or '-'} |")
     return "\n".join([*lines, ""])
+
+
+def _most(raw: dict[str, Any], column: str) -> int:
+    """Seeds behind the best measured case of that column."""
+    return max((line[column]["n"] for line in raw["summary"] if line.get(column)), default=0)
 
 
 def _words(case: str) -> str:
