@@ -16,9 +16,9 @@ HEADLINES = (  # the README's lines; docs/figures.md has them all
     "fashion-input-aware-10", "fashion-all-to-all-5", "colour-badnets-5", "adult-values-1", "news-word-1",
 )  # fmt: skip
 LEAD = (
-    "Recall when flagging exactly the true number of poisoned rows; median [lowest, highest] of {seeds} seeds, at most "
+    "Recall when flagging exactly the true number of poisoned rows; median [lowest, highest] over seeds (ours {ours}, "
+    "with a recipe {recipe}, peers {peers}), at most 10,000 rows; the best of {names} and plain kNN on the same rows"
 )
-LEAD += "10,000 rows; the best of {peers} and plain kNN on the same rows in the same run"
 
 
 def block() -> str:
