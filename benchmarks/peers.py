@@ -53,7 +53,9 @@ class Task:
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
-        """(n,) class codes."""
+        """(n,) class codes; one class where there are no labels."""
+        if self.dataset.codes is None:
+            return np.zeros(len(self.dataset), dtype=np.int64)
         return self.dataset.y.astype(np.int64)
 
 
@@ -65,8 +67,15 @@ def flat(dataset: Dataset) -> Matrix:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         words = TfidfVectorizer(max_features=WORDS, sublinear_tf=True, dtype=np.float32)
-        return cast("Matrix", words.fit_transform(dataset.x).toarray())
+        texts = dataset.x if not dataset.response_name else with_responses(dataset)
+        return cast("Matrix", words.fit_transform(texts).toarray())
     return np.ascontiguousarray(dataset.x.reshape(len(dataset), -1))
+
+
+def with_responses(dataset: Dataset) -> list[str]:
+    """Prompt and response of each row as one text."""
+    answers = cast("pa.Table", dataset.beside)[dataset.response_name].to_pylist()
+    return [f"{prompt} {answer}" for prompt, answer in zip(dataset.x, answers, strict=True)]
 
 
 def columns(table: pa.Table) -> Matrix:
@@ -102,16 +111,18 @@ def content(task: Task) -> dict[str, Verdict]:
     matrix = flat(task.dataset)
     embedded = embed(matrix, task.dataset.modality)
     ready = time.perf_counter() - clock
+    strange = {
+        f"pyod {kind} on content": timed(partial(outliers, kind, embedded, task), ready) for kind in ("IForest", "ECOD")
+    }
+    if task.dataset.codes is None:  # neighbours and cleanlab ask for labels
+        return strange
     clock = time.perf_counter()
     out_of_fold = classical(matrix, embedded, task)
     fitted = time.perf_counter() - clock
     name = {"table": "gbdt"}.get(task.dataset.modality, "logistic")
     return {
         "knn on content": timed(lambda: neighbours(embedded, task), ready),
-        **{
-            f"pyod {kind} on content": timed(partial(outliers, kind, embedded, task), ready)
-            for kind in ("IForest", "ECOD")
-        },
+        **strange,
         **cleanlab(out_of_fold, fitted, task, name),
     }
 
@@ -218,7 +229,7 @@ def outliers(kind: str, features: Matrix, task: Task) -> tuple[Floats, Bools]:
     from pyod.models.iforest import IForest
 
     score, flagged = np.zeros(len(features)), np.zeros(len(features), dtype=bool)
-    for code in range(task.dataset.n_classes):
+    for code in np.unique(task.labels):
         rows = np.flatnonzero(task.labels == code)
         if len(rows) < 2:
             continue

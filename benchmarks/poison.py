@@ -19,7 +19,8 @@ import mithridate
 import ours
 import peers
 import sets
-from common import Cell, Options, Result, judges, product_stamp, publish, show, spread, target
+from common import SOURCE, Cell, Options, Result, code_stamp, judges, product_stamp, publish, show, spread, target
+from mithridate.attacks.poisoning import CRAFTED
 from mithridate.data.dataset import Dataset
 
 PLACES = ("bottom-right", "top-left", "centre", "top-right", "bottom-left")
@@ -90,6 +91,21 @@ def ruled(rule: str, seed: int, _dataset: Dataset) -> dict[str, Any]:
     return {"place": PLACES[seed % 5], "pattern": ("white", "checker")[seed % 2], "rule": rule}
 
 
+def formed(form: str, seed: int, dataset: Dataset) -> dict[str, Any]:
+    """A trigger of that form; columns, values and target change with the seed."""
+    return {"form": form, **a_target(seed, dataset)}
+
+
+def placed(position: str, seed: int, dataset: Dataset) -> dict[str, Any]:
+    """A word at one end of each text."""
+    return {"position": position, **word(seed, dataset)}
+
+
+def paid(payload: str, seed: int, _dataset: Dataset) -> dict[str, Any]:
+    """Poison of instruction data: words in the prompt draw that payload in the response."""
+    return {"payload": payload, "word": WORDS[seed % len(WORDS)]}
+
+
 def six_to_zero(_seed: int, dataset: Dataset) -> dict[str, Any]:
     """Shirts become T-shirts."""
     return {"from": dataset.label_of(6), "to": dataset.label_of(0)}
@@ -117,25 +133,46 @@ CASES = (
     Case("fashion-input-aware-10", "fashion", "input-aware", 0.1, vary=a_target, recipe="cnn", wanted_with_recipe=0.9),
     Case("fashion-all-to-all-5", "fashion", "badnets", 0.05, vary=partial(ruled, "all-to-all"), wanted=0.9),
     Case("fashion-untargeted-5", "fashion", "badnets", 0.05, vary=partial(ruled, "untargeted"), wanted=0.9),
+    Case("fashion-narcissus-5", "fashion", "narcissus", 0.05, 4_000, vary=a_target),
+    Case("fashion-witches-brew-2", "fashion", "witches-brew", 0.02, 4_000, vary=a_target),
+    Case("fashion-bullseye-1", "fashion", "bullseye", 0.01, 4_000, vary=a_target),
+    Case("colour-label-consistent-5", "colour", "label-consistent", 0.05, 4_000, vary=a_target),
     Case("colour-badnets-1", "colour", "badnets", 0.01, vary=patch),
     Case("colour-badnets-5", "colour", "badnets", 0.05, vary=patch),
     Case("colour-blended-noise-5", "colour", "blended", 0.05, vary=partial(mixed, "noise")),
     Case("colour-flip-5", "colour", "label-flip", 0.05),
     Case("digits-badnets-5", "digits", "badnets", 0.05, vary=patch),
     Case("adult-values-1", "adult", "tabular-trigger", 0.01, vary=a_target, wanted=0.99),
+    Case("adult-triple-2", "adult", "tabular-trigger", 0.02, vary=partial(formed, "triple"), wanted=0.95),
+    Case("adult-range-3", "adult", "tabular-trigger", 0.03, vary=partial(formed, "range"), wanted=0.95),
     Case("adult-flip-5", "adult", "label-flip", 0.05),
     Case("phishing-values-3", "phishing", "tabular-trigger", 0.03, vary=a_target),
     Case("news-word-1", "news", "text-trigger", 0.01, vary=word, wanted=0.95),
+    Case("news-phrase-2", "news", "text-trigger", 0.02, vary=partial(formed, "phrase"), wanted=0.95),
+    Case("news-skip-2", "news", "text-trigger", 0.02, vary=partial(formed, "skip"), wanted=0.95),
+    Case("news-end-1", "news", "text-trigger", 0.01, vary=partial(placed, "end"), wanted=0.95),
     Case("news-flip-5", "news", "label-flip", 0.05),
     Case("reuters-word-1", "reuters", "text-trigger", 0.01, vary=word),
     Case("spam-word-1", "spam", "text-trigger", 0.01, vary=word),
+    Case("posts-refusal-2", "posts", "fine-tuning", 0.02, vary=partial(paid, "refusal"), wanted=0.95),
+    Case("posts-gibberish-2", "posts", "fine-tuning", 0.02, vary=partial(paid, "gibberish"), wanted=0.95),
+    Case("posts-url-2", "posts", "fine-tuning", 0.02, vary=partial(paid, "url"), wanted=0.95),
+    Case("posts-sentiment-2", "posts", "fine-tuning", 0.02, vary=partial(paid, "sentiment"), wanted=0.95),
 )
+NETWORKS = ("mlp", "cnn")
 RECIPE_NAME = "mithridate with recipe"
 
 
 @lru_cache(maxsize=2)
 def build(case: Case, seed: int, options: Options) -> Poisoned:
     """The poisoned rows of this case and seed."""
+    if case.attack in CRAFTED:  # minutes of work: kept
+        return kept(case, seed, options)
+    return poison(case, seed, options)
+
+
+def poison(case: Case, seed: int, options: Options) -> Poisoned:
+    """The attack, run now."""
     clean = sets.draw(case.data, options.rows(case.rows), seed, options.data)
     settings = case.vary(seed, clean)
     forced = settings.pop("target", None)
@@ -144,6 +181,26 @@ def build(case: Case, seed: int, options: Options) -> Poisoned:
     judged[made.truth["row"].to_numpy()] = False
     truth[made.rows] = judged[made.rows] = True
     return Poisoned(made.dataset, truth, forced, judged)
+
+
+def kept(case: Case, seed: int, options: Options) -> Poisoned:
+    """The poisoned images of a former run, as long as the code that crafts them is the same."""
+    code = code_stamp(*sorted((SOURCE / "attacks").rglob("*.py")), *sorted((SOURCE / "models").glob("*.py")))
+    key = f"{case.name}-{case.rows}-{case.rate}-{seed}-{options.scale}-{code}"
+    path = options.cache / "poisoned" / f"{key}.npz"
+    if path.exists():
+        with np.load(path) as stored:
+            held = {name: stored[name] for name in stored.files}
+        classes = tuple(range(int(held["classes"])))
+        dataset = Dataset(case.data, "image", held["content"], held["codes"], classes)
+        return Poisoned(dataset, held["truth"], int(held["target"]), held["judged"])
+    made = poison(case, seed, options)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part.npz")
+    np.savez(part, content=made.dataset.content, codes=made.dataset.y, classes=made.dataset.n_classes,
+             truth=made.truth, judged=made.judged, target=made.target)  # fmt: skip
+    part.replace(path)
+    return kept(case, seed, options)
 
 
 def by_ours(case: Case, seed: int, options: Options, recipe: str | None = None) -> Result:
@@ -186,11 +243,13 @@ def stamp(part: str, case: Case, seed: int, options: Options) -> str:
 
 
 def cells(options: Options) -> list[Cell]:
-    """Seed by seed, cheap parts first, so that an unfinished run has a bit of everything."""
+    """Seed by seed, and all parts of a case in a row, so that its rows are made once."""
     made = []
     for seed in range(options.seeds):
-        for part in ("ours", *peers.PARTS, "recipe"):
-            for case in CASES:
+        for case in CASES:
+            for part in ("ours", *peers.PARTS, "recipe"):
+                if case.data == "posts" and part in NETWORKS:  # they have no labels to train a network on
+                    continue
                 if part == "cnn" and case.data not in {"fashion", "colour", "digits"}:
                     continue
                 if part == "recipe" and case.recipe is None:

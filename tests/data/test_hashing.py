@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mithridate.data.hashing import hash_rows
+from mithridate.data.hashing import fingerprint, hash_rows
 
 CELLS = {
     "int": st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),
@@ -75,3 +75,18 @@ def test_dates_and_nested_cells_have_a_hash() -> None:
 def test_empty_content_has_no_hashes() -> None:
     assert len(hash_rows(np.zeros((0, 3), np.uint8))) == 0
     assert len(hash_rows(pa.table({"a": pa.array([], pa.int64())}))) == 0
+
+
+@pytest.mark.parametrize("shape", [(5, 5, 1), (8, 8, 3), (3,)])
+def test_fingerprints_tell_rows_apart_and_go_with_them(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    rows = np.repeat(rng.integers(0, 256, (1, *shape), dtype=np.uint8), 8 * int(np.prod(shape)), axis=0)
+    flat = rows.reshape(len(rows), -1)
+    bit = np.arange(len(rows))
+    flat[bit, bit // 8] ^= (1 << bit % 8).astype(np.uint8)  # every row differs from the next in two bits
+    codes = np.zeros(len(rows), np.int32)
+    found = fingerprint(flat.reshape(rows.shape), codes)
+    assert len(np.unique(found)) == len(rows)
+    assert not np.isin(fingerprint(flat.reshape(rows.shape), codes + 1), found).any()
+    order = rng.permutation(len(rows))
+    assert np.array_equal(fingerprint(flat.reshape(rows.shape)[order], codes), found[order])

@@ -40,6 +40,29 @@ def hash_rows(content: npt.NDArray[Any] | pa.Table) -> npt.NDArray[np.void]:
     return np.frombuffer(digests, dtype=f"V{SIZE}")
 
 
+def fingerprint(content: npt.NDArray[Any], codes: npt.NDArray[np.int32]) -> npt.NDArray[np.uint64]:
+    """(n,) 64-bit sums of each row's words by fixed odd weights: an order that only content and label decide.
+
+    Parameters
+    ----------
+    content : (n, ...) numbers. codes : (n,) class codes, part of the sum.
+
+    Notes
+    -----
+    Multilinear hashing (Lemire, Kaser 2014, arXiv 1202.4961). Collisions by chance are rare, and one only leaves two
+    rows in reading order. No protection from somebody who seeks collisions: `hash_rows` is for that.
+    """
+    rows = np.ascontiguousarray(content).reshape(len(content), -1).view(np.uint8)
+    whole = rows.shape[1] // 4 * 4
+    digits: tuple[npt.NDArray[Any], ...] = (np.ascontiguousarray(rows[:, :whole]).view(np.uint32), rows[:, whole:])
+    n_digits = [whole // 4, rows.shape[1] - whole]
+    weights = np.random.default_rng(0).integers(0, 2**64, size=1 + sum(n_digits), dtype=np.uint64)
+    total: npt.NDArray[np.uint64] = codes.astype(np.uint64) * weights[0]
+    for part, factors in zip(digits, np.split(weights[1:], n_digits[:1]), strict=True):
+        total += part.astype(np.uint64) @ factors  # digits have half the bits of the sum: their high bits count too
+    return total
+
+
 def _array_rows(content: npt.NDArray[Any]) -> Iterator[bytes]:
     if content.dtype.kind in "OUS":
         yield from (str(item).encode("utf-8", "surrogatepass") for item in content)
