@@ -1,0 +1,1 @@
+"""The supply chain: artefacts are scanned, signed, sealed, and traced; the project around them is checked."""

@@ -1,0 +1,1 @@
+"""What is in a file, before anything loads it: bytes are read and never run. Standard library only."""
