@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import cho_solve
 
 from mithridate.numeric.binomial import surprise
 from mithridate.numeric.image_miner import CLOSE_P, LEAST, LOG_P_CLASS, NULL_ROWS, Mined, Stage, Tokens
@@ -29,49 +28,52 @@ LEAST_COVER = 20  # carriers outside the class; with fewer nothing can be said o
 TOLERANCE = 2.0  # carriers among surprising rows may be so many times as common as elsewhere, by nature
 GLIMPSE = 1.5  # -log10 of the class's tail from which on it is looked at pixel by pixel
 ROUNDS, PIECES = 8, 8  # refits of a direction, and directions followed: a row may carry any piece of the trigger
-COVERED = Tokens("covered", level_counts, token_scores, 0.5, CLOSE_P)  # scored by directions; the tokens aren't used
+SPREAD, COVER_P = 6, 0.02  # rounds of looking for carriers whatever their label, and the p-value of those elsewhere
+CLASSES = 32  # classes looked at together
+COVERED = Tokens("covered", level_counts, token_scores, 0.5, CLOSE_P)  # scored by a direction; the tokens aren't used
 _NO_WEIGHTS = Weights(np.zeros(0, np.int64), np.zeros((0, 16), np.float32), 0.0)
 
 
-class _Piece(NamedTuple):
-    """What part of a class's surprising rows shares: places in the room, -log10 tail, and share of the rows asked."""
+class _Part(NamedTuple):
+    """What part of a class's surprising rows shares: places in the room, carriers (m,), -log10 tail, shares."""
 
     core: Rows
+    carries: Flags
     log_p: float
     rate: float
     expected: float
 
 
-def covered(stage: Stage, room: Room, coarse: Directions, free: Flags) -> list[Mined]:
+def covered(stage: Stage, coarse: Directions, free: Flags) -> list[Mined]:
     """Classes whose surprising rows carry a pattern that rows of all other classes carry too, but far fewer of them.
 
-    Adaptive attacks put their trigger, or pieces of it, on rows that keep their right labels, so that no row of another
-    class tells what chance gives. Such cover rows are of all classes alike, as nothing natural is.
+    Parameters
+    ----------
+    coarse : directions in the frequencies of a sample of the stage's rows.
+    free : (n,) rows that no trigger found before explains.
 
     Notes
     -----
-    Among a class's surprising rows, the part is sought that a linear direction tells from all other rows; again without
-    the rows found, since each may carry another piece. A part counts if it is larger than the shares of carriers among
-    the class's least doubtful rows and among rows it looks like explain twice over, and if carriers of other classes are
-    spread over them evenly. First in the room's frequencies, where that costs next to nothing; then by the pixel.
+    Adaptive attacks put their trigger, or pieces of it, on rows that keep their right labels, so that rows of other
+    classes don't tell what chance gives. Such cover is of all classes alike, as nothing natural is. Among a class's
+    surprising rows, the part is sought that a linear direction tells from all other rows. It counts if it is larger
+    than twice the shares of carriers among the class's least doubtful rows and among rows that it looks like, and if
+    carriers in other classes are spread over them evenly: first in the frequencies, where that costs next to nothing,
+    then by the pixel. From there carriers are sought whatever their label, and the rest of the class is searched again,
+    since each row may carry another piece.
 
     References
     ----------
     Qi, Xie, Li, Mahloujifar, Mittal (2023), revisiting the assumption of latent separability for backdoor defenses,
     ICLR.
     """
-    out: list[Mined] = []
-    fine: Directions | None = None
-    for code in np.unique(room.labels[room.rows]):
-        cases = _cases(stage, room, int(code), free)
-        glimpse = None if len(cases) < 2 * LEAST else _piece(stage, coarse, int(code), cases)
-        if glimpse is None or glimpse.log_p < GLIMPSE:
-            continue
-        fine = directions(room._replace(features=pixels(stage.images[room.rows]))) if fine is None else fine
-        found = _pieces(stage, fine, int(code), cases)
-        if found and (mined := _whole(stage, fine, int(code), found, free)) is not None:
-            out.append(mined)
-    return out
+    codes = _glimpsed(stage, coarse, free)
+    if not codes:
+        return []
+    room = coarse.room
+    fine = directions(room._replace(features=pixels(stage.images[room.rows])))
+    found = (_whole(stage, fine, code, free) for code in codes)
+    return [mined for mined in found if mined is not None]
 
 
 def pixels(images: Images) -> Floats:
@@ -85,79 +87,136 @@ def pixels(images: Images) -> Floats:
     return np.concatenate(out)
 
 
-def _cases(stage: Stage, room: Room, code: int, free: Flags) -> Rows:
-    """Places in the room of the class's surprising rows."""
-    return np.flatnonzero((room.labels[room.rows] == code) & stage.surprising[room.rows] & free[room.rows])
-
-
-def _piece(stage: Stage, ready: Directions, code: int, cases: Rows) -> _Piece | None:
-    """The part of the cases (places in the room) that lies apart along the direction that it shows."""
-    room, core = ready.room, cases
-    for _ in range(ROUNDS):
-        along = overlay_scores(ready, room.rows[core], room.rows, room.features)
-        upper = upper_part(along[cases][:, None])[:, 0]
-        settled = np.array_equal(core, cases[upper])
-        core = cases[upper]
-        if settled or len(core) < LEAST:
-            break
-    if len(core) < LEAST or len(core) == len(cases):
-        return None
-    cut = (along[cases][upper].min() + along[cases][~upper].max()) / 2
-    return _weighed(stage, room, code, cases, core, along > cut)
-
-
-def _weighed(stage: Stage, room: Room, code: int, cases: Rows, core: Rows, carries: Flags) -> _Piece | None:
-    """The part with its tail; None where carriers of other classes (`carries`, (m,)) are too few or not of all alike."""
-    labels, n = room.labels[room.rows], stage.n_classes
-    outside = labels != code
-    theirs = np.bincount(labels[outside & carries], minlength=n)
-    every = np.bincount(labels[outside], minlength=n) / outside.sum()
-    if theirs.sum() < LEAST_COVER or np.abs(theirs / theirs.sum() - every).sum() / 2 > EVEN:
-        return None
-    doubt, surprising = stage.surprise.doubt[room.rows], stage.surprising[room.rows]
-    own = np.flatnonzero(labels == code)
-    certain = own[np.argsort(doubt[own], kind="stable")[: max(len(own) // 2, 1)]]
-    looks = np.bincount(stage.surprise.look[room.rows[core]], minlength=n) / len(core)
-    plain = np.array([carries[(labels == c) & ~surprising].mean() if looks[c] else 0.0 for c in range(n)])
-    usual = max(float(carries[certain].mean()), float(looks @ plain)) + 2 / len(certain)
-    expected = min(1.0, TOLERANCE * usual)
-    return _Piece(core, float(surprise(len(core), len(cases), expected)), len(core) / len(cases), expected)
-
-
-def _pieces(stage: Stage, fine: Directions, code: int, cases: Rows) -> list[_Piece]:
-    """One part after the other, until the rest shares nothing."""
-    out: list[_Piece] = []
-    left = cases
-    while len(out) < PIECES and len(left) >= 2 * LEAST:
-        piece = _piece(stage, fine, code, left)
-        if piece is None or piece.log_p < LOG_P_CLASS:
-            break
-        out.append(piece)
-        left = np.setdiff1d(left, piece.core)
+def _glimpsed(stage: Stage, coarse: Directions, free: Flags) -> list[int]:
+    """Classes whose surprising rows seem to carry something under cover."""
+    room = coarse.room
+    mine = stage.surprising[room.rows] & free[room.rows]
+    labels = room.labels[room.rows]
+    cases = {int(code): np.flatnonzero(mine & (labels == code)) for code in np.unique(labels)}
+    codes = [code for code, rows in cases.items() if len(rows) >= 2 * LEAST]
+    out = []
+    for start in range(0, len(codes), CLASSES):
+        some = codes[start : start + CLASSES]
+        parts = _parts(stage, coarse, [cases[code] for code in some])
+        out += [code for code, part in zip(some, parts, strict=True) if part is not None and part.log_p >= GLIMPSE]
     return out
 
 
-def _whole(stage: Stage, fine: Directions, code: int, found: list[_Piece], free: Flags) -> Mined | None:
+def _parts(stage: Stage, ready: Directions, cases: list[Rows]) -> list[_Part | None]:
+    """For each class's cases (places in the room), the part that lies apart along the direction that it shows."""
+    cores = list(cases)
+    for _ in range(ROUNDS):
+        along = _along(ready, cores)
+        uppers = [upper_part(along[rows, i : i + 1])[:, 0] for i, rows in enumerate(cases)]
+        before, cores = cores, [rows[upper] for rows, upper in zip(cases, uppers, strict=True)]
+        if min(len(core) for core in cores) < 1 or all(
+            np.array_equal(*pair) for pair in zip(before, cores, strict=True)
+        ):
+            break
+    return [
+        _weighed(stage, ready.room, rows, core, along[:, i])
+        for i, (rows, core) in enumerate(zip(cases, cores, strict=True))
+    ]
+
+
+def _along(ready: Directions, cores: list[Rows]) -> Floats:
+    """(m, k) how far each row of the room lies along the direction that tells each core from all rows, by fold."""
+    folds = ready.room.folds[ready.room.rows]
+    chosen = np.zeros((len(folds), len(cores)), np.float32)
+    for i, core in enumerate(cores):
+        chosen[core, i] = 1
+    out = np.zeros_like(chosen)
+    for fold, side in enumerate(ready.sides):
+        other = ready.sides[1 - fold]
+        target = chosen[folds != fold]
+        weights = cho_solve((other.factor, True), other.inputs.T @ (target - target.mean(axis=0)))
+        out[folds == fold] = side.inputs @ weights + (side.centre - other.centre) @ weights
+    return out
+
+
+def _weighed(stage: Stage, room: Room, cases: Rows, core: Rows, along: Floats) -> _Part | None:
+    """The part with its tail; None where it is no part, or its carriers in other classes are few or uneven."""
+    rest = np.setdiff1d(cases, core)
+    if len(core) < LEAST or not len(rest):
+        return None
+    carries = along > (along[core].min() + along[rest].max()) / 2
+    labels, n = room.labels[room.rows], stage.n_classes
+    if not even(labels, carries, int(labels[core[0]]), n):
+        return None
+    doubt, surprising = stage.surprise.doubt[room.rows], stage.surprising[room.rows]
+    own = np.flatnonzero(labels == labels[core[0]])
+    certain = own[np.argsort(doubt[own], kind="stable")[: max(len(own) // 2, 1)]]
+    looks = np.bincount(stage.surprise.look[room.rows[core]], minlength=n) / len(core)
+    plain = sum(looks[c] * carries[(labels == c) & ~surprising].mean() for c in np.flatnonzero(looks) if (labels == c).any())
+    usual = max(float(carries[certain].mean()), float(plain)) + 2 / len(certain)
+    expected = min(1.0, TOLERANCE * usual)
+    return _Part(core, carries, float(surprise(len(core), len(cases), expected)), len(core) / len(cases), expected)
+
+
+def even(labels: npt.NDArray[np.int32], carries: Flags, code: int, n_classes: int) -> bool:
+    """Whether carriers outside class `code` are enough, and of all other classes alike.
+
+    Examples
+    --------
+    >>> labels = np.repeat([0, 1, 2], 100)
+    >>> even(labels, np.arange(300) % 5 == 0, 0, 3), even(labels, np.arange(300) >= 250, 0, 3)
+    (True, False)
+    """
+    outside = labels != code
+    theirs = np.bincount(labels[outside & carries], minlength=n_classes)
+    every = np.bincount(labels[outside], minlength=n_classes) / max(1, outside.sum())
+    return bool(theirs.sum() >= LEAST_COVER and np.abs(theirs / theirs.sum() - every).sum() / 2 <= EVEN)
+
+
+def _whole(stage: Stage, fine: Directions, code: int, free: Flags) -> Mined | None:
     """All rows of the class along the direction that tells rows with any piece from all other rows."""
     room = fine.room
-    core = room.rows[np.unique(np.concatenate([piece.core for piece in found]))]
+    labels = room.labels[room.rows]
+    left, best, carriers = free[room.rows], None, np.zeros(len(room.rows), np.bool_)
+    for _ in range(PIECES):
+        cases = np.flatnonzero((labels == code) & stage.surprising[room.rows] & left)
+        part = _parts(stage, fine, [cases])[0] if len(cases) >= 2 * LEAST else None
+        if part is None or part.log_p < LOG_P_CLASS:
+            break
+        more = _spread(fine, code, part.core, left)
+        best = part if best is None or part.log_p > best.log_p else best
+        carriers |= more
+        left = left & ~more
+    return None if best is None else _scored(stage, fine, code, best, carriers, free)
+
+
+def _spread(fine: Directions, code: int, core: Rows, left: Flags) -> Flags:
+    """(m,) rows of the room that carry what the core does, whatever their label: each round with those of the last."""
+    room = fine.room
+    labels = room.labels[room.rows]
+    own, others = np.flatnonzero((labels == code) & left), np.flatnonzero((labels != code) & left)
+    for _ in range(SPREAD):
+        along = _along(fine, [core])[:, 0]
+        mine = own[upper_part(along[own][:, None])[:, 0]]
+        if not len(mine):
+            break
+        p_values = conformal(along[others], mirrored(along[others]))
+        theirs = others[(p_values <= COVER_P) & (along[others] > along[mine].min())]
+        before, core = core, np.concatenate([mine, theirs])
+        if np.array_equal(before, core):
+            break
+    return np.isin(np.arange(len(labels)), core)
+
+
+def _scored(stage: Stage, fine: Directions, code: int, best: _Part, carriers: Flags, free: Flags) -> Mined | None:
+    room = fine.room
     own = np.flatnonzero((stage.labels == code) & free)
     others = np.flatnonzero((stage.labels >= 0) & (stage.labels != code))
     others = others[:: max(1, len(others) // NULL_ROWS)]
     asked = np.concatenate([own, others])
-    features = pixels(stage.images[asked])
-    for _ in range(3):
-        along = overlay_scores(fine, core, asked, features)
-        raw, null = along[: len(own)], mirrored(along[len(own) :])
-        middle = float(np.median(null))
-        typical = float(np.median(raw[np.isin(own, core)])) - middle
-        scores, p_values = np.asarray((raw - middle) / max(typical, 1e-3), np.float32), conformal(raw, null)
-        carriers = own[(scores >= COVERED.near) & (p_values <= CLOSE_P)]
-        if len(carriers) < LEAST:
-            return None
-        core = carriers
-    best = max(found, key=lambda piece: piece.log_p)
-    return Mined(code, COVERED, own, scores, p_values, core, best.log_p, best.rate, best.expected, _NO_WEIGHTS)
+    along = overlay_scores(fine, room.rows[carriers], asked, pixels(stage.images[asked]))
+    raw, null = along[: len(own)], mirrored(along[len(own) :])
+    middle = float(np.median(null))
+    core = room.rows[carriers & (room.labels[room.rows] == code)]
+    typical = float(np.median(raw[np.isin(own, core)])) - middle
+    scores, p_values = np.asarray((raw - middle) / max(typical, 1e-3), np.float32), conformal(raw, null)
+    mined = Mined(code, COVERED, own, scores, p_values, core, best.log_p, best.rate, best.expected, _NO_WEIGHTS)
+    return mined if len(mined.carriers) >= LEAST else None
 
 
 def mirrored(scores: Floats) -> Floats:
