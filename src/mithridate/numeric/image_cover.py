@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,14 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Rows: TypeAlias = npt.NDArray[np.int64]
+Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 
 SIDE = 32  # cells a side that the brightness is seen in, at most
 CHUNK = 2048
 EVEN = 0.2  # how far the labels of carriers outside the class may be from those of all rows there (total variation)
 LEAST_COVER = 20  # carriers outside the class; with fewer nothing can be said of their labels
 TOLERANCE = 2.0  # carriers among surprising rows may be so many times as common as elsewhere, by nature
-GLIMPSE = 1.5  # -log10 of the class's tail from which on it is looked at pixel by pixel
+GLIMPSE = 2.0  # -log10 of the class's tail from which on it is looked at pixel by pixel
 ROUNDS, PIECES = 8, 8  # refits of a direction, and directions followed: a row may carry any piece of the trigger
 SPREAD, COVER_P = 6, 0.02  # rounds of looking for carriers whatever their label, and the p-value of those elsewhere
 CLASSES = 32  # classes looked at together
@@ -147,13 +148,13 @@ def _weighed(stage: Stage, room: Room, cases: Rows, core: Rows, along: Floats) -
     own = np.flatnonzero(labels == labels[core[0]])
     certain = own[np.argsort(doubt[own], kind="stable")[: max(len(own) // 2, 1)]]
     looks = np.bincount(stage.surprise.look[room.rows[core]], minlength=n) / len(core)
-    plain = sum(looks[c] * carries[(labels == c) & ~surprising].mean() for c in np.flatnonzero(looks) if (labels == c).any())
-    usual = max(float(carries[certain].mean()), float(plain)) + 2 / len(certain)
+    plain = np.bincount(labels[~surprising], minlength=n), np.bincount(labels[~surprising & carries], minlength=n)
+    usual = max(float(carries[certain].mean()), float(looks @ (plain[1] / np.maximum(plain[0], 1)))) + 2 / len(certain)
     expected = min(1.0, TOLERANCE * usual)
     return _Part(core, carries, float(surprise(len(core), len(cases), expected)), len(core) / len(cases), expected)
 
 
-def even(labels: npt.NDArray[np.int32], carries: Flags, code: int, n_classes: int) -> bool:
+def even(labels: Ints, carries: Flags, code: int, n_classes: int) -> bool:
     """Whether carriers outside class `code` are enough, and of all other classes alike.
 
     Examples
@@ -182,7 +183,7 @@ def _whole(stage: Stage, fine: Directions, code: int, free: Flags) -> Mined | No
         best = part if best is None or part.log_p > best.log_p else best
         carriers |= more
         left = left & ~more
-    return None if best is None else _scored(stage, fine, code, best, carriers, free)
+    return None if best is None else _scored(stage, fine, best, carriers, np.flatnonzero((stage.labels == code) & free))
 
 
 def _spread(fine: Directions, code: int, core: Rows, left: Flags) -> Flags:
@@ -203,9 +204,10 @@ def _spread(fine: Directions, code: int, core: Rows, left: Flags) -> Flags:
     return np.isin(np.arange(len(labels)), core)
 
 
-def _scored(stage: Stage, fine: Directions, code: int, best: _Part, carriers: Flags, free: Flags) -> Mined | None:
+def _scored(stage: Stage, fine: Directions, best: _Part, carriers: Flags, own: Rows) -> Mined | None:
+    """The class's rows along the direction that tells all carriers, whatever their label, from all other rows."""
     room = fine.room
-    own = np.flatnonzero((stage.labels == code) & free)
+    code = int(room.labels[room.rows[best.core[0]]])
     others = np.flatnonzero((stage.labels >= 0) & (stage.labels != code))
     others = others[:: max(1, len(others) // NULL_ROWS)]
     asked = np.concatenate([own, others])

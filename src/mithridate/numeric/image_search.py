@@ -93,7 +93,8 @@ def _best(stage: Stage, code: int, free: Flags, rng: np.random.Generator) -> Min
 
 def _overlays(stage: Stage, ready: Directions, codes: list[int], free: Flags, rng: np.random.Generator) -> list[Mined]:
     """Overlays that part of a class shares and hardly any other row has, whether the labels fit or not."""
-    seen = [(code, rows, one) for code in codes for rows, ones in [class_splits(ready.room, code, free)] for one in ones]
+    split = [(code, *class_splits(ready.room, code, free)) for code in codes]
+    seen = [(code, rows, one) for code, rows, ones in split for one in ones]
     seen = [(code, rows, one) for code, rows, one in seen if one.bimodality <= TWO_VALUED]
     out: dict[int, Mined] = {}
     for code, rows, one in sorted(seen, key=lambda item: item[2].bimodality):
