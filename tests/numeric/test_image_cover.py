@@ -48,8 +48,10 @@ def _found(stage: Stage) -> list:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_pieces_of_a_trigger_are_found_though_as_many_rightly_labelled_rows_carry_them(seed: int) -> None:
     stage, truth = _stage("cover", seed)
-    (mined,) = _found(stage)
+    ((mined, cover),) = _found(stage)
     assert mined.code == TARGET
+    assert len(cover) >= 100
+    assert not truth[cover].any()
     first = mined.rows[np.argsort(-mined.scores, kind="stable")[:150]]
     assert truth[first].mean() >= 0.9
     assert mined.log_p > 10

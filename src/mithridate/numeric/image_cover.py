@@ -45,7 +45,14 @@ class _Part(NamedTuple):
     expected: float
 
 
-def covered(stage: Stage, coarse: Directions, free: Flags) -> list[Mined]:
+class Under(NamedTuple):
+    """A class's find, and the rows of other classes, among those sampled, that carry the same."""
+
+    mined: Mined
+    cover: Rows
+
+
+def covered(stage: Stage, coarse: Directions, free: Flags) -> list[Under]:
     """Classes whose surprising rows carry a pattern that rows of all other classes carry too, but far fewer of them.
 
     Parameters
@@ -74,7 +81,7 @@ def covered(stage: Stage, coarse: Directions, free: Flags) -> list[Mined]:
     room = coarse.room
     fine = directions(room._replace(features=pixels(stage.images[room.rows])))
     found = (_whole(stage, fine, code, free) for code in codes)
-    return [mined for mined in found if mined is not None]
+    return [under for under in found if under is not None]
 
 
 def pixels(images: Images) -> Floats:
@@ -169,7 +176,7 @@ def even(labels: Ints, carries: Flags, code: int, n_classes: int) -> bool:
     return bool(theirs.sum() >= LEAST_COVER and np.abs(theirs / theirs.sum() - every).sum() / 2 <= EVEN)
 
 
-def _whole(stage: Stage, fine: Directions, code: int, free: Flags) -> Mined | None:
+def _whole(stage: Stage, fine: Directions, code: int, free: Flags) -> Under | None:
     """All rows of the class along the direction that tells rows with any piece from all other rows."""
     room = fine.room
     labels = room.labels[room.rows]
@@ -183,7 +190,9 @@ def _whole(stage: Stage, fine: Directions, code: int, free: Flags) -> Mined | No
         best = part if best is None or part.log_p > best.log_p else best
         carriers |= more
         left = left & ~more
-    return None if best is None else _scored(stage, fine, best, carriers, np.flatnonzero((stage.labels == code) & free))
+    own = np.flatnonzero((stage.labels == code) & free)
+    mined = None if best is None else _scored(stage, fine, best, carriers, own)
+    return None if mined is None else Under(mined, room.rows[carriers & (labels != code)])
 
 
 def _spread(fine: Directions, code: int, core: Rows, left: Flags) -> Flags:

@@ -60,10 +60,9 @@ def mine(stage: Stage, rng: np.random.Generator) -> list[Mined]:
     if (pooled := mine_pooled(stage, free, rng)) is not None:
         found.append(_sharpened(stage, ready, pooled, free, rng))
         free[found[0].carriers] = False
-    under = [with_foreign(stage, mined, rng) for mined in covered(stage, ready, free)]
-    for mined in under:
-        free[mined.core] = False
-    found += under
+    for mined, cover in covered(stage, ready, free):
+        found.append(with_foreign(stage, mined, rng))
+        free[mined.core] = free[cover] = False
     for _ in range(TRIGGERS_A_CLASS):
         new = [best for code in codes if (best := _best(stage, code, free, rng)) is not None]
         for mined in new:
