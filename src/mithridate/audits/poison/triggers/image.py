@@ -62,8 +62,10 @@ def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  
     a class has under right labels (SIG) and no other row has is found by what it does to the class: it splits it in two
     parts, as no natural variety does. It is confirmed only if it moves every fourth image, since honest data has shared
     overlays too (a scanner's pattern, a watermark); then it is high, never critical, and the claim says that the labels
-    fit. Labels that go everywhere (all-to-all, untargeted) are found by what badly labelled rows of all classes share.
-    Trusted rows say what ordinary images have, and take the place of other classes' rows as the null sample.
+    fit. A trigger under cover, pieces of which rows of all classes carry with right labels too (adaptive blend, patch),
+    is found by the excess of one class among its carriers; cover of under 20 rows or of a few classes hides it from
+    that search. Labels that go everywhere (all-to-all, untargeted) are found by what badly labelled rows of all classes
+    share. Trusted rows say what ordinary images have, and take the place of other classes' rows as the null sample.
 
     References
     ----------
