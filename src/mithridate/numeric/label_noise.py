@@ -165,7 +165,7 @@ def detect_noise(
     slips = SLIPS / max(logs.shape[1] - 1, 1)
     honest = np.where(own < TOP, fill.honest(own) * pairs.factors[top, labels], np.maximum(own, TOP)) + slips
     honest *= _caution(histogram, fill, own, slips, rng, sure=sure)
-    chance = max(floor - slips, 0.5 / max(logs.size, 1)) / (honest + natural)
+    chance = max(floor - slips, _least(slips, logs.size)) / (honest + natural)
     odds, p_value = np.zeros(len(codes)), np.ones(len(codes))
     odds[known], p_value[known] = chance, _tail(chance)
     suggested = np.full(len(codes), -1, dtype=np.int64)
@@ -207,11 +207,19 @@ def _caution(
         return np.ones(len(own))
     drawn = _maximise(cells, rng.poisson(filled, (DRAWS, len(filled))).astype(np.float64), probability)
     shapes = np.stack(_shapes(probability))
-    floor = max(fill.floor - slips, 0.5 / cells.sum())
-    floors = np.maximum(drawn[:, :1] - slips, floor / WORST)
+    least = _least(slips, cells.sum())
+    floor, floors = max(fill.floor - slips, least), np.maximum(drawn[:, :1] - slips, least)
     fitted = (np.einsum("k,kb->b", fill.weights, shapes) + slips) / floor
     bound = np.quantile((np.einsum("dk,kb->db", drawn[:, 1:], shapes) + slips) / floors, sure, axis=0) / fitted
     return np.asarray(np.interp(np.log(np.maximum(own, LEAST)), np.log(probability), np.maximum(bound, 1.0)))
+
+
+def _least(slips: float, n_cells: float) -> float:
+    """Fewest wrong labels a cell ever reckoned with: as many as careful people make, so that odds say what is likelier.
+
+    Odds of a flip against an honest label are then at most even, which no rate below one half flags.
+    """
+    return max(slips, 0.5 / max(n_cells, 1))
 
 
 def _pair_factors(
