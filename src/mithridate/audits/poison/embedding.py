@@ -197,7 +197,7 @@ def _in_pieces(context: Context) -> bool:
     """Whether the rows are images, not vectors that an encoder made of them, and large beside a piece."""
     if context.dataset.modality != "image" or context.embedding is not None:
         return False
-    return min(np.shape(context.dataset.content)[1:3]) >= DENSE
+    return bool(min(np.shape(context.dataset.content)[1:3]) >= DENSE)
 
 
 def _image_views(context: Context, codes: npt.NDArray[np.int32]) -> list[npt.NDArray[np.float32]]:
