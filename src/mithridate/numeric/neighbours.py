@@ -114,10 +114,8 @@ def _search(features: FloatArray, among: FloatArray, k: int) -> _Found:
     ones = np.ones((len(features), 1), np.float32)
     queries = np.concatenate([np.asarray(features, np.float32), ones], axis=1)
     rows = np.asarray(among, np.float32)
-    if len(rows) <= EXACT_ROWS:
-        found = _scan(queries, _turned(rows), k)
-    else:
-        found = _by_lists(queries, _lists(rows), rows, k)
+    few = len(rows) <= EXACT_ROWS
+    found = _scan(queries, _turned(rows), k) if few else _by_lists(queries, _lists(rows), rows, k)
     squares = found.squares + np.einsum("ij,ij->i", queries[:, :-1], queries[:, :-1])[:, None]
     return _Found(found.places, squares)
 

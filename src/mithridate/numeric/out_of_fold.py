@@ -105,7 +105,7 @@ def random_feature_scores(
     for fold, (own_gram, own_cross) in zip(names, moments, strict=True):
         rest = gram - own_gram
         rest[np.diag_indices_from(rest)] += ridge
-        factor = linalg.cho_factor(rest, lower=True, overwrite_a=True, check_finite=False)
+        factor = linalg.cho_factor(rest.T, lower=True, overwrite_a=True, check_finite=False)
         weights = linalg.cho_solve(factor, cross - own_cross, check_finite=False)
         rows = np.flatnonzero(folds == fold)
         for start in range(0, len(rows), BLOCK):
