@@ -24,9 +24,11 @@ def arrow_table(columns: Mapping[str, npt.NDArray[Any]]) -> pa.Table:
 def _column(values: npt.NDArray[Any]) -> pa.Array:
     n_rows = len(values)
     if values.dtype.kind == "U":
-        words = [word.encode() for word in values.tolist()]
-        offsets = np.concatenate([[0], np.cumsum([len(word) for word in words])]).astype(np.int32)
-        return pa.StringArray.from_buffers(n_rows, pa.py_buffer(offsets), pa.py_buffer(b"".join(words)))
+        words = values.tolist()
+        text = "".join(words)
+        lengths = np.strings.str_len(values) if text.isascii() else [len(word.encode()) for word in words]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        return pa.StringArray.from_buffers(n_rows, pa.py_buffer(offsets), pa.py_buffer(text.encode()))
     if values.dtype.kind == "b":
         bits = np.packbits(values, bitorder="little")
         return pa.Array.from_buffers(pa.bool_(), n_rows, [None, pa.py_buffer(bits)])

@@ -115,14 +115,14 @@ def _search(features: FloatArray, among: FloatArray, k: int) -> _Found:
     queries = np.concatenate([np.asarray(features, np.float32), ones], axis=1)
     rows = np.asarray(among, np.float32)
     few = len(rows) <= EXACT_ROWS
-    found = _scan(queries, _turned(rows), k) if few else _by_lists(queries, _lists(rows), rows, k)
+    found = _scan(queries, _weighted(rows), k) if few else _by_lists(queries, _lists(rows), rows, k)
     squares = found.squares + np.einsum("ij,ij->i", queries[:, :-1], queries[:, :-1])[:, None]
     return _Found(found.places, squares)
 
 
-def _turned(rows: FloatArray) -> FloatArray:
-    """(d + 1, n): a row followed by 1, times this, is the squared distance less the row's own square."""
-    return np.concatenate([-2 * rows.T, np.einsum("ij,ij->i", rows, rows)[None]])
+def _weighted(rows: FloatArray) -> FloatArray:
+    """(n, d + 1): the product with a query followed by 1 is their squared distance less the query's own square."""
+    return np.concatenate([-2 * rows, np.einsum("ij,ij->i", rows, rows)[:, None]], axis=1)
 
 
 def _lists(rows: FloatArray) -> _Lists:
@@ -164,32 +164,32 @@ def _means(rows: FloatArray, starts: IntArray, ends: IntArray) -> FloatArray:
 def _by_lists(queries: FloatArray, lists: _Lists, rows: FloatArray, k: int) -> _Found:
     """The queries of one list together, against the rows of the nearest lists that hold enough."""
     found = _Found(np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32))
-    turned, wanted = _turned(rows[lists.order]), max(k, int(LOOKED * np.sqrt(len(rows))))
+    among, wanted = _weighted(rows[lists.order]), max(k, int(LOOKED * np.sqrt(len(rows))))
     sizes = lists.ends - lists.starts
     asked, starts, ends = _grouped(_home(queries[:, :-1], lists.centres), len(queries))
     homes = _home(queries[asked[starts], :-1], lists.centres)
     for home, start, end in zip(homes, starts, ends, strict=True):
         n_lists = int(np.searchsorted(np.cumsum(sizes[lists.ranks[home]]), wanted)) + 1
         near = [slice(lists.starts[i], lists.ends[i]) for i in np.sort(lists.ranks[home, :n_lists])]
-        few = _scan(queries[asked[start:end]], np.concatenate([turned[:, part] for part in near], axis=1), k)
+        few = _scan(queries[asked[start:end]], np.concatenate([among[part] for part in near]), k)
         places = np.concatenate([lists.order[part] for part in near])
         found.places[asked[start:end]], found.squares[asked[start:end]] = places[few.places], few.squares
     return found
 
 
-def _scan(queries: FloatArray, turned: FloatArray, k: int) -> _Found:
-    """The k cheapest columns of `turned` (d + 1, m) for each query (n, d + 1), cheapest first."""
-    n_rows, width = len(queries), turned.shape[1]
+def _scan(queries: FloatArray, among: FloatArray, k: int) -> _Found:
+    """The k cheapest of `among` (m, d + 1) for each query (n, d + 1), cheapest first."""
+    n_rows, width = len(queries), len(among)
     spare = -width % FOLD
-    if spare:  # columns that are never chosen
-        never = np.zeros((len(turned), spare), np.float32)
-        never[-1] = np.inf
-        turned = np.concatenate([turned, never], axis=1)
+    if spare:  # rows that are never chosen
+        never = np.zeros((spare, among.shape[1]), np.float32)
+        never[:, -1] = np.inf
+        among = np.concatenate([among, never])
     found = _Found(np.empty((n_rows, k), np.int64), np.empty((n_rows, k), np.float32))
     step = max(1, CELLS // (width + spare))
     for start in range(0, n_rows, step):
         part = slice(start, start + step)
-        found.places[part], found.squares[part] = _smallest(queries[part] @ turned, k)
+        found.places[part], found.squares[part] = _smallest(queries[part] @ among.T, k)
     return found
 
 
