@@ -27,7 +27,6 @@ from mithridate.data.memory import from_memory
 from mithridate.data.read import read
 from mithridate.data.shards import large
 from mithridate.data.write import write
-from mithridate.models.extractors import extract
 from mithridate.reports.notebook import to_notebook
 from mithridate.reports.write import write_report
 from mithridate.run import Job, run
@@ -150,6 +149,8 @@ def audit(
     trusted = None if reference is None else as_pictures(_trusted(reference, label, data))
     inputs = _inputs(rows, model=model, recipe=recipe, probabilities=probabilities, trusted=trusted)
     if embedding is not None:
+        from mithridate.models.extractors import extract
+
         inputs["embedding"] = extract(embedding, data)
     of_sounds = data.modality == "audio"
     del data
