@@ -154,7 +154,7 @@ def _half(fitting: Floats, judging: Floats, ordinary: Floats) -> Half:
     mixed = (inner.T @ inner + SHRINK * d * ordinary) / np.float32(n + SHRINK * d)
     root = _root(mixed, RIDGE)
     starts = np.asarray(solve_triangular(root, np.eye(d, dtype=np.float32), lower=True), np.float32)
-    white = inner @ starts.T
+    white = np.asarray(inner @ starts.T, np.float32)
     starts = starts[:, np.argsort(two_valued(np.asarray(white @ starts, np.float32)), kind="stable")[:STARTS]]
     starts = np.concatenate([starts, _foreign(white, inner, root, ordinary)], axis=1)
     for _ in range(ROUNDS):
