@@ -19,7 +19,7 @@ FILES = sorted(SRC.rglob("*.py"))
 MAY_IMPORT = {
     "core": set(sys.stdlib_module_names),
     "catalogue": set(sys.stdlib_module_names),
-    "numeric": {*sys.stdlib_module_names, "numpy", "scipy", "sklearn", "faiss"},
+    "numeric": {*sys.stdlib_module_names, "numpy", "scipy", "sklearn"},
     "reports": {*sys.stdlib_module_names, "jinja2", "markupsafe", "rich"},
 }
 
