@@ -113,6 +113,7 @@ def test_only_run_resolves_catalogue_strings() -> None:
         "data/__init__.py",
         "models/recipes.py",
         "models/loading.py",
+        "supply/scan/dispatch.py",
     }
 
 

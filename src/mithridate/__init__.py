@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from mithridate.attacks.poisoning import attack as attack
     from mithridate.core.report import Report as Report
     from mithridate.flows.audit import audit as audit
+    from mithridate.flows.scan import scan as scan
 
 _PUBLIC = {
     "Report": "mithridate.core.report",
     "attack": "mithridate.attacks.poisoning",
     "audit": "mithridate.flows.audit",
+    "scan": "mithridate.flows.scan",
 }
 
-__all__ = ["Report", "attack", "audit"]
+__all__ = ["Report", "attack", "audit", "scan"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,120 @@
+"""Who looks at which bytes: everything that recognises them does, since readers of a file may differ."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mithridate.core.findings import Severity
+from mithridate.supply.scan import pickles
+from mithridate.supply.scan.blob import Blob
+from mithridate.supply.scan.budget import Budget, OverBudgetError
+from mithridate.supply.scan.formats import FORMATS
+from mithridate.supply.scan.issue import Issue
+from mithridate.supply.scan.openers import compressed, npy, tar_archive, zip_archive
+from mithridate.supply.scan.openers.member import Member
+from mithridate.supply.scan.openers.unpack import BombError
+from mithridate.supply.scan.ordinary import kind_of
+
+Area = Literal["pickle", "format", "container", "code", "unknown"]
+HEAD = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """An issue, the file or member in which it lies, and which kind of analysis says so."""
+
+    name: str
+    area: Area
+    issue: Issue
+
+
+@dataclass(frozen=True, slots=True)
+class Analyser:
+    """Something that knows a kind of bytes; `members` yields issues, and parts that are looked at in their turn."""
+
+    name: str
+    area: Area
+    sniff: Callable[[bytes, Blob], bool]
+    members: Callable[[Blob, Budget], Iterator[Issue | Member]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a blob turned out to be, for whoever asks whether there is a model beside it."""
+
+    name: str
+    kind: str
+
+
+_OPENERS = (
+    Analyser("zip", "container", zip_archive.sniff, zip_archive.members),
+    Analyser("tar", "container", tar_archive.sniff, tar_archive.members),
+    Analyser("packed", "container", compressed.sniff, compressed.members),
+    Analyser("npy", "container", npy.sniff, npy.members),
+)
+_PICKLE = Analyser("pickle", "pickle", pickles.sniff, pickles.members)
+
+
+def _formats() -> tuple[Analyser, ...]:
+    loaded: list[tuple[str, Any]] = [(known.name, importlib.import_module(known.module)) for known in FORMATS]
+    return tuple(Analyser(name, "format", module.sniff, module.analyse) for name, module in loaded)
+
+
+def analyse(blob: Blob, budget: Budget, depth: int = 0) -> Iterator[Located | Seen]:
+    """Every issue in the bytes and in what they contain; never an exception, whatever the bytes are."""
+    if depth > budget.depth:
+        yield Located(blob.name, "unknown", _unseen(f"containers lie {depth} deep in one another"))
+        return
+    head, claims = blob.read(0, HEAD), 0
+    for analyser in (*_OPENERS, *_formats(), _PICKLE):
+        if _claims(analyser, head, blob):
+            claims += 1
+            yield Seen(blob.name, analyser.name)
+            yield from _run(analyser, blob, budget, depth)
+    if not claims:
+        yield from _unclaimed(head, blob)
+
+
+def _claims(analyser: Analyser, head: bytes, blob: Blob) -> bool:
+    try:
+        return analyser.sniff(head, blob)
+    except Exception:  # noqa: BLE001 - bytes that break a sniffer are none of its kind; someone else reports them
+        return False
+
+
+def _run(analyser: Analyser, blob: Blob, budget: Budget, depth: int) -> Iterator[Located | Seen]:
+    """One analyser's issues, and those of the parts that it takes out."""
+    try:
+        for found in analyser.members(blob, budget):
+            if isinstance(found, Issue):
+                yield Located(blob.name, analyser.area, found)
+            elif found.role == "pickle":
+                yield from _run(_PICKLE, found.blob, budget, depth + 1)
+            elif found.role == "file":
+                yield from analyse(found.blob, budget, depth + 1)
+    except BombError as bomb:
+        yield Located(blob.name, "container", Issue("bomb", Severity.MEDIUM, f"a part was not analysed: {bomb}"))
+    except OverBudgetError as over:
+        yield Located(blob.name, "unknown", _unseen(str(over)))
+    except Exception as error:  # noqa: BLE001 - hostile bytes are a finding, never a crash
+        why = f"reading it as {analyser.name} broke: {type(error).__name__}: {error}"[:300]
+        yield Located(blob.name, "unknown", _unseen(why))
+
+
+def _unclaimed(head: bytes, blob: Blob) -> Iterator[Located | Seen]:
+    kind, name = kind_of(head, blob)
+    yield Seen(blob.name, kind)
+    if kind == "native":
+        claim = f"this is {name}: native code was not analysed"
+        yield Located(blob.name, "code", Issue("native-code", Severity.MEDIUM, claim))
+    elif kind == "packed":
+        yield Located(blob.name, "unknown", _unseen(f"{name} is not unpacked here; unpack it and scan what comes out"))
+    elif kind == "unknown":
+        yield Located(blob.name, "unknown", _unseen("no kind of file that is known here"))
+
+
+def _unseen(why: str) -> Issue:
+    return Issue("not-analysed", Severity.MEDIUM, f"nobody analysed these bytes: {why}")
