@@ -40,6 +40,8 @@ def members(blob: Blob, budget: Budget) -> Iterator[Issue | Member]:
         yield Issue("broken-archive", Severity.MEDIUM, "the zip has no directory; its members were looked for by hand")
         yield from _unlisted(blob, 0, blob.size, budget)
         return
+    last = found[0]
+    found = [last, *(one for one in found[1:] if one.stop > last.end)]  # others are ends of zips that lie in members
     if len({(one.start, one.size) for one in found}) > 1:
         yield Issue(
             "two-directories", Severity.HIGH,
