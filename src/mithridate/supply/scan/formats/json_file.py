@@ -1,0 +1,59 @@
+"""JSON of any kind: one walk over its objects, and each object is judged by whoever would load it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mithridate.core.findings import Severity
+from mithridate.supply.scan.blob import Blob
+from mithridate.supply.scan.budget import Budget
+from mithridate.supply.scan.formats import keras_config
+from mithridate.supply.scan.formats.json_text import Document, is_blank, looks_like_json, objects, parse
+from mithridate.supply.scan.formats.reading import BrokenError, clip, malformed
+from mithridate.supply.scan.issue import Issue
+
+_LONGEST = 64 << 20
+_LONGEST_BLANK = 16 << 20
+
+
+def sniff(head: bytes, blob: Blob) -> bool:
+    """The text begins an object or an array, in any encoding."""
+    start = 0
+    while is_blank(head) and start + len(head) < min(blob.size, _LONGEST_BLANK):
+        start += len(head) - len(head) % 4
+        head = blob.read(start, 1 << 16)
+    return blob.size > 1 and looks_like_json(head)
+
+
+def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
+    """The issues of everything in the document that some loader would act on."""
+    budget.spend()
+    if blob.size > _LONGEST:
+        claim = f"{blob.size} bytes of JSON, above the {_LONGEST >> 20} MiB that are parsed"
+        yield Issue("not-analysed", Severity.MEDIUM, claim)
+        return
+    try:
+        document = parse(blob.read(0, blob.size))
+    except BrokenError as error:
+        yield malformed("JSON", error, Severity.LOW)
+        return
+    yield from examine(document, budget)
+
+
+def examine(document: Document, budget: Budget) -> Iterator[Issue]:
+    """The issues of a parsed document, keys that others hide included."""
+    for value in (document.value, *(value for _, value in document.shadowed)):
+        for path, node in objects(value):
+            budget.spend()
+            yield from _object(node, path)
+    if document.shadowed:
+        key = clip(document.shadowed[0][0])
+        yield Issue(
+            "duplicate-key", Severity.MEDIUM, f"the key {key} stands twice, and loaders choose differently", key
+        )
+
+
+def _object(node: dict[str, Any], path: str) -> Iterator[Issue]:
+    if keras_config.is_config(node):
+        yield from keras_config.examine_object(node, path)
