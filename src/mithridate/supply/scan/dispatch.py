@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from mithridate.core.findings import Severity
@@ -17,6 +18,7 @@ from mithridate.supply.scan.openers import compressed, npy, tar_archive, zip_arc
 from mithridate.supply.scan.openers.member import Member
 from mithridate.supply.scan.openers.unpack import BombError
 from mithridate.supply.scan.ordinary import kind_of
+from mithridate.supply.scan.slices import StreamBlob
 
 Area = Literal["pickle", "format", "container", "code", "unknown"]
 HEAD = 4096
@@ -49,16 +51,19 @@ class Seen:
     kind: str
 
 
+_NPY = Analyser("npy", "container", npy.sniff, npy.members)
 _OPENERS = (
     Analyser("zip", "container", zip_archive.sniff, zip_archive.members),
     Analyser("tar", "container", tar_archive.sniff, tar_archive.members),
     Analyser("packed", "container", compressed.sniff, compressed.members),
-    Analyser("npy", "container", npy.sniff, npy.members),
+    _NPY,
 )
 _PICKLE = Analyser("pickle", "pickle", pickles.sniff, pickles.members)
 
 
+@cache
 def _formats() -> tuple[Analyser, ...]:
+    """The formats of the table, loaded at the first file."""
     loaded: list[tuple[str, Any]] = [(known.name, importlib.import_module(known.module)) for known in FORMATS]
     return tuple(Analyser(name, "format", module.sniff, module.analyse) for name, module in loaded)
 
@@ -68,21 +73,33 @@ def analyse(blob: Blob, budget: Budget, depth: int = 0) -> Iterator[Located | Se
     if depth > budget.depth:
         yield Located(blob.name, "unknown", _unseen(f"containers lie {depth} deep in one another"))
         return
-    head, claims = blob.read(0, HEAD), 0
-    for analyser in (*_OPENERS, *_formats(), _PICKLE):
-        if _claims(analyser, head, blob):
+    head, claims, trouble = b"", 0, dict[str, Located]()
+    try:
+        head = blob.read(0, HEAD)
+    except Exception as error:  # noqa: BLE001 - hostile bytes are a finding, never a crash
+        yield _trouble(blob, "bytes", error)
+        return
+    for analyser in _asked(head, blob):
+        try:
+            claimed = analyser.sniff(head, blob)
+        except Exception as error:  # noqa: BLE001 - as above
+            told = _trouble(blob, analyser.name, error)
+            trouble[told.issue.code] = told
+            continue
+        if claimed:
             claims += 1
             yield Seen(blob.name, analyser.name)
             yield from _run(analyser, blob, budget, depth)
-    if not claims:
+    if not claims and not trouble:
         yield from _unclaimed(head, blob)
+    yield from trouble.values()
 
 
-def _claims(analyser: Analyser, head: bytes, blob: Blob) -> bool:
-    try:
-        return analyser.sniff(head, blob)
-    except Exception:  # noqa: BLE001 - bytes that break a sniffer are none of its kind; someone else reports them
-        return False
+def _asked(head: bytes, blob: Blob) -> tuple[Analyser, ...]:
+    """Everybody; but of an array that has to be unpacked to be read, only who needs no more than its header."""
+    if isinstance(blob, StreamBlob) and _NPY.sniff(head, blob):
+        return (_NPY,)
+    return (*_OPENERS, *_formats(), _PICKLE)
 
 
 def _run(analyser: Analyser, blob: Blob, budget: Budget, depth: int) -> Iterator[Located | Seen]:
@@ -90,22 +107,31 @@ def _run(analyser: Analyser, blob: Blob, budget: Budget, depth: int) -> Iterator
     try:
         for found in analyser.members(blob, budget):
             if isinstance(found, Issue):
-                yield Located(blob.name, analyser.area, found)
+                area: Area = "unknown" if found.code == "not-analysed" else analyser.area
+                yield Located(blob.name, area, found)
             elif found.role == "pickle":
                 yield from _run(_PICKLE, found.blob, budget, depth + 1)
             elif found.role == "file":
                 yield from analyse(found.blob, budget, depth + 1)
-    except BombError as bomb:
-        yield Located(blob.name, "container", Issue("bomb", Severity.MEDIUM, f"a part was not analysed: {bomb}"))
-    except OverBudgetError as over:
-        yield Located(blob.name, "unknown", _unseen(str(over)))
-    except Exception as error:  # noqa: BLE001 - hostile bytes are a finding, never a crash
-        why = f"reading it as {analyser.name} broke: {type(error).__name__}: {error}"[:300]
-        yield Located(blob.name, "unknown", _unseen(why))
+    except Exception as error:  # noqa: BLE001 - as above
+        yield _trouble(blob, analyser.name, error)
+
+
+def _trouble(blob: Blob, kind: str, error: Exception) -> Located:
+    """Why an analyser did not come to its end."""
+    if isinstance(error, BombError):
+        return Located(blob.name, "container", Issue("bomb", Severity.MEDIUM, f"a part was not analysed: {error}"))
+    if isinstance(error, OverBudgetError):
+        return Located(blob.name, "unknown", _unseen(str(error)))
+    return Located(blob.name, "unknown", _unseen(f"reading it as {kind} broke: {type(error).__name__}: {error}"[:300]))
 
 
 def _unclaimed(head: bytes, blob: Blob) -> Iterator[Located | Seen]:
-    kind, name = kind_of(head, blob)
+    try:
+        kind, name = kind_of(head, blob)
+    except Exception as error:  # noqa: BLE001 - as above
+        yield _trouble(blob, "text", error)
+        return
     yield Seen(blob.name, kind)
     if kind == "native":
         claim = f"this is {name}: native code was not analysed"
