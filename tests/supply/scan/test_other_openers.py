@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from archives import HARMFUL, HARMLESS, codes, info, issues, make_tar, worst
+from archives import HARMFUL, HARMLESS, Part, codes, info, issues, make_tar, make_zip, worst
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,10 +64,21 @@ def test_a_packed_bomb_is_said_and_stops_early(packer: str) -> None:
 
 
 def test_a_stream_too_large_to_hold_is_read_in_passes() -> None:
-    content = HARMLESS[:-1] + HARMFUL  # one pickle whose end would call os.system
     noise = b"\x80\x02B" + (3_000_000).to_bytes(4, "little") + np.random.default_rng(0).bytes(3_000_000) + b"0"
     assert worst(zlib.compress(noise + HARMFUL, 1), Budget(held_bytes=1 << 20)) == "critical"
-    assert content
+
+
+@pytest.mark.parametrize(
+    "first", [b"\x80\x02B" + (5000).to_bytes(4, "little") + b"x" * 5000 + b"0", b"V" + b"x" * 5000 + b"\n0"]
+)
+def test_a_long_constant_at_its_beginning_does_not_hide_a_pickle(first: bytes) -> None:
+    assert worst(first + HARMFUL) == "critical"
+
+
+def test_a_zip_or_an_array_in_the_argument_of_a_call_is_opened() -> None:
+    inner = make_zip([Part(b"m/data.pkl", HARMFUL)])
+    outer = b"\x80\x03ctorch.storage\n_load_from_bytes\nB" + len(inner).to_bytes(4, "little") + inner + b"\x85R."
+    assert worst(outer) == "critical"
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])

@@ -91,7 +91,7 @@ def analyse(blob: Blob, budget: Budget, depth: int = 0) -> Iterator[Located | Se
             yield Seen(blob.name, analyser.name)
             yield from _run(analyser, blob, budget, depth)
     if not claims and not trouble:
-        yield from _unclaimed(head, blob)
+        yield from _unclaimed(head, blob, budget)
     yield from trouble.values()
 
 
@@ -126,13 +126,15 @@ def _trouble(blob: Blob, kind: str, error: Exception) -> Located:
     return Located(blob.name, "unknown", _unseen(f"reading it as {kind} broke: {type(error).__name__}: {error}"[:300]))
 
 
-def _unclaimed(head: bytes, blob: Blob) -> Iterator[Located | Seen]:
+def _unclaimed(head: bytes, blob: Blob, budget: Budget) -> Iterator[Located | Seen]:
     try:
-        kind, name = kind_of(head, blob)
+        grave = pickles.against_all_looks(blob, budget)
+        kind, name = ("pickle", "") if grave else kind_of(head, blob)
     except Exception as error:  # noqa: BLE001 - as above
         yield _trouble(blob, "text", error)
         return
     yield Seen(blob.name, kind)
+    yield from (Located(blob.name, "pickle", issue) for issue in grave)
     if kind == "native":
         claim = f"this is {name}: native code was not analysed"
         yield Located(blob.name, "code", Issue("native-code", Severity.MEDIUM, claim))

@@ -19,9 +19,20 @@ from mithridate.supply.scan.slices import SliceBlob
 
 
 def sniff(head: bytes, blob: Blob) -> bool:
-    """Whether the bytes start as a pickle does."""
+    """Whether the bytes start as a pickle; a zip would ask for a persistent id first, and no loader takes it so."""
     del blob
-    return looks_like_pickle(head)
+    return not head.startswith(b"PK\3\4") and looks_like_pickle(head)
+
+
+def against_all_looks(blob: Blob, budget: Budget) -> tuple[Issue, ...]:
+    """The issues of bytes that look like no pickle, where one of them is grave: an unpickler takes what it gets.
+
+    The look is at the first bytes only, and a long constant can fill them.
+    """
+    if blob.read(0, 4) == b"PK\3\4":
+        return ()
+    found = scan_pickle(blob, budget)
+    return found.issues if any(issue.severity >= Severity.HIGH for issue in found.issues) else ()
 
 
 def members(blob: Blob, budget: Budget) -> Iterator[Issue | Member]:
@@ -37,6 +48,7 @@ def members(blob: Blob, budget: Budget) -> Iterator[Issue | Member]:
         budget.spend(members=1)
         found = scan_pickle(blob, budget, start=start)
         yield from found.issues
+        yield from map(Member, found.nested)
         if not found.complete or found.end <= start:
             return
         start, n_pickles = found.end, n_pickles + 1
