@@ -128,13 +128,13 @@ def _trouble(blob: Blob, kind: str, error: Exception) -> Located:
 
 def _unclaimed(head: bytes, blob: Blob, budget: Budget) -> Iterator[Located | Seen]:
     try:
-        grave = pickles.against_all_looks(blob, budget)
-        kind, name = ("pickle", "") if grave else kind_of(head, blob)
+        pickled = pickles.against_all_looks(blob, budget)
+        kind, name = kind_of(head, blob) if pickled is None else ("pickle", "")
     except Exception as error:  # noqa: BLE001 - as above
         yield _trouble(blob, "text", error)
         return
     yield Seen(blob.name, kind)
-    yield from (Located(blob.name, "pickle", issue) for issue in grave)
+    yield from (Located(blob.name, "pickle", issue) for issue in pickled or ())
     if kind == "native":
         claim = f"this is {name}: native code was not analysed"
         yield Located(blob.name, "code", Issue("native-code", Severity.MEDIUM, claim))

@@ -19,20 +19,25 @@ from mithridate.supply.scan.slices import SliceBlob
 
 
 def sniff(head: bytes, blob: Blob) -> bool:
-    """Whether the bytes start as a pickle; a zip would ask for a persistent id first, and no loader takes it so."""
+    """Whether the bytes start as a pickle.
+
+    A word that starts with `P`, a zip among them, would ask for a persistent id first, which plain loaders refuse; a
+    pickle that does so and goes on is found by `against_all_looks`.
+    """
     del blob
-    return not head.startswith(b"PK\3\4") and looks_like_pickle(head)
+    return not head.startswith(b"P") and looks_like_pickle(head)
 
 
-def against_all_looks(blob: Blob, budget: Budget) -> tuple[Issue, ...]:
-    """The issues of bytes that look like no pickle, where one of them is grave: an unpickler takes what it gets.
+def against_all_looks(blob: Blob, budget: Budget) -> tuple[Issue, ...] | None:
+    """The issues of bytes that look like no pickle and are one: grave ones, or a pickle to the last byte; else None.
 
-    The look is at the first bytes only, and a long constant can fill them.
+    The look is at the first bytes only, and a long constant can fill them; an unpickler takes what it gets.
     """
     if blob.read(0, 4) == b"PK\3\4":
-        return ()
+        return None
     found = scan_pickle(blob, budget)
-    return found.issues if any(issue.severity >= Severity.HIGH for issue in found.issues) else ()
+    grave = any(issue.severity >= Severity.HIGH for issue in found.issues)
+    return found.issues if grave or (found.complete and found.end == blob.size) else None
 
 
 def members(blob: Blob, budget: Budget) -> Iterator[Issue | Member]:
