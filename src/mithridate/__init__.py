@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from mithridate.attacks.poisoning import attack as attack
     from mithridate.core.report import Report as Report
     from mithridate.flows.audit import audit as audit
+    from mithridate.supply.safe_load import safe_load as safe_load
 
 _PUBLIC = {
     "Report": "mithridate.core.report",
     "attack": "mithridate.attacks.poisoning",
     "audit": "mithridate.flows.audit",
+    "safe_load": "mithridate.supply.safe_load",
 }
 
-__all__ = ["Report", "attack", "audit"]
+__all__ = ["Report", "attack", "audit", "safe_load"]
 
 
 def __getattr__(name: str) -> Any:
