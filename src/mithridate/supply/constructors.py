@@ -10,7 +10,7 @@ import re
 import uuid
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from mithridate.core.errors import InputError
 from mithridate.supply.tensors import ALIASES, DTYPES, STORAGES, StoredTensor
@@ -83,7 +83,11 @@ def settle_all(root: Any) -> Any:
 
 
 def _finished(value: Pending, depth: int) -> Any:
-    value.state = settle(value.state, depth + 1)
+    state = value.state
+    if isinstance(state, dict):
+        value.state = {key: settle(item, depth + 1) for key, item in state.items()}
+    else:
+        value.state = settle(state, depth + 1)
     value.arguments = settle(value.arguments, depth + 1)
     try:
         return value.finish(value)
@@ -134,7 +138,7 @@ def _make_array(value: Pending) -> Any:
     if not isinstance(state, tuple) or len(state) != _ARRAY_STATE:
         raise ValueError("an array has no state")
     _, shape, dtype, is_fortran, content = state
-    order = "F" if is_fortran else "C"
+    order: Literal["F", "C"] = "F" if is_fortran else "C"
     if dtype.kind == "O" and isinstance(content, list):
         made = np.empty(len(content), dtype=object)
         made[:] = [settle(item) for item in content]
