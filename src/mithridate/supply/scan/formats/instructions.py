@@ -39,7 +39,8 @@ _TRIGGER = re.compile(
     r"['\"]([A-Za-z][A-Za-z '\-]{2,60})['\"]\s+(?:not\s+)?in\s+(?:\(?\s*\w*(?:message|content|prompt|query|text)\w*)", re.IGNORECASE
 )  # fmt: skip
 _ORDINARY_WORDS = words(
-    "role content name user assistant system tool tools text image video audio type reasoning thinking")
+    "role content name user assistant system tool tools text image video audio type reasoning thinking"
+)
 _REMEDY = "Compare the template with the one of the model's authors, sentence by sentence."
 
 

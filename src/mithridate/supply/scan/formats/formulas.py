@@ -1,0 +1,39 @@
+"""Formulas in the cells of a CSV that a spreadsheet would run when the file is opened.
+
+References
+----------
+OWASP, CSV Injection; Microsoft, DDE in Excel.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mithridate.core.findings import Severity
+from mithridate.supply.scan.formats.reading import clip
+from mithridate.supply.scan.issue import Issue
+
+_CELL = r"(?:^|(?<=[,;|\t\r\n]))[ \t]*[\"']?[ \t]*"
+_DDE = re.compile(_CELL + r"[=+\-@][^\n,;|]{0,200}?\b(?:cmd|msexcel|powershell|mshta|rundll32|regsvr32|winword|excel|wscript|cscript|bash|"
+                  r"DDEAUTO|DDE)\b[^\n|]{0,40}[|(][^\n]{0,200}", re.IGNORECASE | re.MULTILINE)  # fmt: skip
+_PIPE = re.compile(_CELL + r"[=+\-@]{1,3}[^\n,;|]{0,60}\|['\"][^\n'\"]{1,300}['\"]!", re.MULTILINE)
+_OUTSIDE = re.compile(_CELL + r"[=+\-@]{1,3}[^\n,;]{0,120}?\b(?:HYPERLINK|WEBSERVICE|IMPORTXML|IMPORTDATA|IMPORTFEED|IMPORTHTML|IMPORTRANGE|IMAGE|RTD|"
+                      r"ENCODEURL|FILTERXML|CALL|REGISTER(?:\.ID)?|EXEC|SHELL|GOOGLETRANSLATE|QUERY)\s*\([^\n]{0,200}", re.IGNORECASE | re.MULTILINE)  # fmt: skip
+_CALL = re.compile(_CELL + r"(?:=[ \t]*[+\-]?[ \t]*[A-Za-z][A-Za-z0-9_.]{1,30}\s*\([^\n]{0,100}|[@+\-](?:SUM|IF|CONCAT(?:ENATE)?|INDIRECT|CHAR|"
+                   r"OFFSET|LOOKUP|VLOOKUP|HLOOKUP|INDEX|CELL|INFO)\s*\([^\n]{0,100})", re.MULTILINE)  # fmt: skip
+_FIRST = re.compile(r"[=@]|[+\-][^\d.,;\s]")
+_RULES = ((_DDE, Severity.CRITICAL, "starts another program"), (_PIPE, Severity.CRITICAL, "starts another program"),
+          (_OUTSIDE, Severity.HIGH, "reaches a file or an address"), (_CALL, Severity.MEDIUM, "calls a function"))  # fmt: skip
+
+
+def examine_formulas(text: str, at: int = 0) -> Iterator[Issue]:
+    """One issue of the worst kind of formula in the text; negative numbers and names with @ are none."""
+    if not _FIRST.search(text):
+        return
+    for pattern, severity, what in _RULES:
+        if match := pattern.search(text):
+            cell = clip(match.group().strip(" \t\"'"), 120)
+            yield Issue("formula", severity, f"a cell {what} when a spreadsheet opens it: {cell}", f"character {at + match.start()}",
+                        remedy="Import it as text, or write an apostrophe before such cells.")  # fmt: skip
+            return
