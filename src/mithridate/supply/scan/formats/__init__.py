@@ -1,4 +1,4 @@
-"""One file a format: does it know these bytes, and what is wrong with them. The first in the table that does, judges."""
+"""One file a format: does it know these bytes, and what is wrong with them. Everyone who does, judges."""
 
 from __future__ import annotations
 

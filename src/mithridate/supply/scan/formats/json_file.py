@@ -11,6 +11,8 @@ from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.formats import boosters, hf_config, keras_config, notebook, skops_schema, targets
 from mithridate.supply.scan.formats.json_text import Document, is_blank, looks_like_json, objects, parse
 from mithridate.supply.scan.formats.reading import BrokenError, clip, malformed
+from mithridate.supply.scan.formats.text_bytes import decoded
+from mithridate.supply.scan.formats.text_rules import examine_text
 from mithridate.supply.scan.issue import Issue
 
 _LONGEST = 64 << 20
@@ -37,6 +39,7 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
         document = parse(blob.read(0, blob.size))
     except BrokenError as error:
         yield malformed("JSON", error, Severity.LOW)
+        yield from examine_text(decoded(blob.read(0, blob.size)))
         return
     yield from examine(document, budget)
     if boosters.is_xgboost(document.value):

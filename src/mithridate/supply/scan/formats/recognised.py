@@ -26,12 +26,7 @@ class _Magic(NamedTuple):
 _RUNS = Severity.HIGH
 _DATA = Severity.LOW
 _MAGICS = (
-    _Magic(0, b"\x7fELF", "a native program or library for Linux", _RUNS),
-    _Magic(0, b"\xcf\xfa\xed\xfe", "a native program or library for macOS", _RUNS),
-    _Magic(0, b"\xce\xfa\xed\xfe", "a native program or library for macOS", _RUNS),
-    _Magic(0, b"\xca\xfe\xba\xbe", "a Java class or a native program for macOS", _RUNS),
     _Magic(0, b"\xac\xed\x00\x05", "serialised Java objects, which build classes when they are read", _RUNS),
-    _Magic(0, b"\x00asm", "a WebAssembly program", _RUNS),
     _Magic(0, b"\x1bLua", "a compiled Lua program", _RUNS),
     _Magic(
         0,
@@ -52,35 +47,20 @@ _MAGICS = (
     _Magic(0, b"fmgg", "a ggml model of before GGUF"),
     _Magic(0, b"algg", "a ggml model of before GGUF"),
     _Magic(0, b"CNTK", "a CNTK model"),
-    _Magic(0, b"SQLite format 3\x00", "an SQLite database"),
     _Magic(0, b"MATLAB 5.0", "MATLAB data"),
     _Magic(0, b"Obj\x01", "Avro data"),
     _Magic(0, b"ORC", "ORC data"),
-    _Magic(0, b"%PDF-", "a PDF document"),
     _Magic(0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document, which can hold macros"),
-    _Magic(0, b"\x89PNG\r\n\x1a\n", "a PNG picture", _DATA),
-    _Magic(0, b"\xff\xd8\xff", "a JPEG picture", _DATA),
-    _Magic(0, b"GIF8", "a GIF picture", _DATA),
-    _Magic(8, b"WEBP", "a WebP picture", _DATA),
-    _Magic(8, b"WAVE", "a WAV sound", _DATA),
-    _Magic(0, b"II*\x00", "a TIFF picture", _DATA),
-    _Magic(0, b"MM\x00*", "a TIFF picture", _DATA),
-    _Magic(0, b"fLaC", "a FLAC sound", _DATA),
-    _Magic(0, b"OggS", "an Ogg sound", _DATA),
-    _Magic(0, b"ID3", "an MP3 sound", _DATA),
-    _Magic(4, b"ftyp", "a video", _DATA),
-    _Magic(0, b"\x00\x01\x00\x00\x00", "a TrueType font", _DATA),
-    _Magic(0, b"OTTO", "an OpenType font", _DATA),
-    _Magic(0, b"wOF", "a web font", _DATA),
 )
-_PYC = range(3000, 3800)
+_SMALL = 256
 _CATBOOST = b"CBM1"
+_TABLE_END = bytes.fromhex("57fb808b247547db")
 _LARGEST_CORE = 64 << 20
 _COREML_KINDS = range(200, 3001)
 
 
 def sniff(head: bytes, blob: Blob) -> bool:
-    """One of the magics, compiled Python, a Windows program, CatBoost, Core ML or Paddle."""
+    """One of the magics, CatBoost, Core ML, Paddle, or what lies beside a SavedModel."""
     return bool(_what(head, blob))
 
 
@@ -90,16 +70,9 @@ def _what(head: bytes, blob: Blob) -> str:
             return entry.what
     if head[:4] == _CATBOOST:
         return "a CatBoost model"
-    if head[2:4] == b"\r\n" and int.from_bytes(head[:2], "little") in _PYC:
-        return "compiled Python"
-    if head[:2] == b"MZ" and blob.size >= 64 and _is_portable_executable(blob):  # noqa: PLR2004 - the DOS header
-        return "a native program or library for Windows"
+    if blob.read(max(0, blob.size - 8), 8) == _TABLE_END:
+        return "the index of a TensorFlow checkpoint"
     return _message(blob) if head[:1] in {b"\x08", b"\x0a"} else ""
-
-
-def _is_portable_executable(blob: Blob) -> bool:
-    at = int.from_bytes(blob.read(60, 4), "little")
-    return blob.read(at, 4) == b"PE\0\0"
 
 
 def _message(blob: Blob) -> str:
@@ -110,6 +83,8 @@ def _message(blob: Blob) -> str:
         numbers = {number for number, _, _ in found}
         if {1, 2} <= numbers and any(number in _COREML_KINDS for number in numbers) and found[0][:2] == (1, VARINT):
             return "a Core ML model"
+        if blob.size < _SMALL and all(number in range(1, 9) for number in numbers) and found[-1][:2] == (6, BYTES):
+            return "the fingerprint of a SavedModel"
         first = found[0][2]
         if numbers <= {1, 2, 3, 4, 5} and (first.number, first.kind) == (1, BYTES):
             inner = [
@@ -131,8 +106,8 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
         yield from _catboost(blob)
         return
     severity = next((entry.severity for entry in _MAGICS if entry.what == what), Severity.MEDIUM)
-    if what in {"compiled Python", "a native program or library for Windows"}:
-        severity = _RUNS
+    if what in {"the index of a TensorFlow checkpoint", "the fingerprint of a SavedModel"}:
+        severity = _DATA
     claim = f"it is {what}, recognised and not analysed"
     yield Issue(
         "native-code" if severity is _RUNS else "recognised", severity, claim, remedy="Ask its author what it is for."

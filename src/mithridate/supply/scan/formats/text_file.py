@@ -9,10 +9,10 @@ from mithridate.core.findings import Severity
 from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.formats.boosters import examine_lightgbm
-from mithridate.supply.scan.formats.formulas import examine_formulas
-from mithridate.supply.scan.formats.jinja import examine_template
+from mithridate.supply.scan.formats.json_text import looks_like_json
 from mithridate.supply.scan.formats.text_bytes import decoded, looks_like_text
-from mithridate.supply.scan.formats.yaml_text import examine_yaml
+from mithridate.supply.scan.formats.text_rules import examine_text
+from mithridate.supply.scan.formats.xml_file import looks_like_xml
 from mithridate.supply.scan.issue import Issue
 
 _BLOCK, _OVERLAP = 8 << 20, 4096
@@ -20,12 +20,11 @@ _LONGEST_MODEL = 256 << 20
 _SOURCE = re.compile(
     r"^(?:#!|import [a-zA-Z_][\w.]*|from [a-zA-Z_.][\w.]* import |def \w+\(|class \w+[(:]|async def )", re.MULTILINE
 )
-_TEMPLATE = re.compile(r"\{%[-+]?\s*(?:if|for|set|macro|include|import|from|extends)\b|\{\{[-+]?\s*[\w('\"\[]")
 
 
 def sniff(head: bytes, blob: Blob) -> bool:
     """Bytes that are text in UTF-8, UTF-16, UTF-32 or a Latin code page."""
-    return blob.size > 0 and looks_like_text(head)
+    return blob.size > 0 and looks_like_text(head) and not looks_like_json(head) and not looks_like_xml(head)
 
 
 def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
@@ -47,15 +46,7 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
         if "\x00" in text[:4096]:
             yield Issue("not-analysed", Severity.MEDIUM, f"from byte {at} on it is no text")
             return
-        for issue in _block(text, is_source=is_source):
+        for issue in () if is_source else examine_text(text):
             if issue.claim not in seen:
                 seen.add(issue.claim)
                 yield issue
-
-
-def _block(text: str, *, is_source: bool) -> Iterator[Issue]:
-    if not is_source:
-        yield from examine_formulas(text)
-        yield from examine_yaml(text)
-    if "{%" in text and not is_source and _TEMPLATE.search(text):
-        yield from examine_template(text, "")

@@ -26,8 +26,10 @@ _KNOWN = words(
     "WhitespaceTokenizeWithOffsetsV2 FastWordpieceTokenizeWithOffsets FastBertNormalize TFText Irfft2D Atan2 Sign "
     "Bucketize UnsortedSegmentProd KeypointDecoder Resampler CTC_BEAM_SEARCH_DECODER Mean UNPACK_CUSTOM"
 )
-_FLEX_HARM = re.compile(r"^Flex(?:PyFunc|EagerPyFunc|ReadFile|WriteFile|MatchingFiles|PrintV2|SaveDataset|WholeFileReader|"
+_FLEX_HARM = re.compile(r"^Flex(?:PyFunc|EagerPyFunc|ReadFile|WriteFile|MatchingFiles|SaveDataset|WholeFileReader|"
                         r"TextLineDataset|TFRecordDataset|Rpc|Sql|DataService|LoadDataset|CSVDataset|LMDB)", re.IGNORECASE)  # fmt: skip
+_ADDRESS = re.compile(rb"(?:file|grpc)://[^\x00-\x1f\x80-\xff]{1,200}")
+_LONGEST_OPTIONS = 1 << 20
 _RUNS_CODE = re.compile(r"py(?:thon|func)|shell|system|exec|subprocess|command|script|readfile|writefile|http|socket|"
                         r"backdoor|payload|malicious|evil|inject", re.IGNORECASE)  # fmt: skip
 
@@ -100,9 +102,12 @@ def _graph(window: Window, graph: flat.Table, limits: tuple[int, int], budget: B
             raise BrokenError(f"an operator with the code {code} of {n_codes}")
         for index in (1, 2):
             _indices(window, flat.vector(window, node, index, 4), len(tensors))
+        options = flat.vector(window, node, 5, 1)
+        if match := _ADDRESS.search(window.take(options.at, min(options.count, _LONGEST_OPTIONS))):
+            claim = f"an operator writes to {clip(match.group().decode('latin-1'))}"
+            yield Issue("tflite-operator", Severity.CRITICAL, claim)
     for index in (1, 2):
         _indices(window, flat.vector(window, graph, index, 4), len(tensors))
-    yield from ()
 
 
 def _indices(window: Window, found: flat.Vector, n_tensors: int) -> None:

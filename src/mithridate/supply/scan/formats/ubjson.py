@@ -19,14 +19,18 @@ from mithridate.supply.scan.issue import Issue
 _WIDTHS = {b"i": 1, b"U": 1, b"I": 2, b"l": 4, b"L": 8, b"d": 4, b"D": 8, b"C": 1, b"Z": 0, b"N": 0, b"T": 0, b"F": 0}
 _SIGNED = {b"i": True, b"U": False, b"I": True, b"l": True, b"L": True}
 _DEEPEST = 64
+_LONGEST_KEY = 256
 _MOST_TEXT = 16 << 20
 
 
 def sniff(head: bytes, blob: Blob) -> bool:
-    """An object whose first key is XGBoost's, with a binary length before it."""
-    return head[:1] == b"{" and head[1:2] in {b"L", b"l", b"I", b"i", b"U", b"$", b"#"} and blob.size > 16 and (  # noqa: PLR2004 - shorter is none
-        b"learner" in head[:64] or b"version" in head[:64] or b"Config" in head[:64]
-    )  # fmt: skip
+    """An object whose first key, or its count, has a short binary length; XGBoost's keys near the start."""
+    kind = head[1:2]
+    width = _WIDTHS.get(kind, 0) if kind in _SIGNED else 0
+    short = 0 < int.from_bytes(head[2 : 2 + width], "big") < _LONGEST_KEY if width else False
+    counted = kind in {b"#", b"$"} and (head[2:3] in _SIGNED or head[3:4] == b"#")
+    named = any(key in head[:64] for key in (b"learner", b"version", b"Config", b"Model"))
+    return head[:1] == b"{" and (short or counted) and named and blob.size > _LONGEST_KEY // 16
 
 
 def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:

@@ -147,7 +147,7 @@ def _python(tag: str, place: str) -> Iterator[Issue]:
         claim = f"the tag {clip(tag)} gets what can {harm}"
         yield Issue("yaml-tag", Severity.CRITICAL, claim, place, remedy=_REMEDY)
     elif kind == "python/name" and not is_standard_library(target):
-        yield Issue("yaml-tag", Severity.MEDIUM, f"the tag {clip(tag)} imports a name", place, remedy=_REMEDY)
+        yield Issue("yaml-tag", Severity.LOW, f"the tag {clip(tag)} imports a name", place, remedy=_REMEDY)
     else:
         verb = "calls a function" if "apply" in kind or "new" in kind else "builds an object or imports a module"
         yield Issue("yaml-tag", Severity.HIGH, f"the tag {clip(tag)} {verb} while it loads", place, remedy=_REMEDY)
