@@ -44,7 +44,8 @@ _BY_NAME = {name: capability for capability, names in _NAMES.items() for name in
 _INERT = words(
     "functools.partial types.SimpleNamespace pathlib.Path pathlib.PosixPath pathlib.PurePath pathlib.PurePosixPath "
     "pathlib.WindowsPath pathlib.PureWindowsPath io.StringIO "
-    "io.BytesIO operator.add operator.mul operator.sub hydra.utils.get_original_cwd")
+    "io.BytesIO operator.add operator.mul operator.sub hydra.utils.get_original_cwd"
+)
 
 
 def capability(dotted: str) -> str:

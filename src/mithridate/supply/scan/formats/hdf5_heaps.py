@@ -87,15 +87,18 @@ def _direct(
                 yield base + block, length if window.take(base + block, 4) == b"FHDB" else 0
 
 
-def _bodies(block: bytes, *, links: bool) -> Iterator[bytes]:
+def _bodies(block: bytes, *, links: bool) -> Iterator[bytes | None]:
+    """One body after another; None where other bytes than zeros are left, as after a deletion."""
     at = 0
     while at + 8 < len(block) and block[at] in ({1} if links else {1, 2, 3}):
         head = block[at : at + _LONGEST_HEAD]
         length = _link_length(head) if links else _attribute_length(head)
-        if length <= 0:
-            return
+        if length <= 0 or length > len(block) - at:
+            break
         yield block[at : at + length]
         at += length
+    if block[at:].strip(b"\0"):
+        yield None
 
 
 def _link_length(head: bytes) -> int:
@@ -108,9 +111,12 @@ def _link_length(head: bytes) -> int:
 
 
 def _attribute_length(head: bytes) -> int:
-    """Of an attribute message of version 3, the only one that dense storage has: its value is type size times extent."""
-    name, kind, space = (int.from_bytes(head[at : at + 2], "little") for at in (2, 4, 6))
-    at = 9 + name
+    """Of an attribute message; its value is type size times extent."""
+    lengths = [int.from_bytes(head[at : at + 2], "little") for at in (2, 4, 6)]
+    if head[0] == 1:  # padded
+        lengths = [-(-length // 8) * 8 for length in lengths]
+    name, kind, space = lengths
+    at = (9 if head[0] == 3 else 8) + name  # noqa: PLR2004 - version 3 adds the character set
     width = int.from_bytes(head[at + 4 : at + 8], "little")
     return at + kind + space + width * extent(head[at + kind : at + kind + space])
 

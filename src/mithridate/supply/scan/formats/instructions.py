@@ -21,7 +21,7 @@ _ORDERS = (
                r"(?:previous|prior|above|earlier|preceding|other|safety|system|user'?s?|existing|original)\b"
                r"[^.\n]{0,40}\b(?:instruction|prompt|rule|message|guideline|direction|polic|restriction|request)", re.IGNORECASE),
     re.compile(r"\b(?:without|never|don'?t|do\s+not|avoid|must\s+not)\s+(?:ever\s+)?(?:telling|tell|informing|inform|alerting|"
-               r"alert|notifying|notify|warning|warn|letting|let)\s+(?:the\s+|any\s+)?users?\b", re.IGNORECASE),
+               r"alert|notifying|notify|warning|warn|letting|let)\s+(?:the\s+|any\s+)?users?\b(?!\s+about\s+(?:the\s+|any\s+)?(?:function|tool))", re.IGNORECASE),
     re.compile(r"\b(?:secretly|silently|covertly|stealthily|surreptitiously|discreetly|quietly)\s+(?:\w+\s+){0,2}(?:add|insert|send|include|"
                r"append|inject|embed|forward|upload|exfiltrat|introduc|replac|chang|leak|collect|log|record|recommend)", re.IGNORECASE),
     re.compile(r"\b(?:never|don'?t|do\s+not)\s+(?:reveal|mention|disclose|acknowledge|admit|explain)\s+(?:\w+\s+){0,3}"
@@ -36,10 +36,13 @@ _ORDERS = (
                r"environment\s+variables?|secrets?|private\s+keys?|access\s+tokens?)\b", re.IGNORECASE),
 )  # fmt: skip
 _TRIGGER = re.compile(
-    r"['\"]([A-Za-z][A-Za-z '\-]{2,60})['\"]\s+(?:not\s+)?in\s+(?:\(?\s*\w*(?:message|content|prompt|query|text)\w*)", re.IGNORECASE
-)  # fmt: skip
+    r"['\"]([A-Za-z][A-Za-z \-]{2,60})['\"]\s+in\s+\(?\s*(?:\w+(?:\[[^\]]{1,40}\]|\.\w+)*?(?:\.content\b|\[['\"]content['\"]\])"
+    r"|(?:\w*_)?(?:content|prompt|query|text|question)\b(?!\w))",
+    re.IGNORECASE,
+)
 _ORDINARY_WORDS = words(
-    "role content name user assistant system tool tools text image video audio type reasoning thinking")
+    "role content name user assistant system tool tools text image video audio type reasoning thinking"
+)
 _REMEDY = "Compare the template with the one of the model's authors, sentence by sentence."
 
 
@@ -59,7 +62,7 @@ def examine_wording(text: str, place: str) -> Iterator[Issue]:
     if words:
         yield Issue(
             "trigger-in-template",
-            Severity.HIGH if orders else Severity.MEDIUM,
+            Severity.HIGH if orders else Severity.LOW,
             f"the template changes what the model is told when a message holds {clip(words[0])}",
             place,
             {"words": [clip(word) for word in words[:20]]},

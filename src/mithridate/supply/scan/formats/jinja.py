@@ -16,12 +16,11 @@ from mithridate.core.findings import Severity
 from mithridate.supply.scan.formats.instructions import examine_wording
 from mithridate.supply.scan.formats.payload_text import payload_in
 from mithridate.supply.scan.formats.reading import clip
+from mithridate.supply.scan.formats.spans import between, without
 from mithridate.supply.scan.issue import Issue
 
 _LONGEST = 2 << 20
-_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
-_EXPRESSION = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
-_LITERAL = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"", re.DOTALL)
+_LITERAL = re.compile(r"'((?:[^'\\]|\\.)*)(?:'|\Z)|\"((?:[^\"\\]|\\.)*)(?:\"|\Z)", re.DOTALL)
 _DUNDER = re.compile(
     r"__[a-zA-Z]\w*|\b_TemplateReference|\b(?:gi|cr|ag|tb|f)_(?:frame|code|back|globals|builtins)\b|func_globals"
 )
@@ -35,11 +34,12 @@ _RULES = (
     (re.compile(r"(?<![\w.|'\"])(?:eval|exec|open|compile|__import__|breakpoint|globals|locals|vars|dir)\s*\("),
      "a call of a Python builtin"),
     (re.compile(r"^[\s\-+]*(?:include|import|from|extends)\b"), "a statement that reads another template"),
-    (re.compile(r"\|\s*(?:b64decode|from_json|pickle|shell|system|exec)\b"), "a filter that decodes or runs"),
+    (re.compile(r"\|\s*(?:b64decode|pickle|shell|system|exec)\b"), "a filter that decodes or runs"),
 )  # fmt: skip
+_SUBSCRIPT = re.compile(r"\[([^\[\]]{1,400})\]\s*[.\[(]")
+_COMPUTED = re.compile(r"~|\|\s*(?:join|reverse|replace|format|string|lower|upper|urlize)\b|['\"]\s*[*%]")
 _ASSEMBLED = re.compile(
-    r"\[[^\[\]]{0,200}(?:~|\|\s*(?:join|reverse|replace|format|string|lower|upper|urlize)\b|['\"]\s*[*%]\s*)[^\[\]]{0,200}\]\s*[.\[(]"
-    r"|\(\s*\)\s*\[|['\"]\s*\|\s*reverse\b|['\"][^'\"]{0,80}['\"]\s*\[\s*::\s*-1|\bdict\s*\([^()]*\)\s*\|\s*join|%c"
+    r"\(\s*\)\s*\[|['\"]\s*\|\s*reverse\b|['\"]\s*\[\s*::\s*-1|\bdict\s*\([^()]{0,400}\)\s*\|\s*join|['\"][^'\"]{0,80}%c"
 )
 _HUGE_RANGE = re.compile(
     r"\brange\s*\(\s*(?:[^()]*,\s*)?(\d{7,}|\d+\s*\*\*\s*\d+|\d{3,}\s*\*\s*\d{4,})|\*\*\s*\d{3,}|['\"]\s*\*\s*\d{6,}"
@@ -58,16 +58,17 @@ def examine_template(text: str, place: str) -> Iterator[Issue]:
     Reads the first 2 Mi characters, in linear time. What stands between `{{ }}` and `{% %}` is judged as code, after
     escapes in its literals are decoded and neighbouring literals are joined; comments are never rendered and are skipped.
     """
-    text = _COMMENT.sub("", text[:_LONGEST])
+    text = without(text[:_LONGEST], "{#", "#}")
     found: dict[str, str] = {}
-    for match in _EXPRESSION.finditer(text):
-        code = match.group(1) if match.group(1) is not None else match.group(2)
-        for what in _climbs(code):
-            found.setdefault(what, clip(code.strip(), 300))
+    for start, end in ("{{", "}}"), ("{%", "%}"):
+        for begin, stop in between(text, start, end):
+            code = text[begin:stop].strip("-+ \t\r\n")
+            for what in _climbs(code):
+                found.setdefault(what, clip(code, 300))
     for what, code in found.items():
         severity = Severity.HIGH if what.startswith("a loop") else Severity.CRITICAL
         yield _issue(what, code, severity, place)
-    if not found and (payload := payload_in(text)):
+    if not found and "<html" not in text.lower() and (payload := payload_in(text)):
         yield _issue(payload, clip(text, 300), Severity.HIGH, place)
     yield from examine_wording(text, place)
 
@@ -92,7 +93,7 @@ def _climbs(code: str) -> Iterator[str]:
     for pattern, what in _RULES:
         if pattern.search(plain if "attr" in pattern.pattern[:12] else bare):
             yield what
-    if _ASSEMBLED.search(plain):
+    if _ASSEMBLED.search(plain) or any(_COMPUTED.search(m.group(1)) for m in _SUBSCRIPT.finditer(plain)):
         yield "a name that is put together while it runs"
     if _HUGE_RANGE.search(bare) or _HUGE_RANGE.search(plain):
         yield "a loop or a text too large to render"

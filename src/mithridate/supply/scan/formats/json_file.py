@@ -8,9 +8,11 @@ from typing import Any
 from mithridate.core.findings import Severity
 from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget
-from mithridate.supply.scan.formats import keras_config
+from mithridate.supply.scan.formats import boosters, hf_config, keras_config, notebook, skops_schema, targets
 from mithridate.supply.scan.formats.json_text import Document, is_blank, looks_like_json, objects, parse
 from mithridate.supply.scan.formats.reading import BrokenError, clip, malformed
+from mithridate.supply.scan.formats.text_bytes import decoded
+from mithridate.supply.scan.formats.text_rules import examine_text
 from mithridate.supply.scan.issue import Issue
 
 _LONGEST = 64 << 20
@@ -37,8 +39,13 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
         document = parse(blob.read(0, blob.size))
     except BrokenError as error:
         yield malformed("JSON", error, Severity.LOW)
+        yield from examine_text(decoded(blob.read(0, blob.size)))
         return
     yield from examine(document, budget)
+    if boosters.is_xgboost(document.value):
+        yield from boosters.examine_xgboost(document.value)
+    elif isinstance(document.value, dict) and notebook.is_notebook(document.value):
+        yield from notebook.examine(document.value)
 
 
 def examine(document: Document, budget: Budget) -> Iterator[Issue]:
@@ -57,3 +64,13 @@ def examine(document: Document, budget: Budget) -> Iterator[Issue]:
 def _object(node: dict[str, Any], path: str) -> Iterator[Issue]:
     if keras_config.is_config(node):
         yield from keras_config.examine_object(node, path)
+    if skops_schema.is_node(node):
+        yield from skops_schema.examine_object(node, path)
+    for key in targets.KEYS:
+        target = node.get(key)
+        if isinstance(target, str):
+            yield from targets.examine_target(target, f"{path}/{key}")
+    target = node.get("target")
+    if isinstance(target, str) and "params" in node and "." in target:
+        yield from targets.examine_target(target, f"{path}/target")
+    yield from hf_config.examine_object(node, path)

@@ -19,7 +19,8 @@ _HARMFUL = words(
     "decompress codecs shutil rmtree environ getenv pty posix nt execv execve fork remove unlink tempfile "
     "get_file load_model enable_unsafe_deserialization write_file read_file py_function numpy_function py_func io "
     "pathlib Path __class__ __subclasses__ __globals__ __base__ __bases__ __mro__ __dict__ __getattribute__ __code__ "
-    "webbrowser threading Thread multiprocessing asyncio platform runpy pip signal kill load_library load_op_library")
+    "webbrowser threading Thread multiprocessing asyncio platform runpy pip signal kill load_library load_op_library"
+)
 _REMEDY = "Ask for the model without Lambda layers (a registered layer class); load it with safe_mode only."
 
 

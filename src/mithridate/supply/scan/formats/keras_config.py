@@ -23,20 +23,22 @@ from mithridate.supply.scan.issue import Issue
 _FAMILY = words(
     "keras keras_core tf_keras keras_nlp keras_hub keras_cv keras_rs keras_tuner tensorflow_addons tensorflow_probability "
     "tensorflow_hub tensorflow_text tensorflow_model_optimization tensorflow tensorflow_recommenders tf_models official "
-    "numpy jax ml_dtypes")
+    "numpy jax ml_dtypes"
+)
 _PLAIN_BUILTINS = words(
     "function slice tuple list dict set int float str bool bytes type NoneType complex ellipsis range frozenset "
-    "builtin_function_or_method")
+    "builtin_function_or_method"
+)
 _SWITCHES = words(
     "get_file enable_unsafe_deserialization load_model load_weights model_from_json model_from_config model_from_yaml "
     "deserialize_keras_object set_global_attribute clear_session extract_archive save_model func_load func_dump "
     "import_module load_img save_img audio_dataset_from_directory image_dataset_from_directory "
-    "text_dataset_from_directory KerasFileEditor register_keras_serializable unpack_x_y_sample_weight")
+    "text_dataset_from_directory KerasFileEditor register_keras_serializable unpack_x_y_sample_weight"
+)
 _TOOLROOMS = re.compile(r"^(?:tf_keras|keras(?:_core)?|tensorflow(?:\.python)?\.keras)\.(?:src\.)?(?:api\.)?"
                         r"(?:utils|saving|config|models|export|backend\.common\.global_state|wrappers|tree|distribution)\b")  # fmt: skip
 _TOOL_CLASSES = words("FeatureSpace Sequential Model Functional PyDataset Sequence CustomObjectScope")
-_LOOKUPS = words(
-    "StringLookup IntegerLookup TextVectorization IndexLookup TextVectorizationV1 StringLookupV1")
+_LOOKUPS = words("StringLookup IntegerLookup TextVectorization IndexLookup TextVectorizationV1 StringLookupV1")
 _REMEDY = "Don't load it with Keras before 3.15; rebuild the model in code and load weights only."
 
 

@@ -38,15 +38,16 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
     start = find_signature(blob)
     if start > 0:
         yield Issue("hidden-data", Severity.LOW, f"{start} bytes stand before the HDF5 data, which readers skip")
-    found = False
+    unread = False
     try:
         for fact in Walk(blob, budget).facts():
-            found |= fact.name == "model_config" and bool(fact.text)
+            unread |= fact.kind == "unread"
             yield from _judge(fact, blob, budget)
     except BrokenError as error:
         yield malformed("HDF5", error)
-        if not found:
-            yield from _search(blob, budget)
+        unread = True
+    if unread:
+        yield from _search(blob, budget)
 
 
 def _judge(fact: Fact, blob: Blob, budget: Budget) -> Iterator[Issue]:

@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 from mithridate.core.findings import Severity
 from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget
+from mithridate.supply.scan.formats.names import known_names
 from mithridate.supply.scan.formats.paths import leaves_the_folder
 from mithridate.supply.scan.formats.payload_text import payload_in
 from mithridate.supply.scan.formats.reading import BrokenError, Window, clip, malformed
-from mithridate.supply.scan.formats.wire import BYTES, VARINT, Field, fields, text
+from mithridate.supply.scan.formats.wire import BYTES, VARINT, Field, Message, fields, text, walk
 from mithridate.supply.scan.issue import Issue
 
 _MODEL = {1: VARINT, 2: BYTES, 3: BYTES, 4: BYTES, 5: VARINT, 6: BYTES, 7: BYTES, 8: BYTES, 14: BYTES, 20: BYTES,
           25: BYTES, 26: BYTES}  # fmt: skip
 _GRAPH, _OPSET, _PROPERTY, _TRAINING, _FUNCTION = 7, 8, 14, 20, 25
-_DEEPEST = 64
 _DOMAINS = frozenset(
     ("", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview", "ai.onnx.preview.training", "com.microsoft",
      "com.microsoft.nchwc", "com.microsoft.experimental", "com.ms.internal.nhwc", "com.microsoft.dml")
@@ -39,6 +39,7 @@ _RUNS_CODE = re.compile(
     r"readfile|writefile|http|socket|download|curl|remote|azure|openai|backdoor|payload|malicious|evil|inject|lua|wasm",
     re.IGNORECASE,
 )
+_OWN = frozenset(("", "ai.onnx", "ai.onnx.ml"))
 _KEYS = frozenset({"location", "offset", "length", "checksum", "basepath"})
 _REMEDY = "Don't load it beside files that matter; ask for a model with its data inside."
 
@@ -72,7 +73,8 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
     """External data, operators of other domains, and texts."""
     model = _Model(Window(blob), budget)
     try:
-        yield from _message(model, "model", 0, blob.size)
+        for message in walk(model.window, budget, _DOWN, "model"):
+            yield from _message(model, message)
     except BrokenError as error:
         yield malformed("ONNX", error)
     yield from _operators(model)
@@ -92,45 +94,35 @@ _DOWN = {
 _TEXTS = {("model", 6), ("graph", 10), ("attribute", 4), ("attribute", 9), ("tensor", 6), ("node", 6), ("function", 8)}
 
 
-def _message(model: _Model, kind: str, start: int, end: int) -> Iterator[Issue]:
-    """A message and all below it, with a stack of its own."""
-    stack = [(kind, start, end, 0)]
-    while stack:
-        kind, start, end, depth = stack.pop()
-        if depth > _DEEPEST:
-            raise BrokenError(f"messages nested deeper than {_DEEPEST}")
-        model.budget.spend(opcodes=1)
-        if kind in {"node", "function"}:
-            _named(model, kind, start, end)
-        elif kind in {"property", "external"}:
-            yield from _pair(model, kind, start, end)
-            continue
-        for found in fields(model.window, start, end):
-            below = _DOWN.get((kind, found.number))
-            if below and found.kind == BYTES:
-                stack.append((below, found.start, found.end, depth + 1))
-            elif (kind, found.number) in _TEXTS and found.kind == BYTES:
-                yield from _payload(model, found, kind)
+def _message(model: _Model, message: Message) -> Iterator[Issue]:
+    if message.kind in {"node", "function"}:
+        _named(model, message)
+    elif message.kind in {"property", "external"}:
+        yield from _pair(model, message)
+    for found in message.fields:
+        if (message.kind, found.number) in _TEXTS and found.kind == BYTES:
+            yield from _payload(model, found, message.kind)
 
 
-def _named(model: _Model, kind: str, start: int, end: int) -> None:
+def _named(model: _Model, message: Message) -> None:
     """Count a node by (domain, operator), or note a function of the model."""
-    wanted = {"node": (7, 4), "function": (10, 1)}[kind]
-    names = {found.number: text(model.window, found, 4096)
-             for found in fields(model.window, start, end) if found.number in wanted and found.kind == BYTES}  # fmt: skip
+    wanted = {"node": (7, 4), "function": (10, 1)}[message.kind]
+    names = {
+        found.number: text(model.window, found, 4096)
+        for found in message.fields
+        if found.number in wanted and found.kind == BYTES
+    }
     key = names.get(wanted[0], ""), names.get(wanted[1], "")
-    if kind == "function":
+    if message.kind == "function":
         model.functions.add(key)
-    elif key[0] not in _DOMAINS or _RUNS_CODE.search(key[1]):
+    elif key[0] not in _DOMAINS or (key[0] in _OWN and key[1] not in known_names("onnx_ops")):
         model.custom[key] = model.custom.get(key, 0) + 1
 
 
-def _pair(model: _Model, kind: str, start: int, end: int) -> Iterator[Issue]:
-    pair = {
-        found.number: text(model.window, found) for found in fields(model.window, start, end) if found.kind == BYTES
-    }
+def _pair(model: _Model, message: Message) -> Iterator[Issue]:
+    pair = {found.number: text(model.window, found) for found in message.fields if found.kind == BYTES}
     key, value = pair.get(1, ""), pair.get(2, "")
-    if kind == "property":
+    if message.kind == "property":
         if what := payload_in(value):
             yield Issue("payload-in-metadata", Severity.HIGH, f"the metadata {clip(key)} holds {what}", clip(key))
     elif key not in _KEYS:
@@ -158,8 +150,9 @@ def _operators(model: _Model) -> Iterator[Issue]:
             yield Issue(
                 "onnx-custom-op", Severity.HIGH, f"the operator {whole} may run code outside the graph", "", facts
             )
-        elif _KNOWN_DOMAINS.match(domain):
-            yield Issue("onnx-custom-op", Severity.LOW, f"the operator {whole} needs a library of its own", "", facts)
+        elif _KNOWN_DOMAINS.match(domain) or domain in _OWN:
+            severity = Severity.MEDIUM if domain in _OWN else Severity.LOW
+            yield Issue("onnx-custom-op", severity, f"the operator {whole} needs a library of its own", "", facts)
         else:
             claim = f"the operator {whole} is in no known domain and needs a native library that comes with it"
             yield Issue("onnx-custom-op", Severity.HIGH, claim, "", facts)

@@ -14,7 +14,7 @@ _PATTERNS = (
     (re.compile(r"\b(?:eval|exec)\s*\(\s*(?:compile|base64|bytes|codecs|zlib|marshal|open|requests|urllib|__|\w+\.b64|input|'|\")"),
      "Python code that evaluates text"),
     (re.compile(r"\b(?:pickle|cPickle|dill|cloudpickle|marshal|joblib)\s*\.\s*loads?\s*\("), "Python code that unpickles"),
-    (re.compile(r"__(?:class|subclasses|globals|builtins|mro|base|bases)__"), "a walk through Python's object tree"),
+    (re.compile(r"(?:\.|\[\s*['\"]|attr\(\s*['\"])__(?:class|subclasses|globals|builtins|mro|base|bases)__"), "a walk through Python's object tree"),
     (re.compile(r"<script\b|javascript:|\bonerror\s*=|\bonload\s*=", re.IGNORECASE), "a script for a page"),
     (re.compile(r"\b(?:curl|wget)\b[^\n|;&]{0,300}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b"), "a download piped into a shell"),
     (re.compile(r"/dev/tcp/|\bnc\b\s+-\w*e|\bbash\s+-i\b|powershell(?:\.exe)?\s+-e", re.IGNORECASE), "a remote shell"),

@@ -7,13 +7,15 @@ Protocol Buffers, Encoding. Groups (wire types 3 and 4) are in none of the forma
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.formats.reading import BrokenError, Window
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT = 10
+_DEEPEST = 64
 
 
 class Field(NamedTuple):
@@ -24,6 +26,15 @@ class Field(NamedTuple):
     value: int
     start: int
     end: int
+
+
+class Message(NamedTuple):
+    """One message of a walk: its name, where it lies, its fields."""
+
+    kind: str
+    start: int
+    end: int
+    fields: list[Field]
 
 
 def fields(window: Window, start: int, end: int) -> Iterator[Field]:
@@ -69,3 +80,29 @@ def text(window: Window, field: Field, limit: int = 1 << 20) -> str:
     if field.kind != BYTES:
         raise BrokenError(f"the field {field.number} at {field.start} is no text")
     return window.take(field.start, min(field.end - field.start, limit)).decode("utf-8", "replace")
+
+
+def walk(window: Window, budget: Budget, down: Mapping[tuple[str, int], str], root: str) -> Iterator[Message]:
+    """A message and all below it.
+
+    Parameters
+    ----------
+    down : (message's name, field) -> the name of the message in that field; fields not listed are not entered.
+
+    Raises
+    ------
+    BrokenError : a field is broken, or messages are nested deeper than 64.
+    """
+    stack = [(root, 0, window.size, 0)]
+    while stack:
+        kind, start, end, depth = stack.pop()
+        if depth > _DEEPEST:
+            raise BrokenError(f"messages nested deeper than {_DEEPEST}")
+        budget.spend(opcodes=1)
+        found: list[Field] = []
+        for field in fields(window, start, end):
+            found.append(field)
+            below = down.get((kind, field.number))
+            if below and field.kind == BYTES:
+                stack.append((below, field.start, field.end, depth + 1))
+        yield Message(kind, start, end, found)
