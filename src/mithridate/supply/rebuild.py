@@ -127,16 +127,17 @@ class Rebuilder:
         del machine
         raise BrokenError("the bytes outside the stream are missing")
 
-    def readonly(self, machine: Machine, value: Any) -> None:
+    def readonly(self, machine: Machine, value: Any) -> Any:
         """A view of bytes; they stay as they are."""
         del machine
         if not isinstance(value, bytes | bytearray):
             raise BrokenError("no buffer stands on the stack")
+        return bytes(value)
 
-    def short_frame(self, machine: Machine, reason: str) -> None:
+    def short_frame(self, machine: Machine, error: BrokenError) -> None:
         """As the C unpickler."""
         del machine
-        raise BrokenError(reason)
+        raise error
 
 
 def _made(function: Name, arguments: tuple[Any, ...]) -> Any:

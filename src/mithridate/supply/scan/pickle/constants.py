@@ -42,7 +42,10 @@ def _int(machine: Machine) -> None:
     text = text_line(machine)
     if not text:
         raise BrokenError("a line is empty")
-    value = _c_number(text) if _STRTOL.fullmatch(text) else _number(text)
+    if not _STRTOL.fullmatch(text):
+        machine.stack.append(_number(text))
+        return
+    value = _c_number(text)
     machine.stack.append(bool(value) if len(text) == 2 and value in {0, 1} else value)  # noqa: PLR2004 - `01` is True
 
 
@@ -191,7 +194,7 @@ def _constant(value: Value) -> Handler:
 CONSTANTS: dict[str, Handler] = {
     "I": _int, "L": _long, "F": _float, "J": _binint, "K": _binint1, "M": _binint2, "G": _binfloat,
     "\x8a": _sized("int", 1), "\x8b": _sized("int", 4, signed=True), "S": _string, "V": _unicode,
-    "T": _sized("string", 4, signed=True), "U": _sized("string", 1), "X": _sized("str", 4), "\x8c": _short_text,
+    "T": _sized("string", 4), "U": _sized("string", 1), "X": _sized("str", 4), "\x8c": _short_text,
     "\x8d": _sized("str", 8), "B": _sized("bytes", 4), "C": _sized("bytes", 1), "\x8e": _sized("bytes", 8),
     "\x96": _sized("bytearray", 8), "N": _constant(None), "\x88": _constant(True), "\x89": _constant(False),
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mithridate.supply.scan.pickle.values import Call, Chunk, Container, Global, Tuple, Value, items_of
+from mithridate.supply.scan.pickle.values import Call, Chunk, Container, Global, Tuple, Value, View, items_of
 
 _TEXT = 400
 _SHORT = 120
@@ -17,6 +17,8 @@ def shown(value: Value, depth: int = _DEPTH) -> str:
         return value.path
     if isinstance(value, Call):
         return _call(value, depth)
+    if isinstance(value, View):
+        return shown(value.of, depth)
     if isinstance(value, Chunk):
         return f"<{value.kind} of {value.size:,} bytes at offset {value.offset:,}>"
     if isinstance(value, Tuple | Container):
@@ -24,13 +26,13 @@ def shown(value: Value, depth: int = _DEPTH) -> str:
     return clipped(repr(_cut(value)))
 
 
-def arguments_shown(value: Value) -> str:
+def arguments_shown(value: Value, limit: int = 2 * _TEXT) -> str:
     """The arguments of a call, between brackets."""
     items = items_of(value)
     if not isinstance(value, Tuple):
         return f"(*{shown(value)})"
     more = ", ..." if len(items) > _ITEMS else ""
-    return f"({', '.join(shown(item) for item in items[:_ITEMS])}{more})"
+    return clipped(f"({', '.join(shown(item) for item in items[:_ITEMS])}{more})", limit)
 
 
 def clipped(text: str, limit: int = _TEXT) -> str:

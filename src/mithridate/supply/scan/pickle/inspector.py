@@ -17,6 +17,7 @@ from mithridate.supply.scan.pickle.verdict import Verdict, judge
 
 KEPT_CALLS = 10_000
 KEPT_ISSUES = 200
+_CLAIM = 160  # characters of arguments in a sentence; the facts have more
 _RUNS = {"exec", "import", "load", "native"}
 _REMEDY = "Don't load this file; ask its author for safetensors, ONNX, or another format that holds data alone."
 _REMEDY_CLASS = "Load it only where its author is trusted, or convert it: mithridate convert IN OUT.safetensors."
@@ -167,8 +168,9 @@ class Inspector:
 
 def _called_issue(effect: Effect, path: str, verdict: Verdict, arguments: Value, *, followed: bool) -> Issue:
     """The issue of a call that isn't inert."""
-    given = arguments_shown(arguments)
-    facts: dict[str, Json] = {**_facts(verdict), "callable": path, "arguments": given, **special.told(path, arguments)}
+    given = arguments_shown(arguments, _CLAIM)
+    told = special.told(path, arguments)
+    facts: dict[str, Json] = {**_facts(verdict), "callable": path, "arguments": arguments_shown(arguments), **told}
     if verdict.kind == "harmful":
         runs = verdict.capability in _RUNS and not (verdict.capability == "load" and followed)
         severity = Severity.CRITICAL if runs else Severity.HIGH

@@ -63,10 +63,10 @@ class Effects(Protocol):
     def buffer(self, machine: Machine) -> Value:
         """NEXT_BUFFER: bytes that travel outside the stream."""
 
-    def readonly(self, machine: Machine, value: Value) -> None:
+    def readonly(self, machine: Machine, value: Value) -> Value:
         """READONLY_BUFFER: a read-only view of the top of the stack."""
 
-    def short_frame(self, machine: Machine, reason: str) -> None:
+    def short_frame(self, machine: Machine, error: BrokenError) -> None:
         """A frame longer than the data: the C unpickler fails here, the one in Python reads on."""
 
 

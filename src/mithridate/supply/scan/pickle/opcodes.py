@@ -25,9 +25,10 @@ def _proto(machine: Machine) -> None:
 
 def _frame(machine: Machine) -> None:
     length = length_of(machine, 8)
-    if length > machine.reader.left():
-        left = machine.reader.left()
-        machine.effects.short_frame(machine, f"a frame of {length:,} bytes is promised and {left:,} are left")
+    try:
+        machine.reader.frame(length)
+    except BrokenError as error:
+        machine.effects.short_frame(machine, error)
 
 
 def _stop(_machine: Machine) -> None:
@@ -255,7 +256,7 @@ def _next_buffer(machine: Machine) -> None:
 
 
 def _readonly_buffer(machine: Machine) -> None:
-    machine.effects.readonly(machine, machine.top())
+    machine.stack[-1] = machine.effects.readonly(machine, machine.top())
 
 
 HANDLERS: dict[int, Handler] = {

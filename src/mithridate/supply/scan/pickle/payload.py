@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget
-from mithridate.supply.scan.pickle.values import Call, Chunk, Global, Value, items_of
+from mithridate.supply.scan.pickle.values import Call, Chunk, Global, Value, View, items_of
 
 _DEPTH = 16
 _SMALL = 1 << 20
@@ -106,6 +106,8 @@ def _decoder(call: Call) -> str | None:
 
 
 def _held(value: Value, blob: Blob | None, limit: int) -> bytes | None:
+    if isinstance(value, View):
+        value = value.of
     if isinstance(value, bytes | bytearray):
         return bytes(value[:limit])
     if isinstance(value, str):

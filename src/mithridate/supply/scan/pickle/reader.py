@@ -19,18 +19,27 @@ class BrokenError(Exception):
 
 
 class Reader:
-    """A window on a blob.
+    """A window on a blob; it never reaches beyond the end of the frame that is being read.
+
+    Parameters
+    ----------
+    drops : what an opcode does whose argument goes on behind its frame. Python's own unpickler refuses it; the one in C
+        reads on (False) or, where it fetched the frame from a file without `peek`, forgets the rest of the frame and
+        takes the argument from behind it (True).
 
     Attributes
     ----------
     data, at : the window's bytes and the place in them. base : where the window begins in the blob.
+    frame_end : where the last frame ends. crossed : the first place at which an argument went beyond its frame.
     """
 
-    __slots__ = ("at", "base", "blob", "data", "end")
+    __slots__ = ("at", "base", "blob", "crossed", "data", "drops", "end", "frame_end")
 
-    def __init__(self, blob: Blob, start: int, end: int) -> None:
-        self.blob, self.base, self.end = blob, start, end
+    def __init__(self, blob: Blob, start: int, end: int, *, drops: bool = False) -> None:
+        self.blob, self.base, self.end, self.drops = blob, start, end, drops
         self.data, self.at = blob.read(start, min(_BLOCK, end - start)), 0
+        self.frame_end = start
+        self.crossed: int | None = None
 
     @property
     def offset(self) -> int:
@@ -64,10 +73,37 @@ class Reader:
     def skip(self, length: int) -> int:
         """Step over bytes; where they began."""
         begin = self.base + self.at
+        if begin < self.frame_end < begin + length:
+            begin = self._cross()
         if length > self.end - begin:
             raise BrokenError(f"{length:,} bytes are promised and {self.end - begin:,} left")
         self.move(begin + length)
         return begin
+
+    def frame(self, length: int) -> None:
+        """A frame begins here.
+
+        Raises
+        ------
+        BrokenError : so many bytes aren't left.
+        """
+        if self.offset + length <= self.frame_end:
+            return
+        if self.offset < self.frame_end:
+            self.move(self._cross())
+        if length > self.left():
+            raise BrokenError(f"a frame of {length:,} bytes is promised and {self.left():,} are left")
+        self.frame_end = self.offset + length
+        del_from = self.frame_end - self.base
+        if del_from < len(self.data):
+            self.data = self.data[:del_from]
+
+    def _cross(self) -> int:
+        """An argument goes on behind its frame: where it is read from."""
+        here = self.base + self.at
+        self.crossed = here if self.crossed is None else self.crossed
+        after, self.frame_end = self.frame_end, here
+        return after if self.drops else here
 
     def move(self, offset: int) -> None:
         """Go to an offset of the blob."""
@@ -87,6 +123,11 @@ class Reader:
 
     def _line_end(self, limit: int) -> int:
         """Widen the window until it holds the end of the line; every byte is searched once."""
+        if self.offset < self.frame_end:
+            self.move(self._cross())
+            stop = self.data.find(b"\n", self.at)
+            if stop >= 0:
+                return stop
         length = len(self.data) - self.at
         while True:
             if length >= self.left():
@@ -104,10 +145,13 @@ class Reader:
         """Move the window so that it begins here and holds at least `length` bytes."""
         self.base += self.at
         self.at = 0
+        if self.base < self.frame_end < self.base + length:
+            self.base = self._cross()
         if length > self.end - self.base:
             left = max(self.end - self.base, 0)
             raise BrokenError(f"{length:,} bytes are promised and {left:,} left" if left else "the data end here")
-        self.data = self.blob.read(self.base, min(max(length, _BLOCK), self.end - self.base))
+        stop = self.frame_end if self.base + length <= self.frame_end else self.end
+        self.data = self.blob.read(self.base, min(max(length, _BLOCK), stop - self.base))
         if len(self.data) < length:
             raise BrokenError("the file is shorter than it was")
         return self.data

@@ -10,7 +10,7 @@ from mithridate.supply.scan.pickle.arrays import is_wrapper, skip_array
 from mithridate.supply.scan.pickle.machine import Machine
 from mithridate.supply.scan.pickle.opcodes import HANDLERS
 from mithridate.supply.scan.pickle.reader import BrokenError
-from mithridate.supply.scan.pickle.values import Call, Chunk, Container, Global, Tuple, Value, abstract, hashable
+from mithridate.supply.scan.pickle.values import Call, Chunk, Container, Global, Tuple, Value, View, abstract, hashable
 
 _NAME_LIMIT = 1 << 16
 _FIX_IMPORTS = 3  # protocols below it name modules as Python 2 did
@@ -195,18 +195,19 @@ class Recorder:
             raise BrokenError("the bytes outside the stream are missing")
         return self._effect(machine, "buffer", None, None)
 
-    def readonly(self, machine: Machine, value: Value) -> None:
+    def readonly(self, machine: Machine, value: Value) -> Value:
         """A view of what stands on the stack."""
         del machine
         is_bytes = isinstance(value, bytes) or (isinstance(value, Chunk) and value.kind == "bytes")
-        if not (is_bytes or _is_bytearray(value) or (abstract(value) and not self._exact)):
+        if not (is_bytes or isinstance(value, View) or _is_bytearray(value) or (abstract(value) and not self._exact)):
             raise BrokenError(f"{_what(value)} is no buffer")
+        return View(value) if _is_bytearray(value) else value
 
-    def short_frame(self, machine: Machine, reason: str) -> None:
+    def short_frame(self, machine: Machine, error: BrokenError) -> None:
         """The C unpickler fails; Python's own, which joblib and dill use, reads on, and so does the scan."""
         if self._exact:
-            raise BrokenError(reason)
-        self.failed_at = self.failed_at or (machine.opcode_at, reason)
+            raise error
+        self.failed_at = self.failed_at or (machine.opcode_at, str(error))
 
     def _effect(self, machine: Machine, kind: str, subject: Value, payload: Value, *keywords: Value) -> Call:
         made = Call(kind, subject, payload, keywords[0] if keywords else None, machine.opcode_at)

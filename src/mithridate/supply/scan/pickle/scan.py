@@ -61,6 +61,18 @@ def scan_pickle(blob: Blob, budget: Budget, *, start: int = 0, end: int | None =
     return _Scan(blob, budget).read(start, blob.size if end is None else min(end, blob.size))
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Where one reading ended, what broke it, where joblib's first array lies, and what its frames promise."""
+
+    end: int
+    complete: bool
+    trouble: tuple[Issue, ...]
+    array: int | None
+    crossed: int | None
+    frame_end: int
+
+
 class _Scan:
     """One blob, and the payloads that its calls hold."""
 
@@ -71,33 +83,57 @@ class _Scan:
         self.inspector = Inspector(self._follow)
 
     def read(self, start: int, end: int) -> PickleScan:
-        """Both readings of the stream, where there are two."""
-        stop, broken, first_array = self._pass(start, end, arrays=True)
-        if first_array is not None and self.budget.opcodes > 0:
-            plain = _Scan(self.blob, self.budget)
-            plain._pass(start, end, arrays=False)
-            self.inner += [issue for issue in plain.inspector.issues() if issue.severity >= Severity.HIGH]
-            self.inner += plain.inner
-        issues = [*self.inspector.issues(), *self.inner, *([broken] if broken else [])]
+        """Every reading of the stream that some unpickler has; the first one's end and calls are told."""
+        first = self._pass(start, end)
+        if first.array is not None:
+            self._again(start, end, arrays=False)
+        if first.crossed is not None:
+            self._again(start, end, drops=True)
+            self.inner.append(_crossing(first.crossed))
+        if first.complete and first.frame_end > first.end:
+            self._behind(first.end, first.frame_end, end)
+        issues = [*self.inspector.issues(), *self.inner, *first.trouble]
         unique = {(issue.code, issue.claim, issue.place): issue for issue in issues}
         ordered = sorted(unique.values(), key=lambda issue: -issue.severity)
-        return PickleScan(tuple(ordered), stop, broken is None, tuple(self.inspector.steps), tuple(self.nested))
+        return PickleScan(tuple(ordered), first.end, first.complete, tuple(self.inspector.steps), tuple(self.nested))
 
-    def _pass(self, start: int, end: int, *, arrays: bool) -> tuple[int, Issue | None, int | None]:
-        """One reading: where it ended, what broke it, and where joblib's first array lies."""
+    def _again(self, start: int, end: int, *, arrays: bool = True, drops: bool = False) -> None:
+        """Another unpickler's reading: what it alone would do, gravely."""
+        other = _Scan(self.blob, self.budget)
+        other._pass(start, end, arrays=arrays, drops=drops)
+        self.inner += [issue for issue in other.inspector.issues() if issue.severity >= Severity.HIGH]
+        self.inner += other.inner
+        self.nested += other.nested
+
+    def _behind(self, stop: int, frame_end: int, end: int) -> None:
+        """A frame goes on behind STOP: readers disagree on where the next pickle begins, so both places are read."""
+        claim = (
+            f"has {frame_end - stop:,} bytes of a frame behind STOP: loaders disagree on where the next pickle begins"
+        )
+        self.inner.append(Issue("pickle-frame", Severity.MEDIUM, claim, f"offset {stop:,}", {}, _BROKEN))
+        for place in (stop, frame_end):
+            if place < end and looks_like_pickle(self.blob.read(place, min(4096, end - place))):
+                self._again(place, end)
+
+    def _pass(self, start: int, end: int, *, arrays: bool = True, drops: bool = False) -> _Reading:
+        """One reading."""
         recorder = Recorder(self.inspector.tell, arrays=arrays)
-        reader = Reader(self.blob, min(start, end), end)
+        reader = Reader(self.blob, min(start, end), end, drops=drops)
         machine = Machine(reader, recorder, self.budget)
+        trouble: list[Issue] = []
+        complete = False
         try:
             machine.run(HANDLERS)
+            complete = True
         except BrokenError as error:
-            return machine.opcode_at, _broken(machine.opcode_at, str(error)), recorder.first_array
+            trouble.append(_broken(machine.opcode_at, str(error)))
         except OverBudgetError as error:
             claim = f"the rest of the pickle was not analysed: {error}"
-            issue = Issue("not-analysed", Severity.MEDIUM, claim, f"offset {machine.opcode_at:,}", {}, _BROKEN)
-            return machine.opcode_at, issue, recorder.first_array
-        failed = _broken(*recorder.failed_at) if recorder.failed_at else None
-        return reader.offset, failed, recorder.first_array
+            trouble.append(Issue("not-analysed", Severity.MEDIUM, claim, f"offset {machine.opcode_at:,}", {}, _BROKEN))
+        if recorder.failed_at:
+            trouble.append(_broken(*recorder.failed_at))
+        stop = reader.offset if complete else machine.opcode_at
+        return _Reading(stop, complete, tuple(trouble), recorder.first_array, reader.crossed, reader.frame_end)
 
     def _follow(self, effect: Effect, path: str) -> bool:
         """Scan what a call would load; whether all of it was read."""
@@ -135,6 +171,13 @@ class _Scan:
             self.nested += found.nested
             at, complete = found.end, found.complete
         return complete
+
+
+def _crossing(offset: int) -> Issue:
+    claim = (
+        "has an argument that goes on behind its frame: unpicklers read different bytes there, as no pickler writes it"
+    )
+    return Issue("pickle-frame", Severity.HIGH, claim, f"offset {offset:,}", {}, _BROKEN)
 
 
 def _broken(offset: int, reason: str) -> Issue:

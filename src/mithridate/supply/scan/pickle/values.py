@@ -25,6 +25,13 @@ class Chunk:
     size: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A read-only view of a bytearray."""
+
+    of: Value
+
+
 class Tuple:
     """A tuple; `hashable` is worked out once, so that no nesting makes it dear."""
 
@@ -102,7 +109,7 @@ def hashable(value: Value) -> bool:
         return value.kind not in _UNHASHABLE
     if kind is Chunk:
         return bool(value.kind != "bytearray")
-    return kind is not bytearray
+    return kind is not bytearray and kind is not View
 
 
 def abstract(value: Value) -> bool:
