@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -73,7 +73,7 @@ def analyse(blob: Blob, budget: Budget, depth: int = 0) -> Iterator[Located | Se
     if depth > budget.depth:
         yield Located(blob.name, "unknown", _unseen(f"containers lie {depth} deep in one another"))
         return
-    head, claims, trouble = b"", 0, dict[str, Located]()
+    claims, trouble = list[Analyser](), dict[str, Located]()
     try:
         head = blob.read(0, HEAD)
     except Exception as error:  # noqa: BLE001 - hostile bytes are a finding, never a crash
@@ -87,11 +87,11 @@ def analyse(blob: Blob, budget: Budget, depth: int = 0) -> Iterator[Located | Se
             trouble[told.issue.code] = told
             continue
         if claimed:
-            claims += 1
+            claims.append(analyser)
             yield Seen(blob.name, analyser.name)
             yield from _run(analyser, blob, budget, depth)
-    if not claims and not trouble:
-        yield from _unclaimed(head, blob, budget)
+    if not trouble:
+        yield from _unclaimed(head, blob, budget, claims)
     yield from trouble.values()
 
 
@@ -126,9 +126,14 @@ def _trouble(blob: Blob, kind: str, error: Exception) -> Located:
     return Located(blob.name, "unknown", _unseen(f"reading it as {kind} broke: {type(error).__name__}: {error}"[:300]))
 
 
-def _unclaimed(head: bytes, blob: Blob, budget: Budget) -> Iterator[Located | Seen]:
+def _unclaimed(head: bytes, blob: Blob, budget: Budget, claims: Sequence[Analyser]) -> Iterator[Located | Seen]:
+    """What nobody recognised; and pickles that hide behind a long text from everybody but an unpickler."""
+    if any(analyser in {*_OPENERS, _PICKLE} for analyser in claims):
+        return
     try:
         pickled = pickles.against_all_looks(blob, budget)
+        if claims and not pickled:
+            return
         kind, name = kind_of(head, blob) if pickled is None else ("pickle", "")
     except Exception as error:  # noqa: BLE001 - as above
         yield _trouble(blob, "text", error)

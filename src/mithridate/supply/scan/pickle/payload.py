@@ -113,5 +113,6 @@ def _held(value: Value, blob: Blob | None, limit: int) -> bytes | None:
     if isinstance(value, str):
         return value[:limit].encode("latin-1") if value.isascii() or max(value) < "\u0100" else value[:limit].encode()
     if isinstance(value, Chunk) and blob is not None and value.kind != "int":
-        return blob.read(value.offset, min(value.size, limit))
+        raw = blob.read(value.offset, min(value.size, limit))
+        return raw.decode("utf-8", "surrogatepass").encode("latin-1") if value.kind == "str" else raw
     return None

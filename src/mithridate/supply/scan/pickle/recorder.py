@@ -10,7 +10,18 @@ from mithridate.supply.scan.pickle.arrays import is_wrapper, skip_array
 from mithridate.supply.scan.pickle.machine import Machine
 from mithridate.supply.scan.pickle.opcodes import HANDLERS
 from mithridate.supply.scan.pickle.reader import BrokenError
-from mithridate.supply.scan.pickle.values import Call, Chunk, Container, Global, Tuple, Value, View, abstract, hashable
+from mithridate.supply.scan.pickle.values import (
+    Call,
+    Chunk,
+    Container,
+    Global,
+    Tuple,
+    Value,
+    View,
+    abstract,
+    hashable,
+    items_of,
+)
 
 _NAME_LIMIT = 1 << 16
 _FIX_IMPORTS = 3  # protocols below it name modules as Python 2 did
@@ -176,7 +187,10 @@ class Recorder:
             self.arrays = True
 
     def persistent(self, machine: Machine, identity: Value) -> Value:
-        """What the loader's `persistent_load` gives."""
+        """What the loader's `persistent_load` gives; of `("module", class, ...)`, torch's old one gives the class."""
+        items = items_of(identity)
+        if not self._exact and len(items) > 1 and items[0] == "module" and isinstance(items[1], Global):
+            return items[1]
         return self._effect(machine, "persistent", None, identity)
 
     def extension(self, machine: Machine, code: int) -> Value:
@@ -220,7 +234,7 @@ class Recorder:
         if isinstance(value, Chunk) and value.kind == "str":
             length = min(value.size, _NAME_LIMIT)
             return machine.reader.blob.read(value.offset, length).decode("utf-8", "replace")
-        if abstract(value) and not self._exact:
+        if abstract(value) and not self._exact and not _is_instance(value):
             return "?"
         raise BrokenError(f"{_what(value)} is no name")
 
@@ -274,3 +288,9 @@ def _what(value: Value) -> str:
     if isinstance(value, Call):
         return "a call's result"
     return "None" if value is None else f"a {type(value).__name__.lower()}"
+
+
+def _is_instance(value: Value) -> bool:
+    """Whether this was made by a class of some package, and so is no exact str."""
+    made = value.function if isinstance(value, Call) and value.kind == "new" else None
+    return isinstance(made, Global) and not made.path.startswith("builtins.")

@@ -43,7 +43,7 @@ def looks_like_pickle(head: bytes) -> bool:
         ran_out = len(head) == _HEAD or reader.offset >= len(head)
     else:
         return has_protocol or len(head) < _HEAD or reader.offset > _FEW
-    plausible = [effect for effect in calls if effect.kind != "import" and _named(effect)]
+    plausible = [effect for effect in calls if effect.kind not in {"import", "persistent"} and _named(effect)]
     if plausible:
         return True
     return has_protocol and machine.opcode_at > 2 and ran_out  # noqa: PLR2004 - behind PROTO and its number
