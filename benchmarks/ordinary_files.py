@@ -1,7 +1,7 @@
 """Ordinary files, saved as their libraries save them: `python ordinary_files.py FOLDER` makes what this Python can.
 
-Data, fitted estimators, networks, checkpoints, every pickle protocol, every compressor of joblib, and the text, tables and
-pictures that lie beside models. What a library can't make here is left out and said.
+Data, fitted estimators, networks, checkpoints, every pickle protocol, every compressor of joblib, and the text, tables
+and pictures that lie beside models. What a library can't make here is left out and said.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import bz2
 import collections
 import csv
-import datetime
+import datetime as dt
 import decimal
 import fractions
 import functools
@@ -37,7 +37,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-ROWS = 120
+from ordinary_models import ALL, ROWS, estimators, networks, trees
 
 
 class Maker:
@@ -61,23 +61,42 @@ class Maker:
             self.write(f"{name}.p{protocol}.pkl", lambda path, p=protocol: path.write_bytes(pickle.dumps(thing, p)))  # type: ignore[misc]
 
 
-ALL = range(pickle.HIGHEST_PROTOCOL + 1)
-
-
 def plain(make: Maker) -> None:
     """What the standard library gives: values of every type, in every protocol, packed and not."""
     tree: dict[str, Any] = {
-        "text": "naïve ☃", "bytes": b"\x80\x04", "numbers": [0, -1, 255, 1 << 40, -(1 << 70), 1.5, float("inf"), 2j, True, None],
-        "nested": [{"a": (1, (2, (3,)))}] * 3, "set": {1, 2}, "frozen": frozenset("ab"), "array": bytearray(b"xyz"),
-    }  # fmt: skip
+        "text": "naïve ☃",
+        "bytes": b"\x80\x04",
+        "numbers": [0, -1, 255, 1 << 40, -(1 << 70), 1.5, float("inf"), 2j, True, None],
+        "nested": [{"a": (1, (2, (3,)))}] * 3,
+        "set": {1, 2},
+        "frozen": frozenset("ab"),
+        "array": bytearray(b"xyz"),
+    }
     values: dict[str, Any] = {
-        "tree": tree, "long": list(range(3000)), "datetime": [datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC), datetime.date(2026, 1, 2), datetime.timedelta(3)],
-        "decimal": [decimal.Decimal("1.5"), fractions.Fraction(1, 3)], "uuid": uuid.UUID(int=7), "path": pathlib.PurePosixPath("a/b"),
-        "collections": [collections.OrderedDict(a=1), collections.Counter("aab"), collections.deque([1], maxlen=3), collections.defaultdict(list, a=[1]), collections.defaultdict(int)],
-        "pattern": re.compile(r"a+", re.IGNORECASE), "status": [http.HTTPStatus.OK, re.IGNORECASE], "address": ipaddress.ip_address("10.0.0.1"),
-        "random": random.Random(0).getstate(), "range": [range(3), slice(1, 2), complex(1, 2), Ellipsis], "getter": operator.itemgetter(1, 2),
-        "types": [int, dict, list, ValueError], "error": [ValueError("no"), KeyError("k")], "partial": functools.partial(int, base=2), "builtin": [len, sorted],
-    }  # fmt: skip
+        "tree": tree,
+        "long": list(range(3000)),
+        "datetime": [dt.datetime(2026, 1, 2, tzinfo=dt.UTC), dt.date(2026, 1, 2), dt.timedelta(3)],
+        "decimal": [decimal.Decimal("1.5"), fractions.Fraction(1, 3)],
+        "uuid": uuid.UUID(int=7),
+        "path": pathlib.PurePosixPath("a/b"),
+        "collections": [
+            collections.OrderedDict(a=1),
+            collections.Counter("aab"),
+            collections.deque([1], maxlen=3),
+            collections.defaultdict(list, a=[1]),
+            collections.defaultdict(int),
+        ],
+        "pattern": re.compile(r"a+", re.IGNORECASE),
+        "status": [http.HTTPStatus.OK, re.IGNORECASE],
+        "address": ipaddress.ip_address("10.0.0.1"),
+        "random": random.Random(0).getstate(),  # noqa: S311 - a value to save
+        "range": [range(3), slice(1, 2), complex(1, 2), Ellipsis],
+        "getter": operator.itemgetter(1, 2),
+        "types": [int, dict, list, ValueError],
+        "error": [ValueError("no"), KeyError("k")],
+        "partial": functools.partial(int, base=2),
+        "builtin": [len, sorted],
+    }
     for name, value in values.items():
         make.pickled(f"plain-{name}", value, ALL)
     body = pickle.dumps(tree)
@@ -88,27 +107,81 @@ def plain(make: Maker) -> None:
 
 def texts(make: Maker) -> None:
     """What lies beside models: cards, configurations, tables, pictures, sound, archives of them."""
-    config = {"architectures": ["BertModel"], "model_type": "bert", "hidden_size": 768, "torch_dtype": "float32", "vocab_size": 30522}
+    config = {
+        "architectures": ["BertModel"],
+        "model_type": "bert",
+        "hidden_size": 768,
+        "torch_dtype": "float32",
+        "vocab_size": 30522,
+    }
     vocabulary = {f"word{i}": i for i in range(5000)}
-    tokenizer = {"version": "1.0", "model": {"type": "BPE", "vocab": vocabulary, "merges": ["a b", "c d"]}, "added_tokens": []}
+    tokenizer = {
+        "version": "1.0",
+        "model": {"type": "BPE", "vocab": vocabulary, "merges": ["a b", "c d"]},
+        "added_tokens": [],
+    }
     template = "{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] }}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
-    notebook = {"cells": [{"cell_type": "code", "source": ["import numpy as np\n", "np.load('x.npy')"], "metadata": {}, "outputs": [], "execution_count": 1}, {"cell_type": "markdown", "source": ["# Title"], "metadata": {}}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    notebook = {
+        "cells": [
+            {
+                "cell_type": "code",
+                "source": ["import numpy as np\n", "np.load('x.npy')"],
+                "metadata": {},
+                "outputs": [],
+                "execution_count": 1,
+            },
+            {"cell_type": "markdown", "source": ["# Title"], "metadata": {}},
+        ],
+        "metadata": {},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
     rows = [["name", "value", "note"], *[[f"n{i}", i / 7, "all = good, -1 or + more"] for i in range(200)]]
     table = io.StringIO()
     csv.writer(table).writerows(rows)
-    png = b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in ((b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(bytes(72))), (b"IEND", b"")))
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d))
+        for k, d in (
+            (b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0)),
+            (b"IDAT", zlib.compress(bytes(72))),
+            (b"IEND", b""),
+        )
+    )
     bodies: dict[str, bytes] = {
-        "README.md": b"---\nlicense: mit\ntags: [text]\n---\n# A model\nLoad it with `torch.load('model.pt')` or os.system, as you like.\n" * 5,
-        "config.json": json.dumps(config, indent=2).encode(), "generation_config.json": b'{"max_length": 20, "_from_model_config": true}',
-        "tokenizer.json": json.dumps(tokenizer).encode(), "tokenizer_config.json": json.dumps({"tokenizer_class": "BertTokenizer", "chat_template": template, "model_max_length": 512}).encode(),
-        "vocab.txt": "\n".join(vocabulary).encode(), "merges.txt": b"#version: 0.2\na b\nc d\n", "special_tokens_map.json": b'{"cls_token": "[CLS]", "unk_token": "[UNK]"}',
-        "preprocessor_config.json": b'{"do_resize": true, "size": {"height": 224, "width": 224}}', "model.safetensors.index.json": json.dumps({"metadata": {"total_size": 8}, "weight_map": {"a": "model-1.safetensors"}}).encode(),
-        "train.csv": table.getvalue().encode(), "train.tsv": table.getvalue().replace(",", "\t").encode(), "train.jsonl": "\n".join(json.dumps({"text": f"line {i}", "label": i % 2}) for i in range(300)).encode(),
-        "notebook.ipynb": json.dumps(notebook).encode(), "requirements.txt": b"numpy==2.0\ntorch>=2\n", "params.yaml": b"lr: 0.001\nlayers: [1, 2]\noptimizer: {name: adam}\n", "pyproject.toml": b"[project]\nname = 'x'\n",
-        ".gitattributes": b"*.bin filter=lfs diff=lfs merge=lfs -text\n", "LICENSE": b"Permission is hereby granted\n" * 20, "pointer.bin": b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 12\n",
-        "latin.txt": "Grüße aus Köln\n".encode("latin1") * 20, "utf16.txt": ("some words\n" * 3).encode("utf-16"), "empty.bin": b"", "picture.png": png, "log.txt": b"\x1b[32mepoch 1\x1b[0m loss 0.3\r\n" * 50,
-        "drawing.svg": b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="3" height="3"/></svg>', "page.html": b"<!doctype html><p>words</p>", "labels.xml": b"<?xml version='1.0'?><annotation><object>cat</object></annotation>",
-    }  # fmt: skip
+        "README.md": b"---\nlicense: mit\ntags: [text]\n---\n# A model\nLoad it with `torch.load('model.pt')` or os.system, as you like.\n"
+        * 5,
+        "config.json": json.dumps(config, indent=2).encode(),
+        "generation_config.json": b'{"max_length": 20, "_from_model_config": true}',
+        "tokenizer.json": json.dumps(tokenizer).encode(),
+        "tokenizer_config.json": json.dumps(
+            {"tokenizer_class": "BertTokenizer", "chat_template": template, "model_max_length": 512}
+        ).encode(),
+        "vocab.txt": "\n".join(vocabulary).encode(),
+        "merges.txt": b"#version: 0.2\na b\nc d\n",
+        "special_tokens_map.json": b'{"cls_token": "[CLS]", "unk_token": "[UNK]"}',
+        "preprocessor_config.json": b'{"do_resize": true, "size": {"height": 224, "width": 224}}',
+        "model.safetensors.index.json": json.dumps(
+            {"metadata": {"total_size": 8}, "weight_map": {"a": "model-1.safetensors"}}
+        ).encode(),
+        "train.csv": table.getvalue().encode(),
+        "train.tsv": table.getvalue().replace(",", "\t").encode(),
+        "train.jsonl": "\n".join(json.dumps({"text": f"line {i}", "label": i % 2}) for i in range(300)).encode(),
+        "notebook.ipynb": json.dumps(notebook).encode(),
+        "requirements.txt": b"numpy==2.0\ntorch>=2\n",
+        "params.yaml": b"lr: 0.001\nlayers: [1, 2]\noptimizer: {name: adam}\n",
+        "pyproject.toml": b"[project]\nname = 'x'\n",
+        ".gitattributes": b"*.bin filter=lfs diff=lfs merge=lfs -text\n",
+        "LICENSE": b"Permission is hereby granted\n" * 20,
+        "pointer.bin": b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 12\n",
+        "latin.txt": "Grüße aus Köln\n".encode("latin1") * 20,
+        "utf16.txt": ("some words\n" * 3).encode("utf-16"),
+        "empty.bin": b"",
+        "picture.png": png,
+        "log.txt": b"\x1b[32mepoch 1\x1b[0m loss 0.3\r\n" * 50,
+        "drawing.svg": b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="3" height="3"/></svg>',
+        "page.html": b"<!doctype html><p>words</p>",
+        "labels.xml": b"<?xml version='1.0'?><annotation><object>cat</object></annotation>",
+    }
     for name, body in bodies.items():
         make.write(f"text-{name}" if not name.startswith(".") else name, lambda path, b=body: path.write_bytes(b))  # type: ignore[misc]
     make.write("text-sound.wav", _sound)
@@ -152,21 +225,36 @@ def arrays(make: Maker) -> None:
     rng = np.random.default_rng(0)
     floats = rng.normal(size=(ROWS, 6))
     kinds: dict[str, Any] = {
-        "float64": floats, "float32": floats.astype("f4"), "float16": floats.astype("f2"), "int8": rng.integers(0, 9, 99, "i1"), "uint8": rng.integers(0, 256, (40, 28, 28), "u1"),
-        "bool": floats > 0, "complex": floats + 1j, "big": floats.astype(">f8"), "fortran": np.asfortranarray(floats), "text": np.array(["a", "bcd"]), "bytes": np.array([b"a", b"bc"]),
-        "dates": np.array(["2026-01-01", "NaT"], "M8[D]"), "record": np.zeros(9, [("a", "f4"), ("b", "i4", (2,))]), "objects": np.array([1, "a", None, [1, 2]], dtype=object),
-        "empty": np.zeros((0, 3)), "scalar": np.float32(3), "int": np.int64(7), "masked": np.ma.masked_array(floats, floats < 0), "noise": rng.integers(0, 256, 50_000, "u1"),
-    }  # fmt: skip
+        "float64": floats,
+        "float32": floats.astype("f4"),
+        "float16": floats.astype("f2"),
+        "int8": rng.integers(0, 9, 99, "i1"),
+        "uint8": rng.integers(0, 256, (40, 28, 28), "u1"),
+        "bool": floats > 0,
+        "complex": floats + 1j,
+        "big": floats.astype(">f8"),
+        "fortran": np.asfortranarray(floats),
+        "text": np.array(["a", "bcd"]),
+        "bytes": np.array([b"a", b"bc"]),
+        "dates": np.array(["2026-01-01", "NaT"], "M8[D]"),
+        "record": np.zeros(9, [("a", "f4"), ("b", "i4", (2,))]),
+        "objects": np.array([1, "a", None, [1, 2]], dtype=object),
+        "empty": np.zeros((0, 3)),
+        "scalar": np.float32(3),
+        "int": np.int64(7),
+        "masked": np.ma.masked_array(floats, floats < 0),
+        "noise": rng.integers(0, 256, 50_000, "u1"),
+    }
     for name, array in kinds.items():
         make.pickled(f"numpy-{name}", array, ALL)
         make.write(f"numpy-{name}.npy", lambda path, a=array: np.save(path, a))  # type: ignore[misc]
-    numbers = {k: v for k, v in kinds.items() if k not in {"masked"}}
+    numbers = {k: v for k, v in kinds.items() if k != "masked"}
     make.write("numpy-all.npz", lambda path: np.savez(path, **numbers))
     make.write("numpy-packed.npz", lambda path: np.savez_compressed(path, **numbers))
     make.write("numpy-zeros.npz", lambda path: np.savez_compressed(path, a=np.zeros(4_000_000)))
     make.write("numpy-two.npy", lambda path: _two(np, path, floats))
     make.pickled("numpy-generator", np.random.default_rng(1), ALL)
-    make.pickled("numpy-state", np.random.RandomState(1), ALL)  # noqa: NPY002 - models carry them
+    make.pickled("numpy-state", np.random.RandomState(1), ALL)
     make.pickled("numpy-dict", {"x": floats, "y": kinds["int8"], "f": np.mean}, ALL)
     from scipy import sparse
 
@@ -188,125 +276,45 @@ def frames(make: Maker) -> None:
     import pandas as pd
 
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({
-        "a": rng.normal(size=ROWS), "b": rng.integers(0, 5, ROWS), "c": rng.choice(["x", "y", "z"], ROWS), "d": pd.date_range("2026-01-01", periods=ROWS, tz="UTC"),
-        "e": pd.Categorical(rng.choice(["u", "v"], ROWS)), "f": pd.array([1, None] * (ROWS // 2), dtype="Int64"), "g": pd.array(["s", None] * (ROWS // 2), dtype="string"),
-        "h": pd.timedelta_range("1h", periods=ROWS), "i": pd.period_range("2026-01", periods=ROWS, freq="M"), "j": pd.interval_range(0, ROWS),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "a": rng.normal(size=ROWS),
+            "b": rng.integers(0, 5, ROWS),
+            "c": rng.choice(["x", "y", "z"], ROWS),
+            "d": pd.date_range("2026-01-01", periods=ROWS, tz="UTC"),
+            "e": pd.Categorical(rng.choice(["u", "v"], ROWS)),
+            "f": pd.array([1, None] * (ROWS // 2), dtype="Int64"),
+            "g": pd.array(["s", None] * (ROWS // 2), dtype="string"),
+            "h": pd.timedelta_range("1h", periods=ROWS),
+            "i": pd.period_range("2026-01", periods=ROWS, freq="M"),
+            "j": pd.interval_range(0, ROWS),
+        }
+    )
     things: dict[str, Any] = {
-        "frame": frame, "indexed": frame.set_index(["b", "c"]), "series": frame["a"], "category": frame["e"], "times": frame["d"], "sparse": pd.Series(pd.arrays.SparseArray([0, 0, 1])),
-        "strings": frame[["c", "g"]], "period": frame["i"], "interval": frame["j"], "range": pd.RangeIndex(5), "timestamp": pd.Timestamp("2026-01-01", tz="Europe/Berlin"), "na": [pd.NA, pd.NaT],
-        "boolean": pd.Series([True, None], dtype="boolean"), "offset": pd.offsets.BusinessDay(2), "columns": frame.columns, "dtype": pd.CategoricalDtype(["a", "b"]),
-    }  # fmt: skip
+        "frame": frame,
+        "indexed": frame.set_index(["b", "c"]),
+        "series": frame["a"],
+        "category": frame["e"],
+        "times": frame["d"],
+        "sparse": pd.Series(pd.arrays.SparseArray([0, 0, 1])),
+        "strings": frame[["c", "g"]],
+        "period": frame["i"],
+        "interval": frame["j"],
+        "range": pd.RangeIndex(5),
+        "timestamp": pd.Timestamp("2026-01-01", tz="Europe/Berlin"),
+        "na": [pd.NA, pd.NaT],
+        "boolean": pd.Series([True, None], dtype="boolean"),
+        "offset": pd.offsets.BusinessDay(2),
+        "columns": frame.columns,
+        "dtype": pd.CategoricalDtype(["a", "b"]),
+    }
     for name, thing in things.items():
         make.pickled(f"pandas-{name}", thing, ALL)
     for suffix in ("gz", "bz2", "xz", "zip", "tar"):
-        make.write(f"pandas-frame.pkl.{suffix}", lambda path: frame.to_pickle(path))
-    make.write("pandas-frame.csv.gz", lambda path: frame.to_csv(path))
+        make.write(f"pandas-frame.pkl.{suffix}", frame.to_pickle)
+    make.write("pandas-frame.csv.gz", frame.to_csv)
     make.write("pandas-frame.parquet", lambda path: frame.drop(columns=["i", "j"]).to_parquet(path))
     make.write("pandas-frame.feather", lambda path: frame.drop(columns=["i", "j"]).to_feather(path))
-
-
-def estimators(make: Maker) -> None:
-    """scikit-learn: every estimator that fits plain data, by pickle and joblib in turn, and pipelines."""
-    import joblib
-    import numpy as np
-    from sklearn import compose, ensemble, feature_extraction, linear_model, model_selection, pipeline, preprocessing
-    from sklearn.utils import all_estimators
-
-    rng = np.random.default_rng(0)
-    x, y = np.abs(rng.normal(size=(ROWS, 6))), rng.integers(0, 2, ROWS)
-    packers: list[Any] = [0, 3, ("zlib", 3), ("gzip", 3), ("bz2", 3), ("xz", 3), ("lzma", 3)]
-    for position, (name, cls) in enumerate(all_estimators()):
-        try:
-            fitted = cls().fit(x, y)
-        except Exception:  # noqa: BLE001, S112 - wants other data than these
-            continue
-        make.pickled(f"sklearn-{name}", fitted, range(position % 6, position % 6 + 1))
-        pack = packers[position % len(packers)]
-        make.write(f"sklearn-{name}.joblib", lambda path, m=fitted, p=pack: joblib.dump(m, path, compress=p))  # type: ignore[misc]
-    forest = ensemble.RandomForestClassifier(5).fit(x, y)
-    columns = compose.ColumnTransformer([("a", preprocessing.StandardScaler(), [0, 1]), ("b", preprocessing.FunctionTransformer(np.log1p), [2])])
-    joined = pipeline.make_pipeline(columns, linear_model.LogisticRegression()).fit(x, y)
-    words = pipeline.make_pipeline(feature_extraction.text.TfidfVectorizer(), linear_model.SGDClassifier()).fit(["red sky", "blue sea"] * 20, [0, 1] * 20)
-    search = model_selection.GridSearchCV(linear_model.Ridge(), {"alpha": [1, 2]}).fit(x, y)
-    for name, model in {"forest": forest, "pipeline": joined, "words": words, "search": search}.items():
-        make.pickled(f"sklearn-{name}", model, ALL)
-        for pack in packers:
-            make.write(f"sklearn-{name}.{pack if isinstance(pack, int) else pack[0]}.joblib", lambda path, m=model, p=pack: joblib.dump(m, path, compress=p))  # type: ignore[misc]
-    make.write("joblib-arrays.joblib", lambda path: joblib.dump({"x": x, "y": [y, y.astype("U3")], "o": np.array([1, "a"], dtype=object)}, path))
-    try:
-        import skops.io as skops
-    except ImportError:
-        return
-    for name, model in {"forest": forest, "pipeline": joined, "words": words, "search": search}.items():
-        make.write(f"skops-{name}.skops", lambda path, m=model: skops.dump(m, path))  # type: ignore[misc]
-
-
-def networks(make: Maker) -> None:
-    """PyTorch: tensors, modules, optimisers, checkpoints, scripts, exported programs; new and old files."""
-    import torch
-    from torch import nn
-
-    torch.manual_seed(0)
-    small = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.BatchNorm1d(8), nn.Dropout(0.1), nn.Linear(8, 2))
-    larger = {
-        "conv": nn.Sequential(nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(4 * 13 * 13, 2)), "rnn": nn.LSTM(4, 5, 2), "attention": nn.TransformerEncoderLayer(8, 2),
-        "embedding": nn.ModuleDict({"e": nn.Embedding(9, 3), "l": nn.ModuleList([nn.GELU(), nn.LayerNorm(3)])}), "parametrised": nn.utils.parametrizations.weight_norm(nn.Linear(3, 3)),
-    }  # fmt: skip
-    optimiser = torch.optim.AdamW(small.parameters())
-    small(torch.randn(9, 6)).sum().backward()
-    optimiser.step()
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 5)
-    things: dict[str, Any] = {
-        "tensor": torch.randn(5, 5), "half": torch.randn(5).half(), "bfloat": torch.randn(5).bfloat16(), "int": torch.arange(9), "bool": torch.tensor([True]), "complex": torch.randn(3, dtype=torch.complex64),
-        "sparse": torch.eye(4).to_sparse(), "quantised": torch.quantize_per_tensor(torch.randn(4), 0.1, 0, torch.qint8), "parameter": nn.Parameter(torch.randn(2)), "size": [torch.Size([1]), torch.float32, torch.device("cpu")],
-        "state": small.state_dict(), "module": small, "optimiser": optimiser.state_dict(), "checkpoint": {"epoch": 3, "model": small.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict(), "loss": 0.1},
-        "random": torch.get_rng_state(), "noise": torch.randint(0, 256, (50_000,), dtype=torch.uint8), **larger, **{f"{k}-state": v.state_dict() for k, v in larger.items()},
-    }  # fmt: skip
-    for name, thing in things.items():
-        make.write(f"torch-{name}.pt", lambda path, t=thing: torch.save(t, path))  # type: ignore[misc]
-        make.write(f"torch-{name}.old.pth", lambda path, t=thing: torch.save(t, path, _use_new_zipfile_serialization=False))  # type: ignore[misc]
-        make.pickled(f"torch-{name}", thing, range(2, 6))
-        make.write(f"torch-{name}.p4.pt", lambda path, t=thing: torch.save(t, path, pickle_protocol=4))  # type: ignore[misc]
-    make.write("torch-script.pt", lambda path: torch.jit.script(small.eval()).save(str(path)))
-    make.write("torch-trace.pt", lambda path: torch.jit.trace(small.eval(), torch.randn(2, 6)).save(str(path)))
-    make.write("torch-export.pt2", lambda path: torch.export.save(torch.export.export(small.eval(), (torch.randn(2, 6),)), path))
-    from safetensors.torch import save_file
-
-    make.write("torch.safetensors", lambda path: save_file(small.state_dict(), path, metadata={"format": "pt"}))
-
-
-def trees(make: Maker) -> None:
-    """XGBoost, LightGBM, CatBoost: estimators by pickle and joblib, boosters in their own formats."""
-    import joblib
-    import lightgbm
-    import numpy as np
-    import xgboost
-
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(ROWS, 6)), rng.integers(0, 2, ROWS)
-    models: dict[str, Any] = {
-        "xgboost": xgboost.XGBClassifier(n_estimators=4).fit(x, y), "xgboost-regressor": xgboost.XGBRegressor(n_estimators=4).fit(x, y),
-        "lightgbm": lightgbm.LGBMClassifier(n_estimators=4, verbose=-1).fit(x, y), "lightgbm-ranker": lightgbm.LGBMRanker(n_estimators=4, verbose=-1).fit(x, y, group=[ROWS]),
-    }  # fmt: skip
-    boosters = {"xgboost-booster": models["xgboost"].get_booster(), "lightgbm-booster": models["lightgbm"].booster_}
-    try:
-        import catboost
-
-        models["catboost"] = catboost.CatBoostClassifier(iterations=4, verbose=False, allow_writing_files=False).fit(x, y)
-    except ImportError:
-        pass
-    for name, model in {**models, **boosters}.items():
-        make.pickled(f"{name}", model, ALL)
-        make.write(f"{name}.joblib", lambda path, m=model: joblib.dump(m, path))  # type: ignore[misc]
-        make.write(f"{name}.xz.joblib", lambda path, m=model: joblib.dump(m, path, compress="xz"))  # type: ignore[misc]
-    for suffix in ("json", "ubj"):
-        make.write(f"xgboost.{suffix}", lambda path: boosters["xgboost-booster"].save_model(path))
-    make.write("lightgbm.txt", lambda path: boosters["lightgbm-booster"].save_model(path))
-    if "catboost" in models:
-        make.write("catboost.cbm", lambda path: models["catboost"].save_model(str(path)))
-        make.write("catboost.json", lambda path: models["catboost"].save_model(str(path), format="json"))
 
 
 def main() -> int:
@@ -314,7 +322,15 @@ def main() -> int:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore")
-    groups = {"plain": plain, "texts": texts, "arrays": arrays, "frames": frames, "estimators": estimators, "networks": networks, "trees": trees}
+    groups = {
+        "plain": plain,
+        "texts": texts,
+        "arrays": arrays,
+        "frames": frames,
+        "estimators": estimators,
+        "networks": networks,
+        "trees": trees,
+    }
     make = Maker(folder)
     for name in sys.argv[2:] or groups:
         try:
