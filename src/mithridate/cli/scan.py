@@ -39,8 +39,8 @@ def command(paths: tuple[str, ...], **options: Any) -> None:
 
     with progress(quiet=quiet) as steps:
         report = scan(
-            *paths, digest=options["digest"], seconds=options["timeout"], methods=options["methods"], progress=steps,
-            command=command_line(),
+            *paths, digest=options["digest"], seconds=options["timeout"], jobs=options["jobs"],
+            methods=options["methods"], progress=steps, command=command_line(),
         )  # fmt: skip
     for path in output:
         save_report(report, path)

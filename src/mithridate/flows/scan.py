@@ -45,6 +45,7 @@ def scan(
     *paths: str | os.PathLike[str],
     digest: bool = False,
     seconds: float = 60.0,
+    jobs: int = 1,
     methods: Sequence[str] = (),
     progress: Progress | None = None,
     command: str = "mithridate.scan(...)",
@@ -56,6 +57,7 @@ def scan(
     paths : files and folders, at least one; folders are walked, each file is scanned once.
     digest : compute the SHA-256 of every file, also of those without a finding.
     seconds : how long one file may take; what is left of it then is reported as not analysed.
+    jobs : worker processes, at least 1.
     methods : ids or slugs to report; empty reports all.
 
     Returns
@@ -72,12 +74,12 @@ def scan(
     """
     if not paths:
         raise InputError("give at least one file or folder to scan")
-    if not seconds > 0:
-        raise InputError(f"seconds must be above 0, got {seconds}; 60 is the default")
+    if not seconds > 0 or jobs < 1:
+        raise InputError(f"seconds must be above 0 and jobs at least 1, got {seconds} and {jobs}")
     places = [Path(path) for path in paths]
     target = Target("files", ", ".join(map(str, places)), "")
     job = Job(
-        "artefact", target, {"paths": places}, ScanSettings(seconds=seconds, digest=digest), command=command,
+        "artefact", target, {"paths": places}, ScanSettings(seconds=seconds, digest=digest, jobs=jobs), command=command,
         progress=progress or Silent(), wanted=frozenset([methods] if isinstance(methods, str) else methods),
     )  # fmt: skip
     report, scanned = run(job)

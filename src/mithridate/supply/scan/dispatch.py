@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 from mithridate.core.findings import Severity
@@ -51,6 +52,7 @@ class Seen:
     kind: str
 
 
+_AREAS: Mapping[str, Area] = MappingProxyType({"not-analysed": "unknown", "source-code": "code", "native-code": "code"})
 _NPY = Analyser("npy", "container", npy.sniff, npy.members)
 _OPENERS = (
     Analyser("zip", "container", zip_archive.sniff, zip_archive.members),
@@ -107,8 +109,7 @@ def _run(analyser: Analyser, blob: Blob, budget: Budget, depth: int) -> Iterator
     try:
         for found in analyser.members(blob, budget):
             if isinstance(found, Issue):
-                area: Area = "unknown" if found.code == "not-analysed" else analyser.area
-                yield Located(blob.name, area, found)
+                yield Located(blob.name, _AREAS.get(found.code, analyser.area), found)
             elif found.role == "pickle":
                 yield from _run(_PICKLE, found.blob, budget, depth + 1)
             elif found.role == "file":

@@ -22,7 +22,7 @@ _AREAS: tuple[Area, ...] = ("pickle", "format", "container", "code", "unknown")
 class Scanned:
     """What is known of one file. `digest` is `sha256:` + hex, or empty where nobody computed it.
 
-    kinds : what the file itself was taken for. more : issues beyond those that are kept.
+    kinds : what the file was taken for, and `pickle` when there is one anywhere in it. more : issues not kept.
     """
 
     path: str
@@ -54,19 +54,24 @@ def scan_entry(entry: Entry, budget: Budget, *, digest: bool = False) -> Scanned
 def _scan(blob: Blob, budget: Budget, *, digest: bool) -> Scanned:
     located: list[Located] = []
     kinds: list[str] = []
+    own: list[str] = []
     more = 0
     for found in analyse(blob, budget):
         if isinstance(found, Seen):
-            if found.name == blob.name:
+            if found.name == blob.name or found.kind == "pickle":
                 kinds.append(found.kind)
+            if found.name == blob.name:
+                own.append(found.kind)
         elif len(located) < MOST_ISSUES:
             located.append(found)
         else:
             more += 1
-    located += [Located(blob.name, "format", issue) for issue in disguise(blob.name, kinds)]
+    located += [Located(blob.name, "format", issue) for issue in disguise(blob.name, own)]
     located.sort(key=lambda one: (-one.issue.severity, _AREAS.index(one.area)))
     wanted = digest or (bool(located) and blob.size <= LARGEST_DIGEST)
-    return Scanned(blob.name, blob.size, tuple(located), _digest(blob) if wanted else "", tuple(kinds), more)
+    return Scanned(
+        blob.name, blob.size, tuple(located), _digest(blob) if wanted else "", tuple(dict.fromkeys(kinds)), more
+    )
 
 
 def _digest(blob: Blob) -> str:

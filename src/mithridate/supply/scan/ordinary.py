@@ -9,7 +9,7 @@ from mithridate.supply.scan.blob import Blob
 Kind = Literal["inert", "text", "script", "native", "packed", "unknown"]
 
 _INERT: tuple[tuple[int, bytes], ...] = (
-    (0, b"\x89PNG\r\n\x1a\n"), (0, b"\xff\xd8\xff"), (0, b"GIF87a"), (0, b"GIF89a"), (0, b"BM"), (0, b"II*\0"),
+    (0, b"\x89PNG\r\n\x1a\n"), (0, b"\xff\xd8\xff"), (0, b"GIF87a"), (0, b"GIF89a"), (0, b"II*\0"),
     (0, b"MM\0*"), (0, b"\0\0\1\0"), (8, b"WEBP"), (8, b"WAVE"), (8, b"AVI "), (0, b"OggS"), (0, b"fLaC"), (0, b"ID3"),
     (0, b"\xff\xfb"), (0, b"\xff\xf3"), (4, b"ftyp"), (0, b"\x1aE\xdf\xa3"), (0, b"%PDF-"), (0, b"SQLite format 3\0"),
     (0, b"wOFF"), (0, b"wOF2"), (0, b"OTTO"), (0, b"\0\1\0\0\0"), (0, b"\xff\x0a"), (0, b"\0\0\0\x0cJXL "),
@@ -50,7 +50,7 @@ def kind_of(head: bytes, blob: Blob) -> tuple[Kind, str]:
         native = "compiled Python"
     if native or packed:
         return ("native", native) if native else ("packed", packed)
-    if not blob.size or any(head.startswith(magic, at) for at, magic in _INERT) or _is_audio_box(head):
+    if not blob.size or any(head.startswith(magic, at) for at, magic in _INERT) or _is_boxed(blob, head):
         return "inert", ""
     if is_text(blob):
         return ("script", "a script") if head.startswith(b"#!") else ("text", "")
@@ -61,8 +61,10 @@ def _called(table: tuple[tuple[int, bytes, str], ...], head: bytes) -> str:
     return next((name for at, magic, name in table if head.startswith(magic, at)), "")
 
 
-def _is_audio_box(head: bytes) -> bool:
-    return head.startswith(b"RIFF") and len(head) > 12  # noqa: PLR2004 - the form stands after eight bytes
+def _is_boxed(blob: Blob, head: bytes) -> bool:
+    """RIFF and BMP say their own length, near the beginning."""
+    said = int.from_bytes(head[4:8] if head.startswith(b"RIFF") else head[2:6], "little")
+    return (head.startswith(b"RIFF") and said <= blob.size) or (head.startswith(b"BM") and said == blob.size)
 
 
 def is_text(blob: Blob) -> bool:

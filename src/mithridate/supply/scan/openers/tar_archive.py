@@ -15,6 +15,7 @@ from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.issue import Issue
 from mithridate.supply.scan.names import link_issue, name_issue
+from mithridate.supply.scan.openers import torch_tar
 from mithridate.supply.scan.openers.member import Member
 from mithridate.supply.scan.slices import SliceBlob
 
@@ -87,7 +88,7 @@ def members(blob: Blob, budget: Budget) -> Iterator[Issue | Member]:
         else:
             entry = _entry(header, pending, data)
             pending, size = _Pending(), entry.size
-            yield from _member(blob, entry, seen)
+            yield from _member(blob, entry, seen, budget)
         at = data + -(-size // _BLOCK) * _BLOCK
         if at > blob.size + _BLOCK:
             yield Issue("broken-archive", Severity.MEDIUM, "the tar is cut off inside a member")
@@ -130,7 +131,7 @@ def _extend(pending: _Pending, kind: bytes, body: bytes) -> None:
         pending.sparse |= key.startswith("GNU.sparse.")
 
 
-def _member(blob: Blob, entry: _Entry, seen: set[str]) -> Iterator[Issue | Member]:
+def _member(blob: Blob, entry: _Entry, seen: set[str], budget: Budget) -> Iterator[Issue | Member]:
     place = entry.name[:200]
     yield from filter(None, [name_issue(entry.name)])
     if entry.kind in _LINKS:
@@ -144,7 +145,8 @@ def _member(blob: Blob, entry: _Entry, seen: set[str]) -> Iterator[Issue | Membe
         if entry.name in seen:
             yield Issue("duplicate-name", Severity.LOW, "two members have one name; the last one wins", place=place)
         seen.add(entry.name)
-        yield Member(SliceBlob(f"{blob.name}!{entry.name}", blob, entry.data, entry.size))
+        content = SliceBlob(f"{blob.name}!{entry.name}", blob, entry.data, entry.size)
+        yield from torch_tar.parts(content, entry.name, budget)
 
 
 def _rest(blob: Blob, at: int) -> Iterator[Issue | Member]:

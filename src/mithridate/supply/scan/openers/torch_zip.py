@@ -1,4 +1,4 @@
-"""Which members of a PyTorch archive are raw tensor values: the loader copies them and never runs them.
+"""What a PyTorch archive holds: raw tensor values, which the loader copies, and TorchScript, which a model runs.
 
 References
 ----------
@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+
+from mithridate.core.findings import Severity
+from mithridate.supply.scan.issue import Issue
 
 # The member that makes the archive what it is, and the names beside it that hold raw values.
 _KINDS = (
@@ -26,3 +29,22 @@ def raw_names(names: Sequence[str]) -> frozenset[str]:
         for root in roots:
             found.update(n for n in names if n.startswith(root) and numbers.fullmatch(n[len(root) :]))
     return frozenset(found)
+
+
+_OUTSIDE = re.compile(rb"\b(?:torch|ops\.aten)\.(save|from_file|load)\b")
+
+
+def is_script(name: str) -> bool:
+    """Whether this member of an archive is TorchScript."""
+    return "/code/" in f"/{name}" and name.endswith(".py")
+
+
+def script_issue(name: str, content: bytes) -> Issue | None:
+    """TorchScript that reads or writes files; the language can do little else to its host."""
+    found = _OUTSIDE.search(content)
+    if found is None:
+        return None
+    call = found.group().decode()
+    return Issue(
+        "script-files", Severity.HIGH, f"its TorchScript calls {call}, which reads or writes files", name[:200]
+    )

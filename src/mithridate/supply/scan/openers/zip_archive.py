@@ -16,7 +16,7 @@ from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.issue import Issue
 from mithridate.supply.scan.names import link_issue, name_issue
 from mithridate.supply.scan.openers.member import Member
-from mithridate.supply.scan.openers.torch_zip import raw_names
+from mithridate.supply.scan.openers.torch_zip import is_script, raw_names, script_issue
 from mithridate.supply.scan.openers.unpack import BLOCK, LAZY, Packed, unpacked
 from mithridate.supply.scan.openers.zip_directory import END, LOCAL, Directory, Entry, directories, entries, local
 from mithridate.supply.scan.slices import SliceBlob
@@ -131,6 +131,7 @@ def _member(blob: Blob, entry: Entry, start: int, budget: Budget, *, numbers: bo
     if entry.method == _STORED:
         content = SliceBlob(name, blob, start, entry.packed)
         yield from _checked(entry, _crc(content) if content.size <= LAZY else None)
+        yield from _script(entry, content)
         yield Member(content, "numbers" if numbers else "file")
         return
     packed = Packed(name, entry.packed, lambda packed: _unpack(blob, entry, start, packed), entry.unpacked)
@@ -139,7 +140,13 @@ def _member(blob: Blob, entry: Entry, start: int, budget: Budget, *, numbers: bo
             yield from _unreadable(entry, packed.broken)
         elif packed.end >= 0:
             yield from _checked(entry, _crc(inside))
+        yield from _script(entry, inside)
         yield Member(inside, "numbers" if numbers else "file")
+
+
+def _script(entry: Entry, content: Blob) -> Iterator[Issue]:
+    if is_script(entry.name):
+        yield from filter(None, [script_issue(entry.name, content.read(0, LAZY))])
 
 
 def _crc(blob: Blob) -> int:
