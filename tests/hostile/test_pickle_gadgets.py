@@ -115,30 +115,32 @@ modelscan-threading threading.Thread
 modelscan-atexit atexit.register
 modelscan-spawn distutils.spawn.spawn
 modelscan-numpy numpy.distutils.cpuinfo.getoutput
-""".split("\n")[1:-1]
+""".split("\n")[1:-1]  # noqa: SIM905 - one a line
 
 FURTHER = """
-os.system posix.system nt.system os.popen os.execv os.environ.update subprocess.Popen subprocess.check_output commands.getoutput
-builtins.eval builtins.exec builtins.compile builtins.open builtins.getattr builtins.setattr builtins.breakpoint
-__builtin__.eval __builtin__.apply __builtin__.execfile __builtin__.file socket.create_connection shutil.rmtree
-tempfile.mktemp glob.glob sqlite3.connect zipfile.ZipFile tarfile.open shelve.open dbm.open webbrowser.open
-ftplib.FTP telnetlib.Telnet xmlrpc.client.ServerProxy http.server.test codecs.open codecs.lookup runpy._run_code
-torch.load torch.hub.load torch.jit.load torch.utils.cpp_extension.load_inline torch.ops.load_library
-torch.classes.load_library torch.package.PackageImporter numpy.load numpy.fromfile numpy.memmap numpy.savetxt
-numpy.ctypeslib.load_library pandas.read_pickle pandas.eval pandas.read_csv joblib.load joblib.numpy_pickle.load
+os.system posix.system nt.system os.popen os.execv os.environ.update subprocess.Popen subprocess.check_output
+commands.getoutput builtins.eval builtins.exec builtins.compile builtins.open builtins.getattr builtins.setattr
+builtins.breakpoint __builtin__.eval __builtin__.apply __builtin__.execfile __builtin__.file
+socket.create_connection shutil.rmtree tempfile.mktemp glob.glob sqlite3.connect zipfile.ZipFile tarfile.open
+shelve.open dbm.open webbrowser.open ftplib.FTP telnetlib.Telnet xmlrpc.client.ServerProxy http.server.test
+codecs.open codecs.lookup runpy._run_code torch.load torch.hub.load torch.jit.load
+torch.utils.cpp_extension.load_inline torch.ops.load_library torch.classes.load_library
+torch.package.PackageImporter numpy.load numpy.fromfile numpy.memmap numpy.savetxt numpy.ctypeslib.load_library
+pandas.read_pickle pandas.eval pandas.read_csv joblib.load joblib.numpy_pickle.load
 sklearn.datasets.fetch_openml sklearn.utils._testing.assert_run_python_script xgboost.Booster.load_model
 transformers.pipeline transformers.AutoModel.from_pretrained datasets.load_dataset keras.models.load_model
 tensorflow.saved_model.load tensorflow.io.read_file yaml.unsafe_load yaml.load jsonpickle.decode dill.loads
 dill._dill._create_function hydra.utils.instantiate fabric.Connection paramiko.SSHClient jinja2.Template
 multiprocessing.reduction.rebuild_connection concurrent.futures.ProcessPoolExecutor ast.literal_eval this.s
-importlib.util.spec_from_file_location zipimport.zipimporter imp.load_source pexpect.run IPython.core.interactiveshell.system
-numpy.core.numeric.fromfile numpy.lib.format.read_array scipy.io.loadmat nltk.data.load networkx.read_gpickle
-somebody.tools.run mypkg.Loader weird_module.f pandas.core.computation.eval.eval pandas.io.common.get_handle
-_frozen_importlib._load _imp.create_dynamic _ctypes.dlopen _winapi.CreateProcess winreg.OpenKey signal.alarm
-faulthandler.dump_traceback readline.read_init_file py_compile.compile compileall.compile_dir getpass.getuser
-functools.reduce builtins.map itertools.starmap types.CodeType types.MethodType collections.namedtuple
-weakref.finalize copyreg.pickle copyreg.add_extension contextlib.ExitStack warnings._setoption locale.getpreferredencoding
-""".split()
+importlib.util.spec_from_file_location zipimport.zipimporter imp.load_source pexpect.run
+IPython.core.interactiveshell.system numpy.core.numeric.fromfile numpy.lib.format.read_array scipy.io.loadmat
+nltk.data.load networkx.read_gpickle somebody.tools.run mypkg.Loader weird_module.f
+pandas.core.computation.eval.eval pandas.io.common.get_handle _frozen_importlib._load _imp.create_dynamic
+_ctypes.dlopen _winapi.CreateProcess winreg.OpenKey signal.alarm faulthandler.dump_traceback
+readline.read_init_file py_compile.compile compileall.compile_dir getpass.getuser functools.reduce builtins.map
+itertools.starmap types.CodeType types.MethodType collections.namedtuple weakref.finalize copyreg.pickle
+copyreg.add_extension contextlib.ExitStack warnings._setoption locale.getpreferredencoding
+""".split()  # noqa: SIM905 - read as a list of names
 
 
 def text(word: str) -> bytes:
@@ -199,7 +201,7 @@ def worst(found: PickleScan) -> Severity | None:
 
 
 def names(line: str) -> tuple[str, str]:
-    path = line.split()[-1]
+    path = line.rsplit(" ", 1)[-1]
     module, colon, name = path.partition(":")
     return (module, name) if colon else tuple(path.rsplit(".", 1))  # type: ignore[return-value]
 
@@ -235,7 +237,9 @@ CHAINS = {
     "torch calls the function that it is given": (
         b"ctorch._tensor\n_rebuild_from_type_v2\n(csomebody\nrun\nctorch\nTensor\n(S'id'\ntNtR."
     ),
-    "copyreg makes an instance of a class that harms": b"ccopyreg\n_reconstructor\n(csubprocess\nPopen\ncbuiltins\nobject\nNtR.",
+    "copyreg makes an instance of a class that harms": (
+        b"ccopyreg\n_reconstructor\n(csubprocess\nPopen\ncbuiltins\nobject\nNtR."
+    ),
     "NEWOBJ of a class that harms": b"\x80\x02csubprocess\nPopen\n)\x81.",
     "a name from a call": b"\x80\x04cbuiltins\nstr\n(S'os'\ntR" + text("system") + b"\x93" + text("id") + b"\x85R.",
     "an attribute of a class set for all": b"ccollections\nOrderedDict\n}(S'__reduce__'\nN" + b"ub.",
@@ -247,7 +251,9 @@ CHAINS = {
     "modelscan memo-poison: a POP before MEMOIZE": (
         b"\x80\x04K\x01" + text("os") + b"0\x94" + text("os") + text("system") + b"\x93" + text("id") + b"\x85R."
     ),
-    "GHSA-mxhj-88fx-4pcv: OBJ and POP": b"\x80\x04(" + text("smtplib") + text("SMTP") + b"\x93" + text("127.0.0.1") + b"o0N.",
+    "GHSA-mxhj-88fx-4pcv: OBJ and POP": (
+        b"\x80\x04(" + text("smtplib") + text("SMTP") + b"\x93" + text("127.0.0.1") + b"o0N."
+    ),
     "Python 2's names": b"c__builtin__\neval\n(S'1'\ntR.",
     "Python 2's commands": b"\x80\x02ccommands\ngetoutput\n(S'id'\ntR.",
     "a name with its escapes": b"\x80\x04Vo\\u0073\nVsyst\\u0065m\n\x93" + text("id") + b"\x85R.",
