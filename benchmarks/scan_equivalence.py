@@ -27,6 +27,7 @@ from pickles import EXTENSIONS, Trace, cpython, stream
 
 STREAMS = 20_000  # in one cell
 FRAME = 0x95
+MEMO = 1 << 20
 
 
 class Ours:
@@ -45,6 +46,7 @@ class Ours:
         except BrokenError as error:
             self.end = f"failed {error} at {machine.opcode_at}"
         self.read = reader.offset
+        self.highest = max(machine.memo, default=0)
 
     def tell(self, effect: Effect) -> None:
         """One effect."""
@@ -76,16 +78,22 @@ class Ours:
 def registered() -> None:
     """Put the generator's extension codes into the registry, once."""
     for code, (module, name) in EXTENSIONS.items():
-        if code not in copyreg._inverted_registry:  # type: ignore[attr-defined] # noqa: SLF001 - there is no public way to ask
+        if code not in copyreg._inverted_registry:  # type: ignore[attr-defined] # noqa: SLF001 - no public way to ask
             copyreg.add_extension(module, name, code)
 
 
 def difference(seed: int) -> str:
-    """What differs on the stream of one seed, read from memory and from a file; empty where nothing does."""
+    """What differs on the stream of one seed, read from memory and from a file; empty where nothing does.
+
+    CPython's memo is an array: a place beyond `MEMO`, which only a changed byte makes, costs it gigabytes, so that such
+    a stream is `memory` and not compared.
+    """
     content = stream(seed)
     for from_file in (True, False):
-        theirs, end, read = cpython(content, from_file=from_file)
         ours = Ours(content, from_file=from_file)
+        if ours.highest > MEMO:
+            return "memory"
+        theirs, end, read = cpython(content, from_file=from_file)
         if theirs != ours.trace:
             return "trace"
         if (end if end.startswith("done") else "failed") != (ours.end if ours.end.startswith("done") else "failed"):
@@ -108,12 +116,14 @@ def compare(first: int, count: int) -> Result:
         codes |= set(content)
         what = difference(seed)
         seen[what or "same"] += 1
-        if what and len(examples) < 20:
+        if what not in {"", "memory"} and len(examples) < 20:
             examples.append(f"{seed} {what}")
     accepted = sum(Ours(stream(seed)).end.startswith("done") for seed in range(first, first + min(count, 1000)))
     return {
-        "streams": count, "same": seen["same"], "different": dict(seen - Counter(same=count)), "examples": examples,
-        "accepted_of_1000": accepted, "opcodes": len(codes & set(HANDLERS)), "cpu_s": round(time.process_time() - clock, 1),
+        "streams": count, "same": seen["same"], "memory": seen["memory"],
+        "different": {what: n for what, n in seen.items() if what not in {"same", "memory"}}, "examples": examples,
+        "accepted_of_1000": accepted, "opcodes": len(codes & set(HANDLERS)),
+        "cpu_s": round(time.process_time() - clock, 1),
         "python": sys.version.split()[0],
     }  # fmt: skip
 
@@ -136,10 +146,17 @@ def cells(options: Options) -> list[Cell]:
 def report(results: Sequence[Result], options: Options) -> None:
     """Print the table and write the JSON."""
     measured = [cell["result"] for cell in results if "result" in cell]
-    total, same = (sum(one[key] for one in measured) for key in ("streams", "same"))
-    lines = [{"streams": total, "same": same, "different": total - same,
+    total, same, memory = (sum(one[key] for one in measured) for key in ("streams", "same", "memory"))
+    lines = [{"streams": total, "same": same, "out of CPython's memory": memory, "different": total - same - memory,
               "opcodes": max((one["opcodes"] for one in measured), default=0),
               "cpu s": sum(one["cpu_s"] for one in measured)}] if measured else []  # fmt: skip
     show("Random pickles, our machine against CPython's unpickler", lines)
-    goals = [target(f"streams of {total} that differ", "0", total - same, met=total >= 100_000 and same == total)]
+    goals = [
+        target(
+            f"streams of {total} that differ",
+            "0",
+            total - same - memory,
+            met=total >= 100_000 and same + memory == total,
+        )
+    ]
     publish("scan_equivalence", results, lines, goals if measured else [], options)

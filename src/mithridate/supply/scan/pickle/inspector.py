@@ -17,6 +17,7 @@ from mithridate.supply.scan.pickle.verdict import Verdict, judge
 
 KEPT_CALLS = 10_000
 KEPT_ISSUES = 200
+_REACH = set("/\\:(;\n")
 _CLAIM = 160  # characters of arguments in a sentence; the facts have more
 _RUNS = {"exec", "import", "load", "native"}
 _REMEDY = "Don't load this file; ask its author for safetensors, ONNX, or another format that holds data alone."
@@ -176,7 +177,7 @@ def _called_issue(effect: Effect, path: str, verdict: Verdict, arguments: Value,
         severity = Severity.CRITICAL if runs else Severity.HIGH
         claim = f"calls {path}{given}, which {CAPABILITIES[verdict.capability]}"
         return Issue(f"pickle-{verdict.capability}", severity, claim, _place(effect), facts, _REMEDY)
-    if verdict.kind == "class" and verdict.origin == "library":
+    if verdict.kind == "class" and verdict.origin == "library" and not _is_reach(arguments):
         claim = f"makes an instance of {path}"
         return Issue("pickle-class", Severity.LOW, claim, _place(effect), facts, _REMEDY_CLASS)
     claim = f"calls {path}{given}, which is on no list"
@@ -188,6 +189,12 @@ def _is_member(verdict: Verdict, arguments: Value) -> bool:
     """One whole number for a class of somebody's own package: how a member of an enumeration is stored."""
     items = items_of(arguments) if isinstance(arguments, Tuple) else ()
     return verdict.origin == "foreign" and len(items) == 1 and isinstance(items[0], int)
+
+
+def _is_reach(arguments: Value) -> bool:
+    """Whether a constructor is given a path, an address or code: what it does with it is unknown."""
+    texts = [item for item in items_of(arguments) if isinstance(item, str | bytes)]
+    return any(set(text if isinstance(text, str) else text.decode("latin-1")) & _REACH for text in texts)
 
 
 def _facts(verdict: Verdict) -> dict[str, Json]:

@@ -18,6 +18,10 @@ class BrokenError(Exception):
     """The unpickler would raise here: the message says why."""
 
 
+class ShortError(BrokenError):
+    """The data end before what is promised."""
+
+
 class Reader:
     """A window on a blob; it never reaches beyond the end of the frame that is being read.
 
@@ -76,7 +80,7 @@ class Reader:
         if begin < self.frame_end < begin + length:
             begin = self._cross()
         if length > self.end - begin:
-            raise BrokenError(f"{length:,} bytes are promised and {self.end - begin:,} left")
+            raise ShortError(f"{length:,} bytes are promised and {self.end - begin:,} left")
         self.move(begin + length)
         return begin
 
@@ -92,7 +96,7 @@ class Reader:
         if self.offset < self.frame_end:
             self.move(self._cross())
         if length > self.left():
-            raise BrokenError(f"a frame of {length:,} bytes is promised and {self.left():,} are left")
+            raise ShortError(f"a frame of {length:,} bytes is promised and {self.left():,} are left")
         self.frame_end = self.offset + length
         del_from = self.frame_end - self.base
         if del_from < len(self.data):
@@ -131,7 +135,7 @@ class Reader:
         length = len(self.data) - self.at
         while True:
             if length >= self.left():
-                raise BrokenError("a line has no end")
+                raise ShortError("a line has no end")
             if length > limit:
                 raise BrokenError(f"a line is longer than {limit:,} bytes")
             searched, length = length, min(max(2 * length, _BLOCK), self.left())
@@ -149,7 +153,7 @@ class Reader:
             self.base = self._cross()
         if length > self.end - self.base:
             left = max(self.end - self.base, 0)
-            raise BrokenError(f"{length:,} bytes are promised and {left:,} left" if left else "the data end here")
+            raise ShortError(f"{length:,} bytes are promised and {left:,} left" if left else "the data end here")
         stop = self.frame_end if self.base + length <= self.frame_end else self.end
         self.data = self.blob.read(self.base, min(max(length, _BLOCK), stop - self.base))
         if len(self.data) < length:
