@@ -6,19 +6,28 @@ import base64
 import binascii
 import re
 
+from mithridate.supply.scan.formats.searched import Searched
+
 _PATTERNS = (
-    (re.compile(r"__import__\s*\(|\bimportlib\s*\.\s*import_module\s*\("), "Python code that imports"),
-    (re.compile(r"\bos\s*\.\s*(?:system|popen|exec[lv]\w*|spawn\w+)\s*\("), "Python code that runs a command"),
-    (re.compile(r"\bsubprocess\s*\.\s*(?:run|call|Popen|check_\w+|getoutput|getstatusoutput)\s*\("),
-     "Python code that runs a command"),
-    (re.compile(r"\b(?:eval|exec)\s*\(\s*(?:compile|base64|bytes|codecs|zlib|marshal|open|requests|urllib|__|\w+\.b64|input|'|\")"),
-     "Python code that evaluates text"),
-    (re.compile(r"\b(?:pickle|cPickle|dill|cloudpickle|marshal|joblib)\s*\.\s*loads?\s*\("), "Python code that unpickles"),
-    (re.compile(r"(?:\.|\[\s*['\"]|attr\(\s*['\"])__(?:class|subclasses|globals|builtins|mro|base|bases)__"), "a walk through Python's object tree"),
-    (re.compile(r"<script\b|javascript:|\bonerror\s*=|\bonload\s*=", re.IGNORECASE), "a script for a page"),
-    (re.compile(r"\b(?:curl|wget)\b[^\n|;&]{0,300}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b"), "a download piped into a shell"),
-    (re.compile(r"/dev/tcp/|\bnc\b\s+-\w*e|\bbash\s+-i\b|powershell(?:\.exe)?\s+-e", re.IGNORECASE), "a remote shell"),
+    Searched(("__import__", "import_module"), re.compile(r"__import__\s*\(|\bimportlib\s*\.\s*import_module\s*\("),
+             "Python code that imports"),
+    Searched(("os",), re.compile(r"\bos\s*\.\s*(?:system|popen|exec[lv]\w*|spawn\w+)\s*\("), "Python code that runs a command"),
+    Searched(("subprocess",), re.compile(r"\bsubprocess\s*\.\s*(?:run|call|Popen|check_\w+|getoutput|getstatusoutput)\s*\("),
+             "Python code that runs a command"),
+    Searched(("eval", "exec"), re.compile(r"\b(?:eval|exec)\s*\(\s*(?:compile|base64|bytes|codecs|zlib|marshal|open|requests|urllib|__|"
+                                          r"\w+\.b64|input|'|\")"), "Python code that evaluates text"),
+    Searched(("pickle", "dill", "marshal", "joblib"),
+             re.compile(r"\b(?:pickle|cPickle|dill|cloudpickle|marshal|joblib)\s*\.\s*loads?\s*\("), "Python code that unpickles"),
+    Searched(("__",), re.compile(r"(?:\.|\[\s*['\"]|attr\(\s*['\"])__(?:class|subclasses|globals|builtins|mro|base|bases)__"),
+             "a walk through Python's object tree"),
+    Searched(("<script", "javascript:", "onerror", "onload"),
+             re.compile(r"<script\b|javascript:|\bonerror\s*=|\bonload\s*=", re.IGNORECASE), "a script for a page"),
+    Searched(("curl", "wget"), re.compile(r"\b(?:curl|wget)\b[^\n|;&]{0,300}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b"),
+             "a download piped into a shell"),
+    Searched(("/dev/tcp/", "nc -", "bash -i", "powershell"),
+             re.compile(r"/dev/tcp/|\bnc -\w*e\b|\bbash -i\b|powershell(?:\.exe)?\s+-e", re.IGNORECASE), "a remote shell"),
 )  # fmt: skip
+_PACKED = ("gAJ", "gAM", "gAQ", "gASV", "gAWV", "4wEAAAA", "4QEAAAA")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/=_-])(?:gA[JMQ]|gASV|gAWV|4[wQ]EAAAA)[A-Za-z0-9+/_-]{12,}={0,2}")
 _LONGEST = 16 << 20
 
@@ -32,9 +41,12 @@ def payload_in(text: str) -> str:
     a code object's first and last bytes.
     """
     text = text[:_LONGEST]
-    for pattern, what in _PATTERNS:
-        if pattern.search(text):
-            return what
+    lowered = text.lower()
+    for entry in _PATTERNS:
+        if entry.find(text, lowered):
+            return entry.what
+    if not any(start in text for start in _PACKED):
+        return ""
     for match in _BASE64.finditer(text):
         if found := packed_code(match.group()):
             return found
