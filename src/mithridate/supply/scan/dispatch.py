@@ -15,7 +15,7 @@ from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget, OverBudgetError
 from mithridate.supply.scan.formats import FORMATS
 from mithridate.supply.scan.issue import Issue
-from mithridate.supply.scan.openers import compressed, npy, tar_archive, zip_archive
+from mithridate.supply.scan.openers import compressed, npy, seven_zip, tar_archive, zip_archive
 from mithridate.supply.scan.openers.member import Member
 from mithridate.supply.scan.openers.unpack import BombError
 from mithridate.supply.scan.ordinary import kind_of
@@ -57,6 +57,7 @@ _NPY = Analyser("npy", "container", npy.sniff, npy.members)
 _OPENERS = (
     Analyser("zip", "container", zip_archive.sniff, zip_archive.members),
     Analyser("tar", "container", tar_archive.sniff, tar_archive.members),
+    Analyser("7z", "container", seven_zip.sniff, seven_zip.members),
     Analyser("packed", "container", compressed.sniff, compressed.members),
     _NPY,
 )

@@ -3,7 +3,8 @@
 References
 ----------
 torch/serialization.py, `legacy_load`: each storage is a pickle of (key, device, type), its length (8 bytes, in
-elements) and its values; each tensor a pickle, the number of its dimensions, a gap of 4 bytes, sizes, strides and an offset.
+elements) and its values; each tensor a pickle, the number of its dimensions, a gap of 4 bytes, sizes, strides and an
+offset.
 """
 
 from __future__ import annotations
