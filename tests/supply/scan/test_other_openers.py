@@ -24,6 +24,7 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "xz": lzma.compress,
     "lzma": lambda content: lzma.compress(content, format=lzma.FORMAT_ALONE),
     "zlib": zlib.compress,
+    "joblib-0.9": lambda content: b"ZF" + hex(len(content)).ljust(19).encode() + zlib.compress(content),
     "zlib-fast": lambda content: zlib.compress(content, 1),
     "zlib-best": lambda content: zlib.compress(content, 9),
 }

@@ -16,9 +16,18 @@ _SOURCE = {".py", ".sh", ".bat", ".ps1"}
 
 
 def with_source_beside(files: Sequence[Scanned]) -> list[Scanned]:
-    """The files; scripts that lie in the folder of a model carry a low issue."""
+    """The files; scripts carry a low issue where they lie in the folder of a model, and none elsewhere."""
     folders = {PurePath(file.path).parent for file in files if _MODELS & set(file.kinds)}
-    return [_said(file) if PurePath(file.path).parent in folders and _is_source(file) else file for file in files]
+    return [
+        (_said(file) if _is_source(file) else file) if PurePath(file.path).parent in folders else _quiet(file)
+        for file in files
+    ]
+
+
+def _quiet(file: Scanned) -> Scanned:
+    """The file without the remark that it is source code: far from any model that is no news."""
+    kept = tuple(one for one in file.located if one.name != file.path or one.issue.code != "source-code")
+    return file if len(kept) == len(file.located) else replace(file, located=kept)
 
 
 def _is_source(file: Scanned) -> bool:

@@ -33,9 +33,9 @@ _NATIVE: tuple[tuple[int, bytes, str], ...] = (
     (0, b"L\0\0\0\1\x14\x02\0", "a Windows shortcut"),
 )
 _PACKED: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"7z\xbc\xaf\x27\x1c", "7z"), (0, b"Rar!\x1a\x07", "RAR"), (0, b"\x28\xb5\x2f\xfd", "Zstandard"),
+    (0, b"Rar!\x1a\x07", "RAR"), (0, b"\x28\xb5\x2f\xfd", "Zstandard"),
     (0, b"\x04\x22\x4d\x18", "LZ4"), (0, b"\x1f\x9d", "compress"), (0, b"\x1f\xa0", "compress"), (0, b"LZIP", "lzip"),
-    (0, b"MSCF", "cabinet"), (0, b"ZF0x", "joblib's old packing"), (0, b"\xff\x06\0\0sNaPpY", "Snappy"),
+    (0, b"MSCF", "cabinet"), (0, b"\xff\x06\0\0sNaPpY", "Snappy"),
     (0, b"070701", "cpio"), (0, b"070707", "cpio"), (0, b"hsqs", "SquashFS"),
 )  # fmt: skip
 _TEXT_CONTROLS = bytes(set(range(32)) - {7, 8, 9, 10, 11, 12, 13, 27}) + b"\x7f"

@@ -1,4 +1,4 @@
-"""One stream in gzip, bzip2, xz, lzma or zlib, as `joblib.dump(compress=...)` and tar write it.
+"""One stream in gzip, bzip2, xz, lzma, zlib or joblib's first packing, as `joblib.dump(compress=...)` and tar write it.
 
 References
 ----------
@@ -21,7 +21,7 @@ from mithridate.supply.scan.issue import Issue
 from mithridate.supply.scan.openers.member import Member
 from mithridate.supply.scan.openers.unpack import BLOCK, Packed, unpacked
 
-_SINGLE = {"lzma", "zlib"}  # a second stream after the first is not read by anybody
+_SINGLE = {"lzma", "zlib", "joblib"}  # a second stream after the first is not read by anybody
 _BROKEN = (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError)
 
 
@@ -72,6 +72,7 @@ _MAKERS: dict[str, Callable[[], Any]] = {
     "xz": partial(_lzma, lzma.FORMAT_XZ),
     "lzma": partial(_lzma, lzma.FORMAT_ALONE),
     "zlib": partial(_Zlib, 15),
+    "joblib": partial(_Zlib, 15),
 }
 
 
@@ -83,6 +84,8 @@ def _kind(head: bytes) -> str:
         return "bzip2"
     if head.startswith(b"\xfd7zXZ\0"):
         return "xz"
+    if head.startswith(b"ZF0x"):
+        return "joblib"
     if head[:1] in {b"\x78", b"\x68", b"\x58", b"\x48", b"\x38", b"\x28", b"\x18", b"\x08"} and _opens("zlib", head):
         return "zlib"
     return "lzma" if _is_lzma(head) and _opens("lzma", head) else ""
@@ -132,9 +135,16 @@ def members(blob: Blob, budget: Budget) -> Iterator[Issue | Member]:
         )  # fmt: skip
 
 
+def _start(blob: Blob, kind: str) -> int:
+    """Where the stream begins: joblib up to 0.9 put `ZF` and the length before it, at first one space wider."""
+    if kind != "joblib":
+        return 0
+    return 22 if blob.read(21, 1) == b" " else 21
+
+
 def _blocks(blob: Blob, kind: str, packed: Packed) -> Iterator[bytes]:
     """Blocks of every stream in a row; what breaks ends it, and what came before counts."""
-    offset, made, data = 0, _MAKERS[kind](), b""
+    offset, made, data = _start(blob, kind), _MAKERS[kind](), b""
     packed.broken, packed.end = "", -1
     while True:
         if not data and (made.needs_input or made.eof):

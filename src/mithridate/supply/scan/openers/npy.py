@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from mithridate.supply.scan.slices import SliceBlob
 MAGIC = b"\x93NUMPY"
 LONGEST_HEADER = 1 << 16
 _DEEPEST = 8
+_LONG = re.compile(r"(?<=[(, ])(\d+)L\b")  # Python 2 wrote its long numbers so
 _MOST_FIELDS = 10_000
 
 
@@ -84,7 +86,8 @@ def _header(blob: Blob, offset: int) -> _Header:
         raise _OddHeaderError(f"it says that it has {length:,} bytes")
     raw = blob.read(offset + 8 + width, length)
     try:
-        said = ast.literal_eval(raw.decode("utf-8" if major == 3 else "latin1").strip())  # noqa: PLR2004 - version 3
+        text = raw.decode("utf-8" if major == 3 else "latin1").strip()  # noqa: PLR2004 - version 3
+        said = ast.literal_eval(_LONG.sub(r"\1", text))
         descr, shape = said["descr"], said["shape"]
         size, objects = _itemsize(descr, 0)
         count = math.prod(int(side) for side in shape)

@@ -73,10 +73,10 @@ def _plain(blob: Blob, header: bytes, budget: Budget) -> Reader:
         reader = Reader(header)
         if not is_packed(reader):
             return reader
-        (folder,) = streams(reader).folders or [None]
-        if folder is None or folder.unpacked > _LONGEST_HEADER or _why_not(folder):
+        folders = streams(reader).folders
+        if len(folders) != 1 or folders[0].unpacked > _LONGEST_HEADER or _why_not(folders[0]):
             raise OddHeaderError("it is packed in a way that is not unpacked here")
-        header = b"".join(_stream(blob, folder).spending(budget))
+        header = b"".join(_stream(blob, folders[0]).spending(budget))
     raise OddHeaderError("it is packed too often")
 
 

@@ -203,6 +203,7 @@ INERT = {
         clongdouble complex_ str_ string_ bytes_ unicode_ object_ datetime64 timedelta64 nan inf number integer
         signedinteger unsignedinteger inexact floating complexfloating flexible character float96 random ma long
         ulong """,
+    "numpy.core._internal": "_reconstruct",
     "numpy.core.multiarray": "_reconstruct scalar dtype ndarray",
     "numpy._core.multiarray": "_reconstruct scalar dtype ndarray",
     "numpy.core.numeric": "_frombuffer",
