@@ -203,7 +203,6 @@ INERT = {
         clongdouble complex_ str_ string_ bytes_ unicode_ object_ datetime64 timedelta64 nan inf number integer
         signedinteger unsignedinteger inexact floating complexfloating flexible character float96 random ma long
         ulong """,
-    "numpy.core._internal": "_reconstruct",
     "numpy.core.multiarray": "_reconstruct scalar dtype ndarray",
     "numpy._core.multiarray": "_reconstruct scalar dtype ndarray",
     "numpy.core.numeric": "_frombuffer",
@@ -216,7 +215,7 @@ INERT = {
     "numpy.core.records": "recarray record",
     "numpy._core.records": "recarray record",
     "numpy.rec": "recarray record",
-    "numpy.core._internal": "_convert_to_stringdtype_kwargs",
+    "numpy.core._internal": "_convert_to_stringdtype_kwargs _reconstruct",
     "numpy._core._internal": "_convert_to_stringdtype_kwargs",
     "numpy.dtypes": "StringDType",
     "numpy.ma.core": "_mareconstruct MaskedArray MaskedConstant _mvoid mvoid",
