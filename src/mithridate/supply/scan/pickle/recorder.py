@@ -10,7 +10,17 @@ from mithridate.supply.scan.pickle.arrays import is_wrapper, skip_array
 from mithridate.supply.scan.pickle.machine import Machine
 from mithridate.supply.scan.pickle.opcodes import HANDLERS
 from mithridate.supply.scan.pickle.reader import BrokenError
-from mithridate.supply.scan.pickle.values import Call, Chunk, Container, Global, Tuple, Value, View, abstract, hashable
+from mithridate.supply.scan.pickle.values import (
+    Call,
+    Chunk,
+    Container,
+    Global,
+    Tuple,
+    Value,
+    View,
+    abstract,
+    unhashable,
+)
 
 _NAME_LIMIT = 1 << 16
 _FIX_IMPORTS = 3  # protocols below it name modules as Python 2 did
@@ -260,9 +270,9 @@ def _is_bytearray(value: Value) -> bool:
 
 
 def _need_hashable(keys: Sequence[Value]) -> None:
-    for key in keys:
-        if not hashable(key):
-            raise BrokenError(f"{_what(key)} can't be a key")
+    wrong = unhashable(keys)
+    if wrong is not None:
+        raise BrokenError(f"{_what(wrong)} can't be a key")
 
 
 def _what(value: Value) -> str:
