@@ -99,7 +99,7 @@ def run_some(machine: Machine, table: Sequence[Callable[[Machine], None]], opcod
                 push(_float(data, at + 1)[0])
                 at += 9
                 continue
-        elif code == 0x72 or code == 0x6A:  # LONG_BINPUT, LONG_BINGET  # noqa: PLR1714 - a set costs more here
+        elif code == 0x72 or code == 0x6A:  # LONG_BINPUT, LONG_BINGET
             place = int.from_bytes(data[at + 1 : at + 5], "little")
             if code == 0x6A and place in memo:
                 push(memo[place])
