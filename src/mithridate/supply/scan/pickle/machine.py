@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from mithridate.supply.scan.budget import Budget
+from mithridate.supply.scan.pickle.lane import run_some
 from mithridate.supply.scan.pickle.reader import BrokenError, Reader
 from mithridate.supply.scan.pickle.values import Value
 
@@ -90,6 +91,7 @@ class Machine:
         self.memo: dict[int, Value] = {}
         self.protocol = 0
         self.opcode_at = reader.offset
+        self.done = 0  # opcodes since the budget was asked
 
     def run(self, handlers: Mapping[int, Callable[[Machine], None]]) -> Value:
         """Read up to and with STOP; what it leaves on the stack.
@@ -98,24 +100,17 @@ class Machine:
         ------
         BrokenError : the unpickler would raise. OverBudgetError : too many opcodes, too much time, too deep a stack.
         """
-        reader = self.reader
         table = [handlers.get(code, _unknown) for code in range(256)]
-        done = 0
         try:
             while True:
-                for done in range(1, STEP + 1):  # noqa: B007 - counted for the budget without a second counter
-                    at = reader.at
-                    self.opcode_at = reader.base + at
-                    code = reader.data[at] if at < len(reader.data) else reader.peek()
-                    reader.at += 1
-                    table[code](self)
+                run_some(self, table, STEP)
                 self.budget.spend(opcodes=STEP)
                 if len(self.stack) > MAX_STACK:
                     raise BrokenError(f"more than {MAX_STACK:,} values stand on the stack")
         except StopError:
             return self.pop()
         finally:
-            self.budget.opcodes -= done % STEP
+            self.budget.opcodes -= self.done % STEP
 
     def pop(self) -> Value:
         """The top of the stack."""

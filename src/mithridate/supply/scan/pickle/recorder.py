@@ -19,8 +19,8 @@ from mithridate.supply.scan.pickle.values import (
     Value,
     View,
     abstract,
-    hashable,
     items_of,
+    unhashable,
 )
 
 _NAME_LIMIT = 1 << 16
@@ -274,9 +274,9 @@ def _is_bytearray(value: Value) -> bool:
 
 
 def _need_hashable(keys: Sequence[Value]) -> None:
-    for key in keys:
-        if not hashable(key):
-            raise BrokenError(f"{_what(key)} can't be a key")
+    wrong = unhashable(keys)
+    if wrong is not None:
+        raise BrokenError(f"{_what(wrong)} can't be a key")
 
 
 def _what(value: Value) -> str:

@@ -34,7 +34,7 @@ def looks_like_pickle(head: bytes) -> bool:
     -----
     True for a stream that calls something, whether it reaches STOP or breaks; one that reaches STOP at the end of the
     file or at another pickle; and one that goes on past `head` without a break, where it begins with PROTO, has filled
-    the memo, pushes nothing but constants for long, or has a length that no text holds. A text whose first letters are opcodes does none.
+    the memo, has pushed constants for long, or has a length that no text holds. A text does none of these.
     """
     head = head[:_HEAD]
     for _ in range(_PICKLES):

@@ -41,7 +41,7 @@ class Tuple:
         self.items = items
         self.hashable = True
         for item in items:
-            if not hashable(item):
+            if type(item) in _DOUBTFUL and not hashable(item):
                 self.hashable = False
                 break
 
@@ -98,6 +98,17 @@ class Call:
 
 
 _UNHASHABLE = {"list", "dict", "set"}
+
+
+_DOUBTFUL = {Tuple, Container, Chunk, View, bytearray}
+
+
+def unhashable(values: Sequence[Value]) -> Value | None:
+    """The first value that can't be a key; None where all can (None can)."""
+    for value in values:
+        if type(value) in _DOUBTFUL and not hashable(value):
+            return value
+    return None
 
 
 def hashable(value: Value) -> bool:
