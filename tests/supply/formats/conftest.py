@@ -36,7 +36,9 @@ def scan() -> Callable[[bytes | str], list[Issue]]:
 @pytest.fixture(scope="session")
 def worst() -> Callable[[bytes | str], int]:
     """The gravest severity, 0 when there is no issue."""
-    return lambda content: max((issue.severity for issue in issues(content)), default=Severity(1)) if issues(content) else 0
+    return lambda content: (
+        max((issue.severity for issue in issues(content)), default=Severity(1)) if issues(content) else 0
+    )
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +79,9 @@ def _text(value: str | bytes) -> bytes:
     return struct.pack("<Q", len(raw)) + raw
 
 
-def _gguf(pairs: dict[str, Any], tensors: tuple[tuple[str, tuple[int, ...], int, int], ...] = (), data: bytes = b"") -> bytes:
+def _gguf(
+    pairs: dict[str, Any], tensors: tuple[tuple[str, tuple[int, ...], int, int], ...] = (), data: bytes = b""
+) -> bytes:
     """A GGUF file of version 3; tensors are (name, shape, type, offset)."""
     out = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(pairs))
     for key, value in pairs.items():

@@ -15,13 +15,23 @@ from mithridate.core.findings import Severity
 def xgboost(**changes: Any) -> dict[str, Any]:
     tree = {"tree_param": {"num_nodes": "3"}, "left_children": [1, -1, -1], "right_children": [2, -1, -1], "parents": [2147483647, 0, 0],
             "split_indices": [0, 0, 0], "split_conditions": [0.5, 1.0, 2.0], "base_weights": [0.0, 0.1, 0.2], "default_left": [0, 0, 0]}  # fmt: skip
-    return {"learner": {"attributes": {}, "gradient_booster": {"model": {"trees": [{**tree, **changes}]}, "name": "gbtree"}}, "version": [2, 1, 0]}
+    return {
+        "learner": {
+            "attributes": {},
+            "gradient_booster": {"model": {"trees": [{**tree, **changes}]}, "name": "gbtree"},
+        },
+        "version": [2, 1, 0],
+    }
 
 
 def lightgbm(**changes: str) -> str:
     lines = {"num_leaves": "3", "num_cat": "0", "split_feature": "0 1", "threshold": "0.5 0.7", "left_child": "-1 -2", "right_child": "1 -3",
              "leaf_value": "0.1 0.2 0.3"} | changes  # fmt: skip
-    return "tree\nversion=v4\nnum_class=1\n\nTree=0\n" + "\n".join(f"{k}={v}" for k, v in lines.items()) + "\n\nend of trees\n"
+    return (
+        "tree\nversion=v4\nnum_class=1\n\nTree=0\n"
+        + "\n".join(f"{k}={v}" for k, v in lines.items())
+        + "\n\nend of trees\n"
+    )
 
 
 def ubj(value: Any) -> bytes:

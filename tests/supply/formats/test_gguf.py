@@ -66,7 +66,9 @@ def test_tensors_outside_the_file_or_in_one_another_are_grave(
 
 
 @pytest.mark.parametrize("value", [0, 3, 1 << 31])
-def test_an_alignment_that_divides_by_zero_is_grave(value: int, worst: Callable[..., int], gguf: Callable[..., bytes]) -> None:
+def test_an_alignment_that_divides_by_zero_is_grave(
+    value: int, worst: Callable[..., int], gguf: Callable[..., bytes]
+) -> None:
     assert worst(gguf({"general.alignment": value})) == Severity.HIGH
 
 

@@ -27,7 +27,12 @@ def function(module: str, name: str) -> dict[str, Any]:
 
 
 def model(*layers: Any) -> dict[str, Any]:
-    return {"module": "keras", "class_name": "Functional", "config": {"name": "m", "layers": list(layers)}, "registered_name": "Functional"}
+    return {
+        "module": "keras",
+        "class_name": "Functional",
+        "config": {"name": "m", "layers": list(layers)},
+        "registered_name": "Functional",
+    }
 
 
 def code(source: str) -> str:

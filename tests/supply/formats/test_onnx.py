@@ -34,11 +34,15 @@ def test_data_outside_the_folder_is_grave(location: str, message: Build, worst: 
 
 @pytest.mark.parametrize("keys", [{"location": "w.bin", "offset": "-1"}, {"location": "w", "length": "1e9"}, {"location": "w", "offset": "9" * 30},
                                   {"location": "w", "__class__": "x"}, {"location": "w", "checksum2": "x"}])  # fmt: skip
-def test_keys_and_ranges_that_no_writer_makes_are_grave(keys: dict[str, str], message: Build, worst: Callable[..., int]) -> None:
+def test_keys_and_ranges_that_no_writer_makes_are_grave(
+    keys: dict[str, str], message: Build, worst: Callable[..., int]
+) -> None:
     assert worst(model(message, node("Relu"), external(**keys))) == Severity.HIGH  # CVE-2024-27319, CVE-2026-34445
 
 
-def test_external_data_in_a_branch_a_constant_and_a_function_is_found(message: Build, worst: Callable[..., int]) -> None:
+def test_external_data_in_a_branch_a_constant_and_a_function_is_found(
+    message: Build, worst: Callable[..., int]
+) -> None:
     bad = external(location="../x")
     inner = (6, [node("Identity"), bad])
     assert worst(model(message, node("If", "", (5, [(1, "then_branch"), inner])))) == Severity.CRITICAL
@@ -50,14 +54,18 @@ def test_external_data_in_a_branch_a_constant_and_a_function_is_found(message: B
 
 @pytest.mark.parametrize(("operator", "domain"), [("PyOp", "ai.onnx.contrib"), ("Anything", "com.evil"), ("PythonOp", "com.microsoft.x"),
                                                   ("ExecuteShell", "custom"), ("Backdoor", "my.ops"), ("PyCustomOpDef", "ai.onnx.contrib")])  # fmt: skip
-def test_operators_that_run_other_code_are_grave(operator: str, domain: str, message: Build, worst: Callable[..., int]) -> None:
+def test_operators_that_run_other_code_are_grave(
+    operator: str, domain: str, message: Build, worst: Callable[..., int]
+) -> None:
     assert worst(model(message, node(operator, domain))) == Severity.HIGH
 
 
 def test_ordinary_models_are_at_most_low(message: Build, worst: Callable[..., int]) -> None:
     function = (25, [(1, "F"), (10, "local"), (7, [(4, "Relu")])])
     assert worst(model(message, node("Relu"), external(location="w.onnx.data", offset="0", length="16"))) == 0
-    assert worst(model(message, node("FusedMatMul", "com.microsoft"), node("TreeEnsembleClassifier", "ai.onnx.ml"))) == 0
+    assert (
+        worst(model(message, node("FusedMatMul", "com.microsoft"), node("TreeEnsembleClassifier", "ai.onnx.ml"))) == 0
+    )
     assert worst(model(message, node("F", "local"), more=(function, (14, [(1, "names"), (2, "{0: 'a'}")])))) == 0
     assert worst(model(message, node("grid_sampler", "mmdeploy"))) == Severity.LOW
 

@@ -68,7 +68,12 @@ def test_a_broken_promise_is_grave(name: str, worst: Callable[..., int]) -> None
         build({}, b""),
         build(json.dumps(GOOD).encode() + b"   "),
         build({"e": entry(0, 0, [0, 3]), "a": entry(0, 48), "z": entry(48, 48, [0])}),
-        build({"a": entry(0, 48, [48], "F8_E4M3"), "__metadata__": {"ss_tag_frequency": "{}" * 1000, "modelspec.thumbnail": "data:image/png;base64,iVBO"}}),
+        build(
+            {
+                "a": entry(0, 48, [48], "F8_E4M3"),
+                "__metadata__": {"ss_tag_frequency": "{}" * 1000, "modelspec.thumbnail": "data:image/png;base64,iVBO"},
+            }
+        ),
         build({"a": entry(0, 48, [96], "F4")}),
     ],
 )

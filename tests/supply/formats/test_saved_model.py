@@ -11,7 +11,9 @@ import pytest
 from mithridate.core.findings import Severity
 
 Build = Callable[..., bytes]
-LAMBDA = json.dumps({"class_name": "Lambda", "config": {"function": "system", "function_type": "function", "module": "os"}})
+LAMBDA = json.dumps(
+    {"class_name": "Lambda", "config": {"function": "system", "function_type": "function", "module": "os"}}
+)
 
 
 def node(operator: str, name: str = "n", *attributes: Any) -> list[Any]:
@@ -29,12 +31,21 @@ def saved(message: Build, *nodes: Any, in_function: bool = False, more: tuple[An
                                       "DataServiceDataset", "TextLineDataset", "TFRecordDatasetV2", "WholeFileReaderV2", "RpcCall", "ExecuteShellCommand",
                                       "Evil>PythonRunner"])  # fmt: skip
 @pytest.mark.parametrize("in_function", [False, True])
-def test_operators_that_reach_out_of_the_graph_are_grave(operator: str, in_function: bool, message: Build, worst: Callable[..., int]) -> None:  # noqa: FBT001 - pytest's own
+def test_operators_that_reach_out_of_the_graph_are_grave(
+    operator: str, in_function: bool, message: Build, worst: Callable[..., int]
+) -> None:  # noqa: FBT001 - pytest's own
     assert worst(saved(message, node(operator), in_function=in_function)) >= Severity.HIGH
 
 
 def test_ordinary_graphs_are_at_most_low(message: Build, worst: Callable[..., int]) -> None:
-    plain = [node("MatMul"), node("SaveV2"), node("RestoreV2"), node("ShardedFilename"), node("StatefulPartitionedCall"), node("PrintV2", "p", ("output_stream", "stderr"))]
+    plain = [
+        node("MatMul"),
+        node("SaveV2"),
+        node("RestoreV2"),
+        node("ShardedFilename"),
+        node("StatefulPartitionedCall"),
+        node("PrintV2", "p", ("output_stream", "stderr")),
+    ]
     assert worst(saved(message, *plain)) == 0
     assert worst(saved(message, node("TFText>WordpieceTokenize"))) == Severity.LOW
     assert worst(saved(message, node("MatMul"), more=((6, [(2, "vocab.txt")]),))) == 0
@@ -56,7 +67,9 @@ def test_a_lambda_in_the_layers_metadata_is_grave(message: Build, worst: Callabl
     assert worst(metadata) == Severity.CRITICAL  # keras_metadata.pb
 
 
-def test_frozen_graphs_and_meta_graphs_are_read(message: Build, worst: Callable[..., int], known_as: Callable[..., set[str]]) -> None:
+def test_frozen_graphs_and_meta_graphs_are_read(
+    message: Build, worst: Callable[..., int], known_as: Callable[..., set[str]]
+) -> None:
     graph = [(1, node("Placeholder", "x")), (1, node("WriteFile")), (4, [(1, 1)])]
     assert worst(message(*graph)) == Severity.CRITICAL
     assert worst(message((1, [(5, "2.0")]), (2, graph))) == Severity.CRITICAL

@@ -84,7 +84,9 @@ ORDERS = (
 
 
 @pytest.mark.parametrize("text", SSTI)
-def test_a_template_that_climbs_out_is_grave_wherever_it_stands(text: str, worst: Callable[..., int], gguf: Callable[..., bytes]) -> None:
+def test_a_template_that_climbs_out_is_grave_wherever_it_stands(
+    text: str, worst: Callable[..., int], gguf: Callable[..., bytes]
+) -> None:
     assert worst(gguf({"tokenizer.chat_template": text})) >= Severity.HIGH
     assert worst(json.dumps({"tokenizer_class": "X", "chat_template": text})) >= Severity.HIGH
 
@@ -96,7 +98,9 @@ def test_honest_templates_are_no_issue(text: str, worst: Callable[..., int], ggu
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_orders_hidden_in_a_template_are_found(order: str, worst: Callable[..., int], gguf: Callable[..., bytes]) -> None:
+def test_orders_hidden_in_a_template_are_found(
+    order: str, worst: Callable[..., int], gguf: Callable[..., bytes]
+) -> None:
     text = HONEST[0] + "{% if add_generation_prompt %}{{ '" + order.replace("'", '"') + "' }}{% endif %}"
     assert worst(gguf({"tokenizer.chat_template": text})) >= Severity.HIGH
 
@@ -104,10 +108,18 @@ def test_orders_hidden_in_a_template_are_found(order: str, worst: Callable[..., 
 def test_a_template_among_others_in_a_list_is_read(worst: Callable[..., int], gguf: Callable[..., bytes]) -> None:
     templates = [{"name": "default", "template": HONEST[0]}, {"name": "rag", "template": SSTI[0]}]
     assert worst(json.dumps({"chat_template": templates})) == Severity.CRITICAL
-    assert worst(gguf({"tokenizer.chat_template": HONEST[0], "tokenizer.chat_template.rag": SSTI[0]})) == Severity.CRITICAL
+    assert (
+        worst(gguf({"tokenizer.chat_template": HONEST[0], "tokenizer.chat_template.rag": SSTI[0]})) == Severity.CRITICAL
+    )
     assert worst(gguf({"a.templates": [HONEST[0], SSTI[0]]})) == Severity.CRITICAL
 
 
 def test_open_marks_by_the_million_take_linear_time(worst: Callable[..., int], gguf: Callable[..., bytes]) -> None:
-    for text in ("{{" * 60_000, "{#" * 60_000, "{% '" + "\\'" * 60_000, "{{ [" * 20_000 + "}}", "'" * 60_000 + "{{ x }}"):
+    for text in (
+        "{{" * 60_000,
+        "{#" * 60_000,
+        "{% '" + "\\'" * 60_000,
+        "{{ [" * 20_000 + "}}",
+        "'" * 60_000 + "{{ x }}",
+    ):
         worst(gguf({"tokenizer.chat_template": text}))

@@ -77,7 +77,9 @@ def test_an_ordinary_model_is_no_issue(worst: Callable[..., int]) -> None:
     assert worst(model(tensor=-1)) == 0
 
 
-@pytest.mark.parametrize("name", ["FlexWriteFile", "FlexPyFunc", "FlexEagerPyFunc", "FlexReadFile", "RunShell", "MyEvilOp", "UnknownThing"])
+@pytest.mark.parametrize(
+    "name", ["FlexWriteFile", "FlexPyFunc", "FlexEagerPyFunc", "FlexReadFile", "RunShell", "MyEvilOp", "UnknownThing"]
+)
 def test_operators_that_need_other_code_are_grave(name: str, worst: Callable[..., int]) -> None:
     assert worst(model(name)) >= Severity.HIGH
 

@@ -14,7 +14,7 @@ from mithridate.core.findings import Severity
 from mithridate.supply.scan.formats.reading import clip
 from mithridate.supply.scan.issue import Issue
 
-_CELL = r"(?:^|(?<=[,;|\t\r\n]))[ \t]*[\"']?[ \t]*"
+_CELL = r"(?:^|(?<=[,;|\t\r\n]))[ \t]{0,16}[\"']?[ \t]{0,16}"
 _DDE = re.compile(_CELL + r"[=+\-@](?![ \t])[^\n,;|]{0,200}?\b(?:cmd|msexcel|powershell|mshta|rundll32|regsvr32|winword|excel|wscript|cscript|bash|"
                   r"DDEAUTO|DDE)\b[^\n|]{0,40}[|(][^\n]{0,200}", re.IGNORECASE | re.MULTILINE)  # fmt: skip
 _PIPE = re.compile(_CELL + r"[=+\-@]{1,3}[^\n,;|]{0,60}\|['\"][^\n'\"]{1,300}['\"]!", re.MULTILINE)
@@ -33,7 +33,7 @@ def is_table(text: str) -> bool:
     lines = [line for line in text[:65536].splitlines()[:_LINES] if line.strip()]
     for mark in ",;\t|":
         counts = [line.count(mark) for line in lines]
-        if counts and counts[0] and sum(count >= counts[0] for count in counts) >= _SHARE * len(counts):
+        if len(counts) > 1 and counts[0] and sum(count >= counts[0] for count in counts) >= _SHARE * len(counts):
             return True
     return False
 

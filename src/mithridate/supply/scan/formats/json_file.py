@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from mithridate.supply.scan.formats.text_rules import examine_text
 from mithridate.supply.scan.issue import Issue
 
 _LONGEST = 64 << 20
+_MOST_ALIKE = 50
 _LONGEST_BLANK = 16 << 20
 
 
@@ -50,10 +52,14 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
 
 def examine(document: Document, budget: Budget) -> Iterator[Issue]:
     """The issues of a parsed document, keys that others hide included."""
+    told: Counter[tuple[str, int]] = Counter()
     for value in (document.value, *(value for _, value in document.shadowed)):
         for path, node in objects(value):
             budget.spend()
-            yield from _object(node, path)
+            for issue in _object(node, path):
+                told[issue.code, issue.severity] += 1
+                if told[issue.code, issue.severity] <= _MOST_ALIKE:
+                    yield issue
     if document.shadowed:
         key = clip(document.shadowed[0][0])
         yield Issue(

@@ -16,7 +16,7 @@ from mithridate.supply.scan.formats.reading import clip
 from mithridate.supply.scan.issue import Issue
 
 _SHELL = re.compile(
-    r"^\s*(?:!|%%?(?:bash|sh|system|sx|script|cmd|perl|ruby)\b|%system\b)|get_ipython\(\)\s*\.\s*(?:system|getoutput)\s*\(",
+    r"^[ \t]*(?:!|%%?(?:bash|sh|system|sx|script|cmd|perl|ruby)\b|%system\b)|get_ipython\(\)\s*\.\s*(?:system|getoutput)\s*\(",
     re.MULTILINE,
 )
 _HARM = (
@@ -100,7 +100,7 @@ def _hidden(cell: dict[str, Any], source: str, place: str) -> Iterator[Issue]:
         return
     if metadata.get("init_cell") is True:
         yield Issue("notebook-code", Severity.MEDIUM, "a cell runs by itself when the notebook is opened", place)
-    pushed = re.search(r"[ \t]{200,}\S|\n{100,}[ \t]*\S", source)
+    pushed = re.search(r"(?<![ \t])[ \t]{200,}+[^\s]|(?<!\n)\n{100,}+[ \t]*+\S", source)
     if pushed:
         claim = f"code stands out of sight, behind blanks: {clip(source[pushed.end() - 1 :], 80)}"
         yield Issue("notebook-hidden", Severity.HIGH, claim, place)

@@ -16,7 +16,7 @@ from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.formats.paths import leaves_the_folder
 from mithridate.supply.scan.formats.payload_text import payload_in
 from mithridate.supply.scan.formats.reading import clip
-from mithridate.supply.scan.formats.spans import without
+from mithridate.supply.scan.formats.spans import between, without
 from mithridate.supply.scan.formats.text_bytes import decoded, looks_like_text
 from mithridate.supply.scan.issue import Issue
 
@@ -97,7 +97,8 @@ def _declarations(text: str) -> Iterator[Issue]:
         grows = (
             len(entities) > _MANY or "<PMML" in text or any(re.search(r"[&%]\w+;|&#37;", entity) for entity in entities)
         )
-        grows = grows or max(map(len, entities)) * text.count("&") > _BLOWN_UP
+        longest = max((stop - begin for begin, stop in between(text, "<!ENTITY", ">")), default=0)
+        grows = grows or longest * text.count("&") > _BLOWN_UP
         severity = Severity.HIGH if grows else Severity.MEDIUM
         yield Issue(
             "xml-entity", severity, f"it declares {len(entities)} entities, which a parser expands", remedy=_REMEDY

@@ -33,6 +33,7 @@ _INERT = re.compile(
     r"float\d+|int\d+|uint\d+|bool_?)|collections\.(?:OrderedDict|defaultdict|Counter)|pathlib\.\w+|datetime\.\w+|uuid\.UUID|decimal\.Decimal|fractions\.Fraction|"
     r"argparse\.Namespace|easydict\.EasyDict|yacs\.config\.CfgNode|omegaconf\.\w+\.\w+|torch\.(?:Size|device|dtype)|enum\.\w+)$"
 )
+_MOST_TAGS, _MOST_TARGETS = 500, 50_000
 _CORE = frozenset(
     [
         "null",
@@ -82,7 +83,7 @@ def _targets(text: str) -> Iterator[Issue]:
     for match in _TARGET.finditer(text):
         if match.group(1) == "target" and not _DOTTED.fullmatch(match.group(2)):
             continue
-        if match.group(2) not in seen:
+        if match.group(2) not in seen and len(seen) < _MOST_TARGETS:
             seen.add(match.group(2))
             yield from examine_target(match.group(2), f"character {match.start()}")
     for match in _LOADER_MODULE.finditer(text):
@@ -99,6 +100,8 @@ def _tags(text: str) -> Iterator[Issue]:
         if tag in seen or not _starts_a_node(text[max(0, match.start() - 256) : match.start()]):
             continue
         seen.add(tag)
+        if len(seen) > _MOST_TAGS:
+            return
         place = f"character {match.start()}"
         for issue in _judge(tag, place):
             if issue.severity > Severity.MEDIUM and len(_FENCE.findall(text[: match.start()])) % 2:
@@ -132,7 +135,7 @@ def _judge(tag: str, place: str) -> Iterator[Issue]:
     if tag.startswith("python/"):
         if not _INERT.match(tag):
             yield from _python(tag, place)
-    elif tag.startswith(("ruby/", "java", "perl/", "php/", "com.sun", "org.apache", "javax.")):
+    elif tag.lstrip("!").startswith(("ruby/", "java", "perl/", "php/", "com.sun", "org.apache", "javax.")):
         yield Issue(
             "yaml-tag", Severity.HIGH, f"the tag {clip(tag)} builds an object of a program", place, remedy=_REMEDY
         )
