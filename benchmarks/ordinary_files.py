@@ -120,7 +120,10 @@ def texts(make: Maker) -> None:
         "model": {"type": "BPE", "vocab": vocabulary, "merges": ["a b", "c d"]},
         "added_tokens": [],
     }
-    template = "{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] }}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+    template = (
+        "{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+    )
     notebook = {
         "cells": [
             {
@@ -148,7 +151,7 @@ def texts(make: Maker) -> None:
         )
     )
     bodies: dict[str, bytes] = {
-        "README.md": b"---\nlicense: mit\ntags: [text]\n---\n# A model\nLoad it with `torch.load('model.pt')` or os.system, as you like.\n"
+        "README.md": b"---\nlicense: mit\ntags: [text]\n---\n# A model\nLoad it with torch.load, never os.system.\n"
         * 5,
         "config.json": json.dumps(config, indent=2).encode(),
         "generation_config.json": b'{"max_length": 20, "_from_model_config": true}',

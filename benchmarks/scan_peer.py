@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -67,14 +68,17 @@ def fickling(*, overt: bool = False) -> Judge:
 
 
 def modelaudit() -> Judge:
-    """Its own severities; telemetry and caches off."""
+    """Its own severities; telemetry and caches off, each file in a folder of its own, since it looks at siblings."""
     os.environ["PROMPTFOO_DISABLE_TELEMETRY"] = "1"
     from modelaudit.core import scan_model_directory_or_file  # type: ignore[import-not-found]
 
     names = {"critical": 3, "warning": 2, "info": 1, "debug": 0}
 
     def judge(path: str) -> int:
-        issues = scan_model_directory_or_file(path, cache_enabled=False).issues
+        with tempfile.TemporaryDirectory(dir=Path(path).parent.parent) as alone:
+            place = Path(alone) / Path(path).name
+            place.hardlink_to(path)
+            issues = scan_model_directory_or_file(str(place), cache_enabled=False).issues
         return max((names.get(issue.severity.value, 1) for issue in issues), default=0)
 
     return judge
