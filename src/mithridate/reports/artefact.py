@@ -22,6 +22,7 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 MAX_FACTS = 12
+_UNSEEN = {"not-analysed", "native-code", "bomb", "recognised"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,4 @@ def caveat(report: Report) -> str:
 
 def unseen(report: Report) -> int:
     """How many files have bytes that were not analysed."""
-    return sum(
-        any(piece.name in {"not-analysed", "native-code", "bomb"} for piece in f.evidence) for f in report.findings
-    )
+    return sum(any(piece.name in _UNSEEN for piece in finding.evidence) for finding in report.findings)

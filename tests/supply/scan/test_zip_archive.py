@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 import zlib
 from contextlib import suppress
@@ -140,6 +141,16 @@ def test_a_large_array_of_zeros_is_read_by_its_header_and_is_no_bomb() -> None:
     budget = Budget()
     assert issues(made.getvalue(), budget=budget) == []
     assert budget.unpacked_bytes > (2 << 30) - (1 << 20)
+
+
+def test_a_member_that_lies_about_its_size_costs_no_time() -> None:
+    lying = bytearray(make_zip([Part(b"a.json", b"[1, 2]" * 9, method=8)]))
+    for mark, offset in ((b"PK\3\4", 22), (b"PK\1\2", 24)):
+        at = lying.index(mark) + offset
+        lying[at : at + 4] = b"\xf0\xff\xff\xff"
+    clock = time.process_time()
+    issues(bytes(lying))
+    assert time.process_time() - clock < 1
 
 
 def test_many_members_are_cut_off_by_the_budget() -> None:

@@ -52,7 +52,9 @@ class Seen:
     kind: str
 
 
-_AREAS: Mapping[str, Area] = MappingProxyType({"not-analysed": "unknown", "source-code": "code", "native-code": "code"})
+_AREAS: Mapping[str, Area] = MappingProxyType(
+    {"not-analysed": "unknown", "recognised": "unknown", "source-code": "code", "native-code": "code"}
+)
 _NPY = Analyser("npy", "container", npy.sniff, npy.members)
 _OPENERS = (
     Analyser("zip", "container", zip_archive.sniff, zip_archive.members),
@@ -152,4 +154,5 @@ def _unclaimed(head: bytes, blob: Blob, budget: Budget, claims: Sequence[Analyse
 
 
 def _unseen(why: str) -> Issue:
-    return Issue("not-analysed", Severity.MEDIUM, f"nobody analysed these bytes: {why}")
+    remedy = "Find out what this is before anything loads it."
+    return Issue("not-analysed", Severity.MEDIUM, f"nobody analysed these bytes: {why}", remedy=remedy)

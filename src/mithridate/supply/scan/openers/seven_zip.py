@@ -89,6 +89,7 @@ def _opened(blob: Blob, folder: Folder, inside: list[tuple[str, int]], budget: B
     packed, at = _stream(blob, folder), 0
     with unpacked(packed, budget) as content:
         for name, size in inside:
+            budget.spend()
             yield Member(SliceBlob(f"{blob.name}!{name}", content, at, size))
             at += size
     if packed.broken:
@@ -105,7 +106,8 @@ def _why_not(folder: Folder) -> str:
 
 
 def _stream(blob: Blob, folder: Folder) -> Packed:
-    return Packed(blob.name, folder.packed, lambda packed: _blocks(blob, folder, packed), folder.unpacked)
+    size = max(0, min(folder.packed, blob.size - folder.start))
+    return Packed(blob.name, size, lambda packed: _blocks(blob, folder, packed), folder.unpacked)
 
 
 def _maker(coders: list[Coder]) -> Any:

@@ -11,6 +11,7 @@ from mithridate.supply.scan.budget import Budget, OverBudgetError
 from mithridate.supply.scan.slices import StreamBlob
 
 BLOCK = 1 << 18
+HIGHEST_RATIO = 1032  # of Deflate; a member that says it unpacks to more is unpacked to see
 LAZY = 16 << 20  # a member that says it is larger is unpacked only as far as somebody reads
 
 
@@ -58,7 +59,8 @@ def unpacked(packed: Packed, budget: Budget) -> Iterator[Blob]:
     ------
     OverBudgetError, BombError : as `Packed.spending`.
     """
-    if packed.unpacked > min(LAZY, budget.held_bytes):
+    believable = packed.unpacked <= HIGHEST_RATIO * packed.size
+    if believable and packed.unpacked > min(LAZY, budget.held_bytes):
         yield StreamBlob(packed.name, packed.unpacked, lambda: packed.spending(budget))
         return
     held, size = bytearray(), 0

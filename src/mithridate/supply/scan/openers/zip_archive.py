@@ -118,6 +118,7 @@ def _lies(entry: Entry, header: Entry | None, blob: Blob) -> Iterator[Issue]:
 
 def _member(blob: Blob, entry: Entry, start: int, budget: Budget, *, numbers: bool) -> Iterator[Issue | Member]:
     """The member's content, by whichever of its packings gives the bytes that the checksum promises."""
+    budget.spend()
     name = f"{blob.name}!{entry.name}"
     if numbers and entry.method == _STORED:
         yield Member(SliceBlob(name, blob, start, entry.packed), "numbers")
@@ -134,7 +135,8 @@ def _member(blob: Blob, entry: Entry, start: int, budget: Budget, *, numbers: bo
         yield from _script(entry, content)
         yield Member(content, "numbers" if numbers else "file")
         return
-    packed = Packed(name, entry.packed, lambda packed: _unpack(blob, entry, start, packed), entry.unpacked)
+    size = max(0, min(entry.packed, blob.size - start))
+    packed = Packed(name, size, lambda packed: _unpack(blob, entry, start, packed), entry.unpacked)
     with unpacked(packed, budget) as inside:
         if packed.broken:
             yield from _unreadable(entry, packed.broken)
