@@ -40,11 +40,11 @@ def _constants(rng: random.Random) -> bytes:
     number, text, content = _int(rng), _text(rng), _bytes(rng)
     raw = text.encode()
     makers: list[Callable[[], bytes]] = [
-        lambda: b"I" + _line(rng.choice(["0", "1", "00", "01", "-7", "0x1f", "010", "08", "9" * 20, "", "x", " 1",
-                                         "1_0",
-                                         "+0", "0o7", "1 "])),
-        lambda: b"L" + _line(rng.choice(["0L", "12", "-5L", "0x10L", "L", "1_0L", "9" * 30])),
-        lambda: b"F" + _line(rng.choice(["1.5", "-2e3", "inf", "nan", "1e999", "x", "1_0", ".5", "5.", " 1", "0x1p3"])),
+        lambda: b"I" + _line(rng.choice(["0", "1", "00", "01", "-7", "0x1f", "010", "08", "9" * 20, "", "x", "1\0x",
+                                         "\0", " 1", "1_0", "+0", "0o7", "1 "])),
+        lambda: b"L" + _line(rng.choice(["0L", "12", "12\0x", "-5L", "0x10L", "L", "1_0L", "9" * 30])),
+        lambda: b"F" + _line(rng.choice(["1.5", "1.5\0x", "-2e3", "inf", "nan", "1e999", "x", "1_0", ".5", "5.", " 1",
+                                         "0x1p3"])),
         lambda: b"J" + struct.pack("<i", max(min(number, 2**31 - 1), -(2**31))),
         lambda: b"K" + bytes([rng.randrange(256)]) * rng.choice([1, 1, 1]),
         lambda: b"".join(b"K" + bytes([rng.randrange(256)]) for _ in range(rng.randrange(1, 5))),

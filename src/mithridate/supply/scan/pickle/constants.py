@@ -26,11 +26,16 @@ _PRINTED = 40
 
 
 def _number(text: bytes) -> int:
-    """A whole number as `int(text, 0)` reads it, within Python's own limit of digits."""
+    """A whole number as `int(text, 0)` reads it, within Python's own limit of digits; to C, it ends at a NUL."""
     try:
-        return int(text.decode("ascii"), 0)
+        return int(until_nul(text).decode("ascii"), 0)
     except ValueError as error:
         raise BrokenError(f"{text[:_PRINTED]!r} is no whole number") from error
+
+
+def until_nul(text: bytes) -> bytes:
+    """What C sees of a text: `_pickle.c` reads numbers from it up to a NUL, and forgets the rest of the line."""
+    return text.partition(b"\0")[0]
 
 
 def text_line(machine: Machine, limit: int = _SHORT_LINE) -> bytes:
@@ -42,10 +47,11 @@ def _int(machine: Machine) -> None:
     text = text_line(machine)
     if not text:
         raise BrokenError("a line is empty")
-    if not _STRTOL.fullmatch(text):
-        machine.stack.append(_number(text))
+    body = until_nul(text)
+    if body and not _STRTOL.fullmatch(body):
+        machine.stack.append(_number(body))
         return
-    value = _c_number(text)
+    value = _c_number(body) if body else 0
     machine.stack.append(bool(value) if len(text) == 2 and value in {0, 1} else value)  # noqa: PLR2004 - `01` is True
 
 
@@ -70,7 +76,7 @@ def _long(machine: Machine) -> None:
 
 
 def _float(machine: Machine) -> None:
-    text = text_line(machine)
+    text = until_nul(text_line(machine))
     if not _FLOAT.fullmatch(text):
         raise BrokenError(f"{text[:_PRINTED]!r} is no number")
     value = float(text)

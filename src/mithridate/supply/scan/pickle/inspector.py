@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mithridate.core.findings import Json, Severity
@@ -175,7 +175,7 @@ def _called_issue(effect: Effect, path: str, verdict: Verdict, arguments: Value,
     if verdict.kind == "harmful":
         runs = verdict.capability in _RUNS and not (verdict.capability == "load" and followed)
         severity = Severity.CRITICAL if runs else Severity.HIGH
-        claim = f"calls {path}{given}, which {CAPABILITIES[verdict.capability]}"
+        claim = f"calls {path}{given}, which {CAPABILITIES[verdict.capability]}{_within(told)}"
         return Issue(f"pickle-{verdict.capability}", severity, claim, _place(effect), facts, _REMEDY)
     if verdict.kind == "class" and verdict.origin == "library" and not _is_reach(arguments):
         claim = f"makes an instance of {path}"
@@ -183,6 +183,16 @@ def _called_issue(effect: Effect, path: str, verdict: Verdict, arguments: Value,
     claim = f"calls {path}{given}, which is on no list"
     severity = Severity.MEDIUM if verdict.kind == "class" and _is_member(verdict, arguments) else Severity.HIGH
     return Issue("pickle-unknown-call", severity, claim, _place(effect), facts, _REMEDY)
+
+
+def _within(told: Mapping[str, Json]) -> str:
+    """What the code in the arguments says, for the sentence."""
+    if told.get("decoded"):
+        return f"; decoded, it reads {clipped(str(told['decoded']), _CLAIM)}"
+    words = told.get("code")
+    return (
+        f"; the code names {clipped(', '.join(map(str, words)), _CLAIM)}" if isinstance(words, list) and words else ""
+    )
 
 
 def _is_member(verdict: Verdict, arguments: Value) -> bool:

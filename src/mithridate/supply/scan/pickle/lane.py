@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
+from mithridate.supply.scan.pickle.reader import Reader
 from mithridate.supply.scan.pickle.values import Container, Value, unhashable
-
-if TYPE_CHECKING:
-    from mithridate.supply.scan.pickle.machine import Machine
 
 _SETITEMS = 0x75
 WIDEST = 28  # bytes of three opcodes with arguments of fixed width, the most that is looked at
@@ -22,7 +20,20 @@ _float = Struct(">d").unpack_from
 _int = Struct("<i").unpack_from
 
 
-def run_some(machine: Machine, table: Sequence[Callable[[Machine], None]], opcodes: int) -> None:  # noqa: C901, PLR0912, PLR0915 - one loop over locals: each call saved counts
+class State(Protocol):
+    """What the loop needs of the machine: see `Machine`."""
+
+    reader: Reader
+    stack: list[Value]
+    marks: list[int]
+    memo: dict[int, Value]
+    fence: int
+    opcode_at: int
+    done: int
+    effects: Any
+
+
+def run_some(machine: State, table: Sequence[Callable[[Any], None]], opcodes: int) -> None:  # noqa: C901, PLR0912, PLR0915 - one loop over locals: each call saved counts
     """Carry out so many opcodes; `StopError` and `BrokenError` come from the handlers."""
     reader, stack, memo, marks = machine.reader, machine.stack, machine.memo, machine.marks
     data, at, fence = reader.data, reader.at, machine.fence

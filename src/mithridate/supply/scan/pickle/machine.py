@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from mithridate.supply.scan.budget import Budget
+from mithridate.supply.scan.budget import Budget, OverBudgetError
 from mithridate.supply.scan.pickle.lane import run_some
 from mithridate.supply.scan.pickle.reader import BrokenError, Reader
 from mithridate.supply.scan.pickle.values import Value
 
 STEP = 4096  # opcodes between two looks at the budget
-MAX_STACK = 1 << 24
+MAX_STACK, MAX_MEMO = 1 << 23, 1 << 22  # of each, some 0.4 GB
 
 
 class StopError(Exception):
@@ -105,8 +105,8 @@ class Machine:
             while True:
                 run_some(self, table, STEP)
                 self.budget.spend(opcodes=STEP)
-                if len(self.stack) > MAX_STACK:
-                    raise BrokenError(f"more than {MAX_STACK:,} values stand on the stack")
+                if len(self.stack) > MAX_STACK or len(self.memo) > MAX_MEMO:
+                    raise OverBudgetError(f"more than {MAX_STACK:,} values on the stack or {MAX_MEMO:,} in the memo")
         except StopError:
             return self.pop()
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mithridate.supply.scan.pickle.constants import CONSTANTS, SSIZE, Handler, length_of, text_line
+from mithridate.supply.scan.pickle.constants import CONSTANTS, SSIZE, Handler, length_of, text_line, until_nul
 from mithridate.supply.scan.pickle.machine import Machine, StopError
 from mithridate.supply.scan.pickle.reader import BrokenError
 
@@ -11,7 +11,7 @@ _HIGHEST = 5
 
 def _index(text: bytes) -> int:
     try:
-        return int(text.decode("ascii"))
+        return int(until_nul(text).decode("ascii"))
     except ValueError as error:
         raise BrokenError(f"{text[:40]!r} is no place in the memo") from error
 

@@ -8,6 +8,7 @@ import re
 from mithridate.supply.scan.blob import Blob
 
 _BLOCK = 1 << 18
+_LITTLE = 1 << 8  # read first behind a frame: the next one may begin there, and be as small
 _PIECE = 1 << 24
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.)|)", re.DOTALL)
 _SHORT = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v",
@@ -37,12 +38,13 @@ class Reader:
     frame_end : where the last frame ends. crossed : the first place at which an argument went beyond its frame.
     """
 
-    __slots__ = ("at", "base", "blob", "crossed", "data", "drops", "end", "frame_end")
+    __slots__ = ("_ahead", "at", "base", "blob", "crossed", "data", "drops", "end", "frame_end")
 
     def __init__(self, blob: Blob, start: int, end: int, *, drops: bool = False) -> None:
         self.blob, self.base, self.end, self.drops = blob, start, end, drops
         self.data, self.at = blob.read(start, min(_BLOCK, end - start)), 0
         self.frame_end = start
+        self._ahead = _BLOCK
         self.crossed: int | None = None
 
     @property
@@ -97,10 +99,9 @@ class Reader:
             self.move(self._cross())
         if length > self.left():
             raise ShortError(f"a frame of {length:,} bytes is promised and {self.left():,} are left")
-        self.frame_end = self.offset + length
-        del_from = self.frame_end - self.base
-        if del_from < len(self.data):
-            self.data = self.data[:del_from]
+        self.base, self.data, self.at = self.offset, self.data[self.at : self.at + length], 0
+        self.frame_end = self.base + length
+        self._ahead = _LITTLE
 
     def _cross(self) -> int:
         """An argument goes on behind its frame: where it is read from."""
@@ -155,7 +156,8 @@ class Reader:
             left = max(self.end - self.base, 0)
             raise ShortError(f"{length:,} bytes are promised and {left:,} left" if left else "the data end here")
         stop = self.frame_end if self.base + length <= self.frame_end else self.end
-        self.data = self.blob.read(self.base, min(max(length, _BLOCK), stop - self.base))
+        self.data = self.blob.read(self.base, min(max(length, self._ahead), stop - self.base))
+        self._ahead = min(2 * self._ahead, _BLOCK)
         if len(self.data) < length:
             raise BrokenError("the file is shorter than it was")
         return self.data

@@ -19,6 +19,7 @@ _ENCODINGS = {"latin1", "latin-1", "ascii", "utf-8", "utf8", "utf_8", "iso-8859-
 _REDUCERS = {"functools.reduce", "_functools.reduce"}
 _UNIONS = {"operator.or_", "_operator.or_"}
 _ITEMS = {"operator.getitem", "_operator.getitem"}
+_SINGLE = {"builtins.type": "exec", "builtins.iter": "exec"}  # with more than one argument they make or call
 _CODE_KEPT = 40
 
 
@@ -31,7 +32,7 @@ def rebuilt(function: Global, arguments: Value) -> Value | None:
 def partial_of(call: Call) -> Value | None:
     """What a `functools.partial` that is called calls."""
     is_partial = isinstance(call.function, Global) and call.function.path in _PARTIALS
-    items = items_of(call.arguments)
+    items = items_of(call.state) or items_of(call.arguments)
     return items[0] if is_partial and items else None
 
 
@@ -74,8 +75,8 @@ def judged(function: Global, arguments: Value) -> Verdict | None:
     if path == "_codecs.encode":
         known = len(items) == 1 or (len(items) > 1 and isinstance(items[1], str) and items[1].lower() in _ENCODINGS)
         return None if known else Verdict("unknown", "stdlib")
-    if path == "builtins.type":
-        return _INERT if len(items) == 1 else None
+    if path in _SINGLE:
+        return _INERT if len(items) == 1 else Verdict("harmful", "stdlib", _SINGLE[path])
     if path in _REDUCERS:
         first = items[0] if items else None
         return _INERT if isinstance(first, Global) and first.path in _UNIONS else None

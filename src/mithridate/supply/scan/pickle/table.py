@@ -139,7 +139,7 @@ HARMFUL_NAMES = {
 INERT = {
     "builtins": """
         object list dict set frozenset tuple bytes bytearray str int float complex bool range slice enumerate
-        reversed zip iter len abs min max sum sorted round repr hash id ord chr any all divmod pow bin hex oct
+        reversed zip iter len abs min max sum sorted round repr hash id ord chr any all divmod bin hex oct
         callable isinstance issubclass print long unicode basestring xrange Ellipsis NotImplemented None True False """,
     "copyreg": "_reconstructor __newobj__ __newobj_ex__",
     "_codecs": "encode",
@@ -301,7 +301,6 @@ INERT = {
     "torch._C": "Generator _VariableFunctionsClass",
     "joblib.numpy_pickle": "NumpyArrayWrapper",
     "sklearn.externals.joblib.numpy_pickle": "NumpyArrayWrapper",
-    "joblib.numpy_pickle_compat": "NDArrayWrapper ZNDArrayWrapper",
     "catboost.core": "_CatBoostBase",
     "xgboost.core": "Booster",
     "lightgbm.basic": "Booster",
