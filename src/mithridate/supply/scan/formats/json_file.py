@@ -24,7 +24,7 @@ _LONGEST_BLANK = 16 << 20
 def sniff(head: bytes, blob: Blob) -> bool:
     """The text begins an object or an array, in any encoding."""
     start = 0
-    while head and is_blank(head) and start + len(head) < min(blob.size, _LONGEST_BLANK):
+    while len(head) >= 4 and is_blank(head) and start + len(head) < min(blob.size, _LONGEST_BLANK):  # noqa: PLR2004 - a unit
         start += len(head) - len(head) % 4
         head = blob.read(start, 1 << 16)
     return blob.size > 1 and looks_like_json(head)

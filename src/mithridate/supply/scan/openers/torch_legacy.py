@@ -33,7 +33,8 @@ def is_storages(blob: Blob, start: int) -> bool:
         steps += 1
         if steps > _MOST_STORAGES:
             return False
-        count = int.from_bytes(blob.read(at, 8), "little") if at + 8 <= blob.size else -1
+        raw = blob.read(at, 8)
+        count = int.from_bytes(raw, "little") if len(raw) == 8 else -1  # noqa: PLR2004 - the length of a length
         if not sizes or count < 0:
             dead.add(trail.pop()[0])
             continue
