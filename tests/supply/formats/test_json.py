@@ -83,8 +83,12 @@ def skops(loader: str, module: str, name: str, **more: Any) -> str:
         skops("OperatorFuncNode", "operator", "methodcaller", attrs={"content": ["system"]}),
         skops("OperatorFuncNode", "builtins", "eval"),
         skops("OperatorFuncNode", "operator", "attrgetter"),
-        skops("MethodNode", "sklearn.linear_model", "LogisticRegression",
-              content={"func": "system", "obj": {"__class__": "X", "__module__": "os", "__loader__": "ObjectNode"}}),
+        skops(
+            "MethodNode",
+            "sklearn.linear_model",
+            "LogisticRegression",
+            content={"func": "system", "obj": {"__class__": "X", "__module__": "os", "__loader__": "ObjectNode"}},
+        ),
         skops("MethodNode", "builtins", "method", content={"func": "__globals__", "obj": {}}),
         skops("FunctionNode", "builtins", "function", content={"module_path": "os", "function": "system"}),
         skops("FunctionNode", "os", "system"),
@@ -95,7 +99,7 @@ def skops(loader: str, module: str, name: str, **more: Any) -> str:
         skops("ObjectNode", "http.server", "HTTPServer"),
         skops("ObjectNode", "builtins", "getattr"),
     ],
-)  # fmt: skip
+)
 def test_skops_nodes_outside_what_is_trusted_are_grave(text: str, worst: Callable[..., int]) -> None:
     assert worst(text) >= Severity.HIGH  # CVE-2025-54412, CVE-2025-54413
 

@@ -15,17 +15,22 @@ from mithridate.supply.scan.formats.reading import clip
 from mithridate.supply.scan.issue import Issue
 
 _CELL = r"(?:^|(?<=[,;|\t\r\n]))[ \t]{0,16}[\"']?[ \t]{0,16}"
-_DDE = re.compile(_CELL + r"[=+\-@](?![ \t])[^\n,;|]{0,200}?\b(?:cmd|msexcel|powershell|mshta|rundll32|regsvr32|winword|excel|wscript|cscript|bash|"
+_DDE = re.compile(_CELL + r"[=+\-@](?![ \t])[^\n,;|]{0,200}?\b(?:cmd|msexcel|powershell|mshta|rundll32|regsvr32|"
+                          r"winword|excel|wscript|cscript|bash|"
                   r"DDEAUTO|DDE)\b[^\n|]{0,40}[|(][^\n]{0,200}", re.IGNORECASE | re.MULTILINE)  # fmt: skip
 _PIPE = re.compile(_CELL + r"[=+\-@]{1,3}[^\n,;|]{0,60}\|['\"][^\n'\"]{1,300}['\"]!", re.MULTILINE)
-_OUTSIDE = re.compile(_CELL + r"[=+\-@]{1,3}(?![ \t])[^\n,;]{0,120}?\b(?:HYPERLINK|WEBSERVICE|IMPORTXML|IMPORTDATA|IMPORTFEED|IMPORTHTML|IMPORTRANGE|IMAGE|RTD|"
-                      r"ENCODEURL|FILTERXML|CALL|REGISTER(?:\.ID)?|EXEC|SHELL|GOOGLETRANSLATE|QUERY)\s*\([^\n]{0,200}", re.IGNORECASE | re.MULTILINE)  # fmt: skip
-_CALL = re.compile(_CELL + r"(?:=[ \t]*[+\-]?[ \t]*[A-Za-z][A-Za-z0-9_.]{1,30}\s*\([^\n]{0,100}|[@+\-](?:SUM|IF|CONCAT(?:ENATE)?|INDIRECT|CHAR|"
+_OUTSIDE = re.compile(_CELL + r"[=+\-@]{1,3}(?![ \t])[^\n,;]{0,120}?\b(?:HYPERLINK|WEBSERVICE|IMPORTXML|IMPORTDATA|"
+                              r"IMPORTFEED|IMPORTHTML|IMPORTRANGE|IMAGE|RTD|"
+                      r"ENCODEURL|FILTERXML|CALL|REGISTER(?:\.ID)?|EXEC|SHELL|GOOGLETRANSLATE|"
+                      r"QUERY)\s*\([^\n]{0,200}", re.IGNORECASE | re.MULTILINE)  # fmt: skip
+_CALL = re.compile(_CELL + r"(?:=[ \t]*[+\-]?[ \t]*[A-Za-z][A-Za-z0-9_.]{1,30}\s*\([^\n]{0,100}|[@+\-](?:SUM|IF|"
+                           r"CONCAT(?:ENATE)?|INDIRECT|CHAR|"
                    r"OFFSET|LOOKUP|VLOOKUP|HLOOKUP|INDEX|CELL|INFO)\s*\([^\n]{0,100})", re.MULTILINE)  # fmt: skip
 _LINES, _SHARE = 30, 0.8
 _FIRST = re.compile(r"[=@]|[+\-][^\d.,;\s]")
 _RULES = ((_PIPE, Severity.CRITICAL, "starts another program"), (_DDE, Severity.CRITICAL, "starts another program"),
-          (_OUTSIDE, Severity.HIGH, "reaches a file or an address"), (_CALL, Severity.MEDIUM, "calls a function"))  # fmt: skip
+          (_OUTSIDE, Severity.HIGH, ("reaches a file or an "
+                                    "address")), (_CALL, Severity.MEDIUM, "calls a function"))  # fmt: skip
 
 
 def is_table(text: str) -> bool:
@@ -51,6 +56,7 @@ def examine_formulas(text: str, at: int = 0) -> Iterator[Issue]:
     for pattern, severity, what in rules:
         if match := pattern.search(text):
             cell = clip(match.group().strip(" \t\"'"), 120)
-            yield Issue("formula", severity, f"a cell {what} when a spreadsheet opens it: {cell}", f"character {at + match.start()}",
+            yield Issue("formula", severity, f"a cell {what} when a spreadsheet opens it: "
+                                             f"{cell}", f"character {at + match.start()}",
                         remedy="Import it as text, or write an apostrophe before such cells.")  # fmt: skip
             return

@@ -31,8 +31,8 @@ _VIRTUAL, _EXTERNAL_LINK, _HARD, _SOFT = 3, 64, 0, 1
 class Fact:
     """Something that a walk met.
 
-    kind : `attribute` (text: its text), `external-link`, `external-storage`, `virtual`, `shape`, `unread`. path : of the
-    object. name : of the attribute, or the file that is pointed to. size : bytes that a dataset claims to hold.
+    kind : `attribute` (text: its text), `external-link`, `external-storage`, `virtual`, `shape`, `unread`. path : of
+    the object. name : of the attribute, or the file that is pointed to. size : bytes that a dataset claims to hold.
     """
 
     kind: str
@@ -219,7 +219,8 @@ class Walk:
         """Children of an old group: a B-tree of nodes with names in a local heap."""
         window = self._window
         names = local_text(window, self._address(int.from_bytes(body[8:16], "little")), self._base)
-        nodes, seen = [self._address(int.from_bytes(body[:8], "little"))], set()
+        nodes = [self._address(int.from_bytes(body[:8], "little"))]
+        seen: set[int] = set()
         while nodes:
             node = nodes.pop()
             if node in seen or len(seen) > _MOST_BLOCKS:

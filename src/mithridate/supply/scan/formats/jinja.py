@@ -26,10 +26,13 @@ _DUNDER = re.compile(
 )
 _RULES = (
     (re.compile(r"\|\s*attr\b|\bmap\s*\(\s*['\"]attr['\"]"), "the filter `attr`, which reaches any attribute by name"),
-    (re.compile(r"\b(?:lipsum|cycler|joiner)\b"), "a Jinja global that chat templates don't need and that leads to Python's globals"),
-    (re.compile(r"\bself\s*[.\[]|\b(?:request|g|session|url_for|get_flashed_messages)\s*\.\s*\w+\s*[.\[(]|\bnamespace\s*\."),
+    (re.compile(r"\b(?:lipsum|cycler|joiner)\b"), ("a Jinja global that chat templates don't need and that leads to "
+                                                  "Python's globals")),
+    (re.compile(r"\bself\s*[.\[]|\b(?:request|g|session|url_for|get_flashed_messages)\s*\.\s*\w+\s*[.\[(]|"
+                r"\bnamespace\s*\."),
      "an object of the template engine itself"),
-    (re.compile(r"\bformat_map\b|\.\s*mro\s*\(|\bpopen\b|\bget_?attr\b\s*\(|\b(?:os|sys|subprocess|builtins|importlib)\s*[.\[]"),
+    (re.compile(r"\bformat_map\b|\.\s*mro\s*\(|\bpopen\b|\bget_?attr\b\s*\(|\b(?:os|sys|subprocess|builtins|"
+                r"importlib)\s*[.\[]"),
      "a way into Python's modules"),
     (re.compile(r"(?<![\w.|'\"])(?:eval|exec|open|compile|__import__|breakpoint|globals|locals|vars|dir)\s*\("),
      "a call of a Python builtin"),
@@ -39,7 +42,8 @@ _RULES = (
 _SUBSCRIPT = re.compile(r"\[([^\[\]]{1,400})\]\s*[.\[(]")
 _COMPUTED = re.compile(r"~|\|\s*(?:join|reverse|replace|format|string|lower|upper|urlize)\b|['\"]\s*[*%]")
 _ASSEMBLED = re.compile(
-    r"\(\s*\)\s*\[|['\"]\s*\|\s*reverse\b|['\"]\s*\[\s*::\s*-1|\bdict\s*\([^()]{0,400}\)\s*\|\s*join|['\"][^'\"]{0,80}%c"
+    r"\(\s*\)\s*\[|['\"]\s*\|\s*reverse\b|['\"]\s*\[\s*::\s*-1|\bdict\s*\([^()]{0,400}\)\s*\|\s*join|"
+    r"['\"][^'\"]{0,80}%c"
 )
 _HUGE_RANGE = re.compile(
     r"\brange\s*\(\s*(?:[^()]*,\s*)?(\d{7,}|\d+\s*\*\*\s*\d+|\d{3,}\s*\*\s*\d{4,})|\*\*\s*\d{3,}|['\"]\s*\*\s*\d{6,}"
@@ -56,7 +60,8 @@ def examine_template(text: str, place: str) -> Iterator[Issue]:
     Notes
     -----
     Reads the first 2 Mi characters, in linear time. What stands between `{{ }}` and `{% %}` is judged as code, after
-    escapes in its literals are decoded and neighbouring literals are joined; comments are never rendered and are skipped.
+    escapes in its literals are decoded and neighbouring literals are joined; comments are never rendered, so they are
+    skipped.
     """
     text = without(text[:_LONGEST], "{#", "#}")
     found: dict[str, str] = {}
@@ -129,7 +134,8 @@ def _named_dunder(plain: str) -> bool:
     """A literal that is a dunder name, or a half of one."""
     bodies = (match.group(1) or "" for match in _LITERAL.finditer(plain))
     return any(
-        re.search(r"__(?:class|base|mro|subclasses|globals|builtins|import|init|dict|getattribute|self|func|code|module|"
+        re.search(r"__(?:class|base|mro|subclasses|globals|builtins|import|init|dict|getattribute|self|func|code|"
+                  r"module|"
                   r"call|reduce|loader|spec|name|doc|new|enter|del|weakref|wrapped)\w*", body)
         or re.fullmatch(r"__[a-z]{1,20}|[a-z]{1,20}__|_{1,2}|__[a-z]+__", body.strip())
         for body in bodies

@@ -27,22 +27,30 @@ _OPERATORS = {
     "runs Python of the process": (Severity.CRITICAL, "PyFunc EagerPyFunc PyFuncStateless NumpyFunc"),
     "writes files": (
         Severity.CRITICAL,
-        "WriteFile SaveDataset SaveDatasetV2 DatasetToTFRecord ExperimentalDatasetToTFRecord CacheDataset "
-        "CacheDatasetV2 SnapshotDataset SnapshotDatasetV2 CreateSummaryFileWriter CreateSummaryDbWriter "
-        "AudioFileWriter ShardedFilename DeleteFile CopyFile RenameFile",
+        (
+            "WriteFile SaveDataset SaveDatasetV2 DatasetToTFRecord ExperimentalDatasetToTFRecord CacheDataset "
+            "CacheDatasetV2 SnapshotDataset SnapshotDatasetV2 CreateSummaryFileWriter CreateSummaryDbWriter "
+            "AudioFileWriter ShardedFilename DeleteFile CopyFile RenameFile"
+        ),
     ),
     "reads files": (
         Severity.HIGH,
-        "ReadFile MatchingFiles MatchingFilesDataset WholeFileReader WholeFileReaderV2 TextLineReader TextLineReaderV2 "
-        "FixedLengthRecordReader FixedLengthRecordReaderV2 TFRecordReader TFRecordReaderV2 LMDBReader LMDBDataset "
-        "TextLineDataset TFRecordDataset TFRecordDatasetV2 FixedLengthRecordDataset FixedLengthRecordDatasetV2 "
-        "CSVDataset CSVDatasetV2 LoadDataset ExperimentalCSVDataset ImmutableConst ListDirectory",
+        (
+            "ReadFile MatchingFiles MatchingFilesDataset WholeFileReader WholeFileReaderV2 TextLineReader "
+            "TextLineReaderV2 "
+            "FixedLengthRecordReader FixedLengthRecordReaderV2 TFRecordReader TFRecordReaderV2 LMDBReader LMDBDataset "
+            "TextLineDataset TFRecordDataset TFRecordDatasetV2 FixedLengthRecordDataset FixedLengthRecordDatasetV2 "
+            "CSVDataset CSVDatasetV2 LoadDataset ExperimentalCSVDataset ImmutableConst ListDirectory"
+        ),
     ),
     "reaches the network or another process": (
         Severity.HIGH,
-        "RpcCall TryRpc SqlDataset ExperimentalSqlDataset DataServiceDataset DataServiceDatasetV2 DataServiceDatasetV3 "
-        "DataServiceDatasetV4 RegisterDataset RegisterDatasetV2 BigQueryReader GenerateBigQueryReaderPartitions "
-        "KafkaDataset ConfigureDistributedTPU CloudBigtable RemoteCall DistributedSave RpcServer RpcClient",
+        (
+            "RpcCall TryRpc SqlDataset ExperimentalSqlDataset DataServiceDataset DataServiceDatasetV2 "
+            "DataServiceDatasetV3 "
+            "DataServiceDatasetV4 RegisterDataset RegisterDatasetV2 BigQueryReader GenerateBigQueryReaderPartitions "
+            "KafkaDataset ConfigureDistributedTPU CloudBigtable RemoteCall DistributedSave RpcServer RpcClient"
+        ),
     ),
     "loads native code": (Severity.CRITICAL, "LoadLibrary LoadOpLibrary CustomCall XlaCustomCallV2 TRTEngineOp"),
 }
@@ -59,6 +67,7 @@ _DOWN = {
     ("objects", 1): "object", ("object", 4): "user",
     ("keras", 1): "layer",
 }  # fmt: skip
+_IDENTIFIER = 4
 _NAME = re.compile(rb"[A-Za-z_.][\w>./\\\-]*\Z")
 _REMEDY = "Don't load it; ask for the weights, and build the graph from code that you have read."
 _FIELDS = {
@@ -109,7 +118,9 @@ def _looks_like(window: Window, kind: str, found: list[Field]) -> bool:
     if kind == "graph":
         return _is_node(window, inner)
     return any(
-        part.number == 4 and text(window, part, 64).startswith("_tf_keras") for part in parts if part.kind == BYTES
+        part.number == _IDENTIFIER and text(window, part, 64).startswith("_tf_keras")
+        for part in parts
+        if part.kind == BYTES
     )
 
 

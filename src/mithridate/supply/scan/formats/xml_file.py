@@ -24,27 +24,34 @@ _LONGEST = 64 << 20
 _BEGINS = re.compile(
     r"\s*<(?:\?xml\b|!DOCTYPE\b(?!\s+html)|!--|!ENTITY\b|[A-Za-z_][\w.\-]*(?::[A-Za-z_][\w.\-]*)?[\s>/])", re.IGNORECASE
 )
-_HTML = re.compile(r"\s*(?:<!--.{0,2000}?-->\s*)?(?:<!doctype\s+html|<html|<(?:p|div|h\d|a|br|img|center|details|table|span|b|i)\b)",
+_HTML = re.compile(r"\s*(?:<!--.{0,2000}?-->\s*)?(?:<!doctype\s+html|<html|<(?:p|div|h\d|a|br|img|center|details|table"
+                   r"|span|b|i)\b)",
                    re.IGNORECASE | re.DOTALL)  # fmt: skip
 _DOCTYPE = re.compile(r"<!DOCTYPE\b([^\[>]{0,2000})", re.IGNORECASE)
 _ENTITY = re.compile(r"<!ENTITY\b[^>]{0,400}", re.IGNORECASE)
-_PUBLIC = re.compile(r"(?:https?://(?:www\.)?(?:w3\.org|apple\.com|openoffice\.org|dmg\.org|(?:www\.)?freedesktop\.org|specifications\.freedesktop\.org|java\.sun\.com|hibernate\.org)/|"
+_PUBLIC = re.compile(r"(?:https?://(?:www\.)?(?:w3\.org|apple\.com|openoffice\.org|dmg\.org|(?:www\.)?freedesktop\.org"
+                     r"|specifications\.freedesktop\.org|java\.sun\.com|hibernate\.org)/|"
                      r"-//(?:W3C|Apple(?: Computer)?|DMG|freedesktop|OASIS|Netscape)//)", re.IGNORECASE)  # fmt: skip
 _FUNCTION = re.compile(r"<(?:\w+:)?Apply\b[^>]{0,400}?\bfunction\s*=\s*(?:\"([^\"]{0,300})\"|'([^']{0,300})')")
 _RULES = (
-    (re.compile(r"<(?:[\w.\-]+:)?include\b[^>]{0,400}\b(?:href|parse)\s*=|http://www\.w3\.org/200[13]/XInclude", re.IGNORECASE),
+    (re.compile(r"<(?:[\w.\-]+:)?include\b[^>]{0,400}\b(?:href|parse)\s*=|"
+                r"http://www\.w3\.org/200[13]/XInclude", re.IGNORECASE),
      "xml-include", Severity.HIGH, "it includes another document (XInclude)"),
-    (re.compile(r"<(?:[\w.\-]+:)?script\b|msxsl:script|urn:schemas-microsoft-com:xslt|xalan\.apache\.org|xml\.apache\.org/xalan|"
-                r"xmlns:\w+\s*=\s*[\"'](?:java|class):|\bObjectDataProvider\b|clr-namespace:System\.Diagnostics", re.IGNORECASE),
+    (re.compile(r"<(?:[\w.\-]+:)?script\b|msxsl:script|urn:schemas-microsoft-com:xslt|xalan\.apache\.org|"
+                r"xml\.apache\.org/xalan|"
+                r"xmlns:\w+\s*=\s*[\"'](?:java|class):|\bObjectDataProvider\b|"
+                r"clr-namespace:System\.Diagnostics", re.IGNORECASE),
      "xml-script", Severity.HIGH, "it holds a script or binds to program classes"),
-    (re.compile(r"java\.lang\.(?:Runtime|ProcessBuilder|Class|System)|javax\.script|java\.net\.URL|org\.apache\.commons\.collections|"
+    (re.compile(r"java\.lang\.(?:Runtime|ProcessBuilder|Class|System)|javax\.script|java\.net\.URL|"
+                r"org\.apache\.commons\.collections|"
                 r"<(?:object|void|java)\s+[^>]{0,200}\bclass\s*=\s*[\"']java", re.IGNORECASE),
      "xml-java", Severity.CRITICAL, "it names Java classes that run commands or load code"),
     (re.compile(r"<\?xml-stylesheet\b[^>]{0,400}\bhref\s*=\s*[\"'](?:\w+:|/)", re.IGNORECASE),
      "xml-stylesheet", Severity.MEDIUM, "it loads a style sheet, which can be a program"),
     (re.compile(r"\bxsi:(?:noNamespaceS|s)chemaLocation\s*=\s*[\"'][^\"']*(?:file:|\\\\\\\\|\.\./)", re.IGNORECASE),
      "xml-schema", Severity.HIGH, "its schema is read from a local file"),
-    (re.compile(r"<(?:\w+:)?TableLocator\b"), "pmml-table", Severity.MEDIUM, "a table is read from outside the document"),
+    (re.compile(r"<(?:\w+:)?TableLocator\b"), "pmml-table", Severity.MEDIUM, ("a table is read from outside the "
+                                                                             "document")),
 )  # fmt: skip
 _SOURCE = re.compile(r"(?:SYSTEM|PUBLIC\s+(?:\"[^\"]*\"|'[^']*'))\s+[\"']([^\"']{1,1000})[\"']")
 _MANY, _BLOWN_UP = 20, 10_000_000

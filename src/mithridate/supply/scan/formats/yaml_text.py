@@ -23,15 +23,19 @@ _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
 _DIRECTIVE = re.compile(r"^%TAG[ \t]+(!\w*!?)[ \t]+(\S{1,300})", re.MULTILINE)
 _TAG = re.compile(r"!(?:<[^>\s]{1,300}>|[\w\-]*!?[^\s,\[\]{}\"'`]{1,300})")
 _ANCHOR = re.compile(r"&[^\s,\[\]{}]{1,100}\Z")
-_TARGET = re.compile(r"[\"']?(?<![\w\-])(_target_|__target__|target)[\"']?[ \t]*(?::|\n[ \t]*:)[ \t\n]*(?:[>|][\-+\d]{0,3}[ \t]*\n[ \t]*)?(?:!!?\w+[ \t]+)?(?:&\w+[ \t]+)?"
+_TARGET = re.compile(r"[\"']?(?<![\w\-])(_target_|__target__|target)[\"']?[ \t]*(?::|\n[ \t]*:)[ \t\n]*(?:[>|"
+                     r"][\-+\d]{0,3}[ \t]*\n[ \t]*)?(?:!!?\w+[ \t]+)?(?:&\w+[ \t]+)?"
                      r"[\"']?([A-Za-z_$][\w.:${}\-]{0,300})")  # fmt: skip
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _LOADER_MODULE = re.compile(r"^[ \t]*loader_module[ \t]*:[ \t]*[\"']?([\w.]{1,200})", re.MULTILINE)
 _INERT = re.compile(
     r"^python/(?:tuple|none|bool|bytes|str|unicode|int|long|float|complex|list|dict)$|"
-    r"^python/(?:object(?:/apply|/new)?|name):(?:numpy\.(?:dtype|core\.multiarray\.(?:scalar|_reconstruct)|_core\.multiarray\.(?:scalar|_reconstruct)|ndarray|"
-    r"float\d+|int\d+|uint\d+|bool_?)|collections\.(?:OrderedDict|defaultdict|Counter)|pathlib\.\w+|datetime\.\w+|uuid\.UUID|decimal\.Decimal|fractions\.Fraction|"
-    r"argparse\.Namespace|easydict\.EasyDict|yacs\.config\.CfgNode|omegaconf\.\w+\.\w+|torch\.(?:Size|device|dtype)|enum\.\w+)$"
+    r"^python/(?:object(?:/apply|/new)?|name):(?:numpy\.(?:dtype|core\.multiarray\.(?:scalar|_reconstruct)|"
+    r"_core\.multiarray\.(?:scalar|_reconstruct)|ndarray|"
+    r"float\d+|int\d+|uint\d+|bool_?)|collections\.(?:OrderedDict|defaultdict|Counter)|pathlib\.\w+|datetime\.\w+|"
+    r"uuid\.UUID|decimal\.Decimal|fractions\.Fraction|"
+    r"argparse\.Namespace|easydict\.EasyDict|yacs\.config\.CfgNode|omegaconf\.\w+\.\w+|torch\.(?:Size|device|dtype)|"
+    r"enum\.\w+)$"
 )
 _MOST_TAGS, _MOST_TARGETS = 500, 50_000
 _CORE = frozenset(
