@@ -30,7 +30,7 @@ ORDINARY_CONFIGS = (
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
         "torch_dtype": "bfloat16",
-        "_name_or_path": "/home/x/model",
+        "_name_or_path": "models/x",
         "vocab_size": 32000,
     },
     {"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"]},
