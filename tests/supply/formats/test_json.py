@@ -190,3 +190,35 @@ def test_json_that_nests_without_end_or_counts_without_end_is_told(worst: Callab
 
 def test_packed_bytes_in_a_source_line_are_no_pickle(worst: Callable[..., int]) -> None:
     assert worst(notebook("x = '" + base64.b64encode(zlib.compress(b"a" * 99)).decode() + "'")) == 0
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"py/object": "os.system"},
+        {"py/reduce": [{"py/function": "builtins.exec"}, {"py/tuple": ["1"]}]},
+        {"py/repr": "os/os.system"},
+        {"$type": "System.Windows.Data.ObjectDataProvider, PresentationFramework"},
+        {"@type": "com.sun.rowset.JdbcRowSetImpl", "dataSourceName": "ldap://h/x"},
+        {"lc": 1, "type": "constructor", "id": ["os", "system"], "kwargs": {}},
+    ],
+)
+def test_json_that_a_library_turns_into_objects_is_grave(node: dict[str, Any], worst: Callable[..., int]) -> None:
+    assert worst(json.dumps({"a": [node]})) >= Severity.HIGH
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"@type": "Person", "@context": "https://schema.org"},
+        {"lc": 1, "type": "constructor", "id": ["langchain", "schema", "messages", "HumanMessage"]},
+        {"py/object": "project.settings.Settings"},
+        {"class": "container", "$type": "x"},
+    ],
+)
+def test_json_objects_of_ordinary_kinds_are_at_most_low(node: dict[str, Any], worst: Callable[..., int]) -> None:
+    assert worst(json.dumps({"a": [node]})) <= Severity.LOW
+
+
+def test_a_notebook_that_runs_a_script_from_elsewhere_is_grave(worst: Callable[..., int]) -> None:
+    assert worst(notebook("%run https://h/x.py")) == Severity.HIGH

@@ -234,3 +234,13 @@ def test_hdf5_behind_a_user_block_is_read(worst: Callable[..., int]) -> None:
     raw = h5(json.dumps(model(HOSTILE["CVE-2025-1550"])))
     moved = raw.replace(struct.pack("<QQQQI", 0, 2**64 - 1, len(raw), 48, 0)[:8], struct.pack("<Q", 512), 1)
     assert worst(b"#!/bin/sh\n".ljust(512, b" ") + moved) == Severity.CRITICAL
+
+
+def test_a_pickle_in_an_attribute_is_judged_by_what_it_gets(worst: Callable[..., int]) -> None:
+    for raw in (
+        b"cos\nsystem\n(S'id'\ntR.",
+        b"\x80\x04\x95\x1c\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94.",
+    ):
+        assert worst(h5_file(h5_attribute("TITLE", raw))) == Severity.CRITICAL
+    for raw in (b"(lp0\nI1\na.", b"ccollections\nOrderedDict\n(tR.", b"A plain sentence."):
+        assert worst(h5_file(h5_attribute("non_index_axes", raw))) == 0

@@ -91,3 +91,15 @@ def test_frozen_graphs_and_meta_graphs_are_read(
     assert worst(message(*graph)) == Severity.CRITICAL
     assert worst(message((1, [(5, "2.0")]), (2, graph))) == Severity.CRITICAL
     assert known_as(message(*graph)) == {"TensorFlow"}
+
+
+def test_graphs_in_text_are_read_too(worst: Callable[..., int]) -> None:
+    text = (
+        'saved_model_schema_version: 1\nmeta_graphs {\n graph_def {\n  node {\n   name: "n"\n   op: "%s"\n  }\n }\n}\n'
+    )
+    assert worst(text % "WriteFile") == Severity.CRITICAL
+    assert worst(text % "MatMul") == 0
+
+
+def test_what_lies_beside_a_saved_model_is_known(message: Build, worst: Callable[..., int]) -> None:
+    assert worst(message((1, 1 << 60), (2, 5), (6, [(1, 4)]), (7, "123"))) == Severity.LOW

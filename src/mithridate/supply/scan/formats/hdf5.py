@@ -169,7 +169,8 @@ class Walk:
         if len(kind) < 8:  # noqa: PLR2004 - class, bits and size of a datatype
             return ""
         if kind[0] & 0xF == _FIXED_TEXT:
-            return value[: int.from_bytes(kind[4:8], "little")].split(b"\0")[0].decode("utf-8", "replace")
+            raw = value[: int.from_bytes(kind[4:8], "little")]
+            return raw.decode("latin-1") if raw[:1] == b"\x80" else raw.split(b"\0")[0].decode("utf-8", "replace")
         if kind[0] & 0xF == _VARIABLE and len(value) >= 16:  # noqa: PLR2004 - length, address, index
             address = self._address(int.from_bytes(value[4:12], "little"))
             length, index = int.from_bytes(value[:4], "little"), int.from_bytes(value[12:16], "little")

@@ -9,7 +9,15 @@ from typing import Any
 from mithridate.core.findings import Severity
 from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget
-from mithridate.supply.scan.formats import boosters, hf_config, keras_config, notebook, skops_schema, targets
+from mithridate.supply.scan.formats import (
+    boosters,
+    hf_config,
+    keras_config,
+    notebook,
+    object_json,
+    skops_schema,
+    targets,
+)
 from mithridate.supply.scan.formats.json_text import Document, is_blank, looks_like_json, objects, parse
 from mithridate.supply.scan.formats.reading import BrokenError, clip, malformed
 from mithridate.supply.scan.formats.text_bytes import decoded
@@ -79,4 +87,5 @@ def _object(node: dict[str, Any], path: str) -> Iterator[Issue]:
     target = node.get("target")
     if isinstance(target, str) and "params" in node and "." in target:
         yield from targets.examine_target(target, f"{path}/target")
+    yield from object_json.examine_object(node, path)
     yield from hf_config.examine_object(node, path)

@@ -35,6 +35,7 @@ _HARM = (
                 r"urlopen|get)\s*\(|\b(?:exec|eval)\s*\(\s*(?:base64|zlib|marshal|codecs|requests|urllib|__import__|"
                 r"bytes\.fromhex)\b"),
      "runs packed or downloaded Python"),
+    (re.compile(r"^[ \t]*%(?:run|load|loadpy)\s+[\"']?https?://", re.MULTILINE), "runs a script from elsewhere"),
     (re.compile(r"__import__\s*\(\s*['\"](?:os|subprocess|socket|pty|ctypes)['\"]\s*\)"), "hides an import"),
     (re.compile(r"socket\.socket\s*\([\s\S]{0,400}?(?:dup2|pty\.spawn|subprocess)"), "opens a remote shell"),
 )  # fmt: skip
