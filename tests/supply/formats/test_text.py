@@ -54,6 +54,10 @@ TARGETS = (
     "_target_: asyncio.create_subprocess_shell",
     "_target_: time.sleep",
     "_target_: torch._utils.os.system",
+    "_target_   :   os.system",
+    '_target_: "os\\x2esystem"',
+    "_target_: &a os.system # x",
+    "trainer:\n  class_path: subprocess.Popen\n  init_args: {}",
 )
 CALM_TEXTS = (
     "model:\n  _target_: torch.optim.AdamW\n  lr: 0.1\nnet:\n  _target_: my.package.Net\n",
@@ -89,6 +93,9 @@ FORMULAS = (
     'a\tb\n1\t=IMAGE("http://h")\n',
     "a,b\n1,=MSEXCEL|'\\..\\..\\cmd.exe /c calc'!''\n",
     "a,b\n1,  =cmd|'/C calc'!A0\n",
+    'a,b\n1,"=CONCATENATE(""a"",WEBSERVICE(""http://h""))"\n',
+    "a,b\n1,=cmd|/C calc!A0\n",
+    "a,b\r1,=1+cmd|' /C calc'!A0\r",
     "a,b\n1,=rundll32|'URL.dll,OpenURL calc.exe'!A\n",
 )
 XML = (

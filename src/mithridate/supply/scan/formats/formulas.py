@@ -23,14 +23,24 @@ _OUTSIDE = re.compile(_CELL + r"[=+\-@]{1,3}(?![ \t])[^\n,;]{0,120}?\b(?:HYPERLI
                               r"IMPORTFEED|IMPORTHTML|IMPORTRANGE|IMAGE|RTD|"
                       r"ENCODEURL|FILTERXML|CALL|REGISTER(?:\.ID)?|EXEC|SHELL|GOOGLETRANSLATE|"
                       r"QUERY)\s*\([^\n]{0,200}", re.IGNORECASE | re.MULTILINE)  # fmt: skip
+_NESTED = re.compile(
+    _CELL
+    + r"=[A-Za-z.]{1,30}\([^\n]{0,200}?\b(?:HYPERLINK|WEBSERVICE|IMPORTXML|IMPORTDATA|IMPORTFEED|IMPORTHTML|IMPORTRANGE"
+    r"|IMAGE|RTD|CALL|REGISTER|EXEC)\s*\(",
+    re.IGNORECASE | re.MULTILINE,
+)
 _CALL = re.compile(_CELL + r"(?:=[ \t]*[+\-]?[ \t]*[A-Za-z][A-Za-z0-9_.]{1,30}\s*\([^\n]{0,100}|[@+\-](?:SUM|IF|"
                            r"CONCAT(?:ENATE)?|INDIRECT|CHAR|"
                    r"OFFSET|LOOKUP|VLOOKUP|HLOOKUP|INDEX|CELL|INFO)\s*\([^\n]{0,100})", re.MULTILINE)  # fmt: skip
 _LINES, _SHARE = 30, 0.8
 _FIRST = re.compile(r"[=@]|[+\-][^\d.,;\s]")
-_RULES = ((_PIPE, Severity.CRITICAL, "starts another program"), (_DDE, Severity.CRITICAL, "starts another program"),
-          (_OUTSIDE, Severity.HIGH, ("reaches a file or an "
-                                    "address")), (_CALL, Severity.MEDIUM, "calls a function"))  # fmt: skip
+_RULES = (
+    (_PIPE, Severity.CRITICAL, "starts another program"),
+    (_DDE, Severity.CRITICAL, "starts another program"),
+    (_OUTSIDE, Severity.HIGH, "reaches a file or an address"),
+    (_NESTED, Severity.HIGH, "reaches a file or an address"),
+    (_CALL, Severity.MEDIUM, "calls a function"),
+)
 
 
 def is_table(text: str) -> bool:

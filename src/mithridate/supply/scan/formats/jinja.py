@@ -40,6 +40,10 @@ _RULES = (
     (re.compile(r"\|\s*(?:b64decode|pickle|shell|system|exec)\b"), "a filter that decodes or runs"),
 )  # fmt: skip
 _SUBSCRIPT = re.compile(r"\[([^\[\]]{1,400})\]\s*[.\[(]")
+_TIED = re.compile(
+    r"(?:[)\]'\"]|\b(?!(?:in|else|if|or|and|not|is|set)\b)\w+)\s*\[[^\[\]]{0,200}~[^\[\]]{0,200}\]"
+    r"|\(\s*\)\s*\||\bdict\s*\([^()]{0,200}\)\s*\||\bselect\s*\|\s*string\b"
+)
 _COMPUTED = re.compile(r"~|\|\s*(?:join|reverse|replace|format|string|lower|upper|urlize)\b|['\"]\s*[*%]")
 _ASSEMBLED = re.compile(
     r"\(\s*\)\s*\[|['\"]\s*\|\s*reverse\b|['\"]\s*\[\s*::\s*-1|\bdict\s*\([^()]{0,400}\)\s*\|\s*join|"
@@ -98,7 +102,11 @@ def _climbs(code: str) -> Iterator[str]:
     for pattern, what in _RULES:
         if pattern.search(plain if "attr" in pattern.pattern[:12] else bare):
             yield what
-    if _ASSEMBLED.search(plain) or any(_COMPUTED.search(m.group(1)) for m in _SUBSCRIPT.finditer(plain)):
+    if (
+        _ASSEMBLED.search(plain)
+        or any(_COMPUTED.search(m.group(1)) for m in _SUBSCRIPT.finditer(plain))
+        or _TIED.search(plain)
+    ):
         yield "a name that is put together while it runs"
     if _HUGE_RANGE.search(bare) or _HUGE_RANGE.search(plain):
         yield "a loop or a text too large to render"

@@ -19,6 +19,7 @@ from mithridate.supply.scan.formats import (
     targets,
 )
 from mithridate.supply.scan.formats.json_text import Document, is_blank, looks_like_json, objects, parse
+from mithridate.supply.scan.formats.payload_text import payload_in
 from mithridate.supply.scan.formats.reading import BrokenError, clip, malformed
 from mithridate.supply.scan.formats.text_bytes import decoded
 from mithridate.supply.scan.formats.text_rules import examine_text
@@ -87,5 +88,16 @@ def _object(node: dict[str, Any], path: str) -> Iterator[Issue]:
     target = node.get("target")
     if isinstance(target, str) and "params" in node and "." in target:
         yield from targets.examine_target(target, f"{path}/target")
+    yield from _expressions(node, path)
     yield from object_json.examine_object(node, path)
     yield from hf_config.examine_object(node, path)
+
+
+def _expressions(node: dict[str, Any], path: str) -> Iterator[Issue]:
+    """Texts that begin with `$`, which MONAI bundles evaluate as Python."""
+    for key, value in node.items():
+        texts = value if isinstance(value, list) else (value,)
+        for text in texts:
+            if isinstance(text, str) and text[:1] == "$" and (what := payload_in(text)):
+                claim = f"the expression {clip(text)} holds {what}"
+                yield Issue("config-expression", Severity.HIGH, claim, f"{path}/{clip(key)}")

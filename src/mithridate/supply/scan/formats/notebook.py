@@ -35,6 +35,14 @@ _HARM = (
                 r"urlopen|get)\s*\(|\b(?:exec|eval)\s*\(\s*(?:base64|zlib|marshal|codecs|requests|urllib|__import__|"
                 r"bytes\.fromhex)\b"),
      "runs packed or downloaded Python"),
+    (
+        re.compile(r"\b(?:curl|wget)\b[^\n]{0,300}(?:&&|;)\s*(?:sudo\s+)?(?:(?:ba|z|da)?sh|python3?|chmod)\b|\bchmod\s+\+x\b[^\n]{0,200}(?:&&|;)\s*\./"),
+        "downloads a program and runs it",
+    ),
+    (
+        re.compile(r"\b(?:pickle|marshal|dill|cloudpickle)\s*\.\s*loads\s*\(\s*(?:base64|codecs|zlib|bytes|b['\"]|requests|urllib)"),
+        "unpickles packed bytes",
+    ),
     (re.compile(r"^[ \t]*%(?:run|load|loadpy)\s+[\"']?https?://", re.MULTILINE), "runs a script from elsewhere"),
     (re.compile(r"__import__\s*\(\s*['\"](?:os|subprocess|socket|pty|ctypes)['\"]\s*\)"), "hides an import"),
     (re.compile(r"socket\.socket\s*\([\s\S]{0,400}?(?:dup2|pty\.spawn|subprocess)"), "opens a remote shell"),

@@ -14,7 +14,7 @@ from mithridate.supply.scan.formats.callables import capability, is_standard_lib
 from mithridate.supply.scan.formats.reading import clip
 from mithridate.supply.scan.issue import Issue
 
-KEYS = ("_target_", "target_", "__target__")
+KEYS = ("_target_", "target_", "__target__", "class_path")
 _HARMLESS = (
     "datetime.", "collections.", "pathlib.", "functools.partial", "types.Simple", "math.", "random.Random", "decimal.",
     "fractions.", "io.", "operator.", "typing.",
