@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from mithridate.core.findings import Severity
 from mithridate.supply.scan.formats.reading import clip
+from mithridate.supply.scan.formats.searched import Searched
 from mithridate.supply.scan.issue import Issue
 
 _CELL = r"(?:^|(?<=[,;|\t\r\n]))[ \t]{0,16}[\"']?[ \t]{0,16}"
@@ -33,13 +34,49 @@ _CALL = re.compile(_CELL + r"(?:=[ \t]*[+\-]?[ \t]*[A-Za-z][A-Za-z0-9_.]{1,30}\s
                            r"CONCAT(?:ENATE)?|INDIRECT|CHAR|"
                    r"OFFSET|LOOKUP|VLOOKUP|HLOOKUP|INDEX|CELL|INFO)\s*\([^\n]{0,100})", re.MULTILINE)  # fmt: skip
 _LINES, _SHARE = 30, 0.8
-_FIRST = re.compile(r"[=@]|[+\-][^\d.,;\s]")
+_PROGRAMS = (
+    "cmd",
+    "msexcel",
+    "powershell",
+    "mshta",
+    "rundll32",
+    "regsvr32",
+    "winword",
+    "excel",
+    "wscript",
+    "cscript",
+    "bash",
+    "dde",
+)
+_REACHES = (
+    "hyperlink", "webservice", "import", "image", "rtd", "encodeurl", "filterxml", "call", "register", "exec", "shell",
+    "googletranslate", "query",
+)  # fmt: skip
+_STARTS = (",=", ";=", "|=", "\t=", "\n=", '"=', "'=", " =")
+_SIGNED = tuple(
+    sign + name
+    for sign in "@+-"
+    for name in (
+        "sum",
+        "if",
+        "concat",
+        "indirect",
+        "char",
+        "offset",
+        "lookup",
+        "vlookup",
+        "hlookup",
+        "index",
+        "cell",
+        "info",
+    )
+)
 _RULES = (
-    (_PIPE, Severity.CRITICAL, "starts another program"),
-    (_DDE, Severity.CRITICAL, "starts another program"),
-    (_OUTSIDE, Severity.HIGH, "reaches a file or an address"),
-    (_NESTED, Severity.HIGH, "reaches a file or an address"),
-    (_CALL, Severity.MEDIUM, "calls a function"),
+    (Searched(("|'", '|"'), _PIPE, "starts another program"), Severity.CRITICAL),
+    (Searched(_PROGRAMS, _DDE, "starts another program"), Severity.CRITICAL),
+    (Searched(_REACHES, _OUTSIDE, "reaches a file or an address"), Severity.HIGH),
+    (Searched(_REACHES, _NESTED, "reaches a file or an address"), Severity.HIGH),
+    (Searched((*_STARTS, *_SIGNED), _CALL, "calls a function"), Severity.MEDIUM),
 )
 
 
@@ -53,20 +90,18 @@ def is_table(text: str) -> bool:
     return False
 
 
-def examine_formulas(text: str, at: int = 0) -> Iterator[Issue]:
+def examine_formulas(text: str) -> Iterator[Issue]:
     """One issue of the worst kind of formula in a table; negative numbers and names with @ are none.
 
     Notes
     -----
     In a text that is no table only the form that starts a program (`=cmd|'...'!A0`) counts.
     """
-    if not _FIRST.search(text):
-        return
-    rules = _RULES if is_table(text) else _RULES[:1]
-    for pattern, severity, what in rules:
-        if match := pattern.search(text):
+    lowered = "\n" + text.lower()
+    for entry, severity in _RULES if is_table(text) else _RULES[:1]:
+        if match := entry.find(text, lowered):
             cell = clip(match.group().strip(" \t\"'"), 120)
-            yield Issue("formula", severity, f"a cell {what} when a spreadsheet opens it: "
-                                             f"{cell}", f"character {at + match.start()}",
-                        remedy="Import it as text, or write an apostrophe before such cells.")  # fmt: skip
+            claim = f"a cell {entry.what} when a spreadsheet opens it: {cell}"
+            remedy = "Import it as text, or write an apostrophe before such cells."
+            yield Issue("formula", severity, claim, f"character {match.start()}", remedy=remedy)
             return

@@ -42,11 +42,11 @@ _RULES = (
 _SUBSCRIPT = re.compile(r"\[([^\[\]]{1,400})\]\s*[.\[(]")
 _TIED = re.compile(
     r"(?:[)\]'\"]|\b(?!(?:in|else|if|or|and|not|is|set)\b)\w+)\s*\[[^\[\]]{0,200}~[^\[\]]{0,200}\]"
-    r"|\(\s*\)\s*\||\bdict\s*\([^()]{0,200}\)\s*\||\bselect\s*\|\s*string\b"
+    r"|(?<![\w\])])\(\s*\)\s*\||\bdict\s*\([^()]{0,200}\)\s*\||\bselect\s*\|\s*string\b"
 )
 _COMPUTED = re.compile(r"~|\|\s*(?:join|reverse|replace|format|string|lower|upper|urlize)\b|['\"]\s*[*%]")
 _ASSEMBLED = re.compile(
-    r"\(\s*\)\s*\[|['\"]\s*\|\s*reverse\b|['\"]\s*\[\s*::\s*-1|\bdict\s*\([^()]{0,400}\)\s*\|\s*join|"
+    r"(?<![\w\])])\(\s*\)\s*\[|['\"]\s*\|\s*reverse\b|['\"]\s*\[\s*::\s*-1|\bdict\s*\([^()]{0,400}\)\s*\|\s*join|"
     r"['\"][^'\"]{0,80}%c"
 )
 _HUGE_RANGE = re.compile(
@@ -54,12 +54,13 @@ _HUGE_RANGE = re.compile(
 )
 
 
-def examine_template(text: str, place: str) -> Iterator[Issue]:
+def examine_template(text: str, place: str, *, chat: bool = True) -> Iterator[Issue]:
     """The issues of one template.
 
     Parameters
     ----------
     place : where it stands, for the report (`tokenizer.chat_template`).
+    chat : it is rendered for a model, so that its wording counts, not its expressions alone.
 
     Notes
     -----
@@ -77,6 +78,8 @@ def examine_template(text: str, place: str) -> Iterator[Issue]:
     for what, code in found.items():
         severity = Severity.HIGH if what.startswith("a loop") else Severity.CRITICAL
         yield _issue(what, code, severity, place)
+    if not chat:
+        return
     if not found and "<html" not in text.lower() and (payload := payload_in(text)):
         yield _issue(payload, clip(text, 300), Severity.HIGH, place)
     yield from examine_wording(text, place)

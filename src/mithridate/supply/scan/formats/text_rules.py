@@ -17,6 +17,10 @@ from mithridate.supply.scan.issue import Issue
 _TEMPLATE = re.compile(r"\{%[-+]?\s*(?:if|for|set|macro|include|import|from|extends)\b|\{\{[-+]?\s*[\w('\"\[]")
 
 
+_CHAT = re.compile(
+    r"\{%[-+]?\s*(?:for|if|set)\b[^%{}]{0,200}\bmessages?\b|\{\{[^{}]{0,200}\b(?:bos_token|"
+    r"messages?\s*[.\[])|add_generation_prompt"
+)
 _TEXT_GRAPH = re.compile(r"^[ \t]*node\s*(?::\s*)?\{|^[ \t]*meta_graphs\s*\{|^[ \t]*node_def\s*\{", re.MULTILINE)
 _OPERATOR = re.compile(r"\bop\s*:\s*[\"']([\w>]{1,200})[\"']")
 _WRITES_TO = re.compile(r"\b(?:file|grpc)://[^\s\"'\\]{1,200}")
@@ -27,7 +31,7 @@ def examine_text(text: str) -> Iterator[Issue]:
     yield from examine_formulas(text)
     yield from examine_yaml(text)
     if ("{%" in text or "{{" in text) and _TEMPLATE.search(text):
-        yield from examine_template(text, "")
+        yield from examine_template(text, "", chat=_CHAT.search(text) is not None)
     if "op:" in text and _TEXT_GRAPH.search(text):
         yield from _graph(text)
 
