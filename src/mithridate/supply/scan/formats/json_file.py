@@ -26,7 +26,7 @@ from mithridate.supply.scan.formats.text_rules import examine_text
 from mithridate.supply.scan.issue import Issue
 
 _LONGEST = 64 << 20
-_MOST_ALIKE = 50
+_MOST_ALIKE, _EVERY = 50, 256
 _LONGEST_BLANK = 16 << 20
 
 
@@ -63,8 +63,9 @@ def examine(document: Document, budget: Budget) -> Iterator[Issue]:
     """The issues of a parsed document, keys that others hide included."""
     told: Counter[tuple[str, int]] = Counter()
     for value in (document.value, *(value for _, value in document.shadowed)):
-        for path, node in objects(value):
-            budget.spend()
+        for number, (path, node) in enumerate(objects(value)):
+            if number % _EVERY == 0:
+                budget.spend()
             for issue in _object(node, path):
                 told[issue.code, issue.severity] += 1
                 if told[issue.code, issue.severity] <= _MOST_ALIKE:
