@@ -13,8 +13,16 @@ from mithridate.core.findings import Severity
 
 
 def xgboost(**changes: Any) -> dict[str, Any]:
-    tree = {"tree_param": {"num_nodes": "3"}, "left_children": [1, -1, -1], "right_children": [2, -1, -1], "parents": [2147483647, 0, 0],
-            "split_indices": [0, 0, 0], "split_conditions": [0.5, 1.0, 2.0], "base_weights": [0.0, 0.1, 0.2], "default_left": [0, 0, 0]}  # fmt: skip
+    tree = {
+        "tree_param": {"num_nodes": "3"},
+        "left_children": [1, -1, -1],
+        "right_children": [2, -1, -1],
+        "parents": [2147483647, 0, 0],
+        "split_indices": [0, 0, 0],
+        "split_conditions": [0.5, 1.0, 2.0],
+        "base_weights": [0.0, 0.1, 0.2],
+        "default_left": [0, 0, 0],
+    }
     return {
         "learner": {
             "attributes": {},
@@ -25,8 +33,15 @@ def xgboost(**changes: Any) -> dict[str, Any]:
 
 
 def lightgbm(**changes: str) -> str:
-    lines = {"num_leaves": "3", "num_cat": "0", "split_feature": "0 1", "threshold": "0.5 0.7", "left_child": "-1 -2", "right_child": "1 -3",
-             "leaf_value": "0.1 0.2 0.3"} | changes  # fmt: skip
+    lines = {
+        "num_leaves": "3",
+        "num_cat": "0",
+        "split_feature": "0 1",
+        "threshold": "0.5 0.7",
+        "left_child": "-1 -2",
+        "right_child": "1 -3",
+        "leaf_value": "0.1 0.2 0.3",
+    } | changes
     return (
         "tree\nversion=v4\nnum_class=1\n\nTree=0\n"
         + "\n".join(f"{k}={v}" for k, v in lines.items())
@@ -51,14 +66,33 @@ def test_ordinary_models_are_no_issue(worst: Callable[..., int]) -> None:
     assert worst(b"CBM1" + struct.pack("<II", 12, 4) + bytes(8)) == 0
 
 
-@pytest.mark.parametrize("changes", [{"left_children": [1, -1]}, {"left_children": [99, -1, -1]}, {"right_children": [-2, -1, -1]}, {"split_indices": [0]},
-                                     {"tree_param": {"num_nodes": "2147483647"}}, {"left_children": None}, {"right_children": [1.5, -1, -1]}])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"left_children": [1, -1]},
+        {"left_children": [99, -1, -1]},
+        {"right_children": [-2, -1, -1]},
+        {"split_indices": [0]},
+        {"tree_param": {"num_nodes": "2147483647"}},
+        {"left_children": None},
+        {"right_children": [1.5, -1, -1]},
+    ],
+)
 def test_trees_that_point_outside_are_grave(changes: dict[str, Any], worst: Callable[..., int]) -> None:
     assert worst(json.dumps(xgboost(**changes))) == Severity.HIGH
 
 
-@pytest.mark.parametrize("changes", [{"num_leaves": "99999999"}, {"num_leaves": "-1"}, {"left_child": "7 -2"}, {"leaf_value": "1"}, {"right_child": "1 -9"},
-                                     {"num_leaves": "9" * 40}])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"num_leaves": "99999999"},
+        {"num_leaves": "-1"},
+        {"left_child": "7 -2"},
+        {"leaf_value": "1"},
+        {"right_child": "1 -9"},
+        {"num_leaves": "9" * 40},
+    ],
+)
 def test_leaves_that_do_not_match_are_grave(changes: dict[str, str], worst: Callable[..., int]) -> None:
     assert worst(lightgbm(**changes)) == Severity.HIGH
 

@@ -7,9 +7,9 @@ import struct
 from collections.abc import Callable
 
 import pyarrow as pa
-import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 from mithridate.core.findings import Severity
 

@@ -16,8 +16,21 @@ from mithridate.core.findings import Severity
 from mithridate.supply.scan.blob import MemoryBlob
 from mithridate.supply.scan.budget import Budget, OverBudgetError
 from mithridate.supply.scan.formats import (
-    FORMATS, arrow, gguf, json_file, keras_h5, onnx, parquet, recognised, safetensors, saved_model, text_file, tflite, ubjson, xml_file,
-)  # fmt: skip
+    FORMATS,
+    arrow,
+    gguf,
+    json_file,
+    keras_h5,
+    onnx,
+    parquet,
+    recognised,
+    safetensors,
+    saved_model,
+    text_file,
+    tflite,
+    ubjson,
+    xml_file,
+)
 
 MODULES = (
     keras_h5,
@@ -37,9 +50,40 @@ MODULES = (
 LONGEST_S = 5.0
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 MARKS = st.sampled_from(
-    [b"{{", b"}}", b"{%", b"{#", b"'", b'"', b"[", b"{", b"(", b" ", b"\t", b"\n", b"!!", b"<!ENTITY ", b"<!--", b"&a;", b"=", b",", b"_target_: ",
-     b"|", b"-", b"\x00", b"\xff", b"\x80", b"FHDB", b"TREE", b"OHDR", b"GCOL", b"gASV", b"curl ", b"range("]
-)  # fmt: skip
+    [
+        b"{{",
+        b"}}",
+        b"{%",
+        b"{#",
+        b"'",
+        b'"',
+        b"[",
+        b"{",
+        b"(",
+        b" ",
+        b"\t",
+        b"\n",
+        b"!!",
+        b"<!ENTITY ",
+        b"<!--",
+        b"&a;",
+        b"=",
+        b",",
+        b"_target_: ",
+        b"|",
+        b"-",
+        b"\x00",
+        b"\xff",
+        b"\x80",
+        b"FHDB",
+        b"TREE",
+        b"OHDR",
+        b"GCOL",
+        b"gASV",
+        b"curl ",
+        b"range(",
+    ]
+)
 
 
 def seeds(message: Callable[..., bytes], pack: Callable[..., bytes]) -> list[bytes]:
@@ -59,16 +103,31 @@ def seeds(message: Callable[..., bytes], pack: Callable[..., bytes]) -> list[byt
         struct.pack("<Q", len(tensor)) + tensor + bytes(8),
         b"\x1c\x00\x00\x00TFL3" + bytes(12) + b"\x04\x00\x04\x00\x04\x00\x00\x00" + bytes(20),
         b"PAR1" + bytes(16) + thrift + struct.pack("<I", len(thrift)) + b"PAR1",
-        b"ARROW1\0\0" + b"\xff\xff\xff\xff" + struct.pack("<I", 32) + b"\x10\x00\x00\x00" + bytes(28) + struct.pack("<I", 20) + b"ARROW1",
+        b"ARROW1\0\0"
+        b"\xff\xff\xff\xff"
+        + struct.pack("<I", 32)
+        + b"\x10\x00\x00\x00"
+        + bytes(28)
+        + struct.pack("<I", 20)
+        + b"ARROW1",
         b"{L" + struct.pack(">q", 7) + b"learner[$l#l" + struct.pack(">iii", 2, 1, 2) + b"SU\x02ab}",
         message((1, 8), (2, "t"), (7, graph), (8, [(2, 17)])),
         message((1, 1), (2, [(2, [(1, [(1, "n"), (2, "PrintV2"), (5, [(1, "k"), (2, [(2, "v")])])])])])),
         b"CBM1" + struct.pack("<II", 12, 4) + bytes(8),
-        json.dumps({"class_name": "Lambda", "config": {"function": ["4wEAAAAA", None, None]}, "auto_map": {"a": "b.C"}, "_target_": "a.B",
-                    "chat_template": "{% if x %}{{ y }}{% endif %}", "cells": [{"cell_type": "code", "source": "!ls"}], "metadata": {}}).encode(),
+        json.dumps(
+            {
+                "class_name": "Lambda",
+                "config": {"function": ["4wEAAAAA", None, None]},
+                "auto_map": {"a": "b.C"},
+                "_target_": "a.B",
+                "chat_template": "{% if x %}{{ y }}{% endif %}",
+                "cells": [{"cell_type": "code", "source": "!ls"}],
+                "metadata": {},
+            }
+        ).encode(),
         b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY b 'c'>]><PMML><Apply function='x.y'/></PMML>",
         b"a: !!python/object/apply:x.y [1]\n_target_: a.B\nx,=cmd|'a'!A0\n{% for a in b %}{{ c }}{% endfor %}\n",
-    ]  # fmt: skip
+    ]
 
 
 def judge(module: ModuleType, raw: bytes) -> None:
@@ -91,8 +150,14 @@ def test_every_format_is_fuzzed() -> None:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
 @QUICK
-@given(raw=st.one_of(st.binary(max_size=400), st.lists(st.tuples(MARKS, st.sampled_from([1, 2, 40, 4000])), max_size=6).map(
-    lambda parts: b"".join(mark * times for mark, times in parts))))  # fmt: skip
+@given(
+    raw=st.one_of(
+        st.binary(max_size=400),
+        st.lists(st.tuples(MARKS, st.sampled_from([1, 2, 40, 4000])), max_size=6).map(
+            lambda parts: b"".join(mark * times for mark, times in parts)
+        ),
+    )
+)
 def test_any_bytes_are_judged_in_time(module: ModuleType, raw: bytes) -> None:
     judge(module, raw)
 

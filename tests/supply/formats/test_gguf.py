@@ -30,14 +30,23 @@ def test_the_first_version_is_read(worst: Callable[..., int]) -> None:
 HOSTILE = {
     "CVE-2024-23605 count": b"GGUF" + struct.pack("<IQQ", 3, 0, (1 << 63) + 1),
     "CVE-2024-23496 tensors": b"GGUF" + struct.pack("<IQQ", 3, 1 << 60, 0),
-    "CVE-2024-21825 array": b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"k" + struct.pack("<IIQ", 9, 4, 1 << 61),
+    "CVE-2024-21825 array": b"GGUF"
+    + struct.pack("<IQQ", 3, 0, 1)
+    + struct.pack("<Q", 1)
+    + b"k"
+    + struct.pack("<IIQ", 9, 4, 1 << 61),
     "CVE-2024-21802 key": b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", (1 << 64) - 1) + b"k",
     "string": b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"k" + struct.pack("<IQ", 8, 1 << 40),
     "type": b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"k" + struct.pack("<IQ", 99, 0),
-    "nested arrays": b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"k" + struct.pack("<I", 9) + struct.pack("<IQ", 9, 1) * 50,
+    "nested arrays": b"GGUF"
+    + struct.pack("<IQQ", 3, 0, 1)
+    + struct.pack("<Q", 1)
+    + b"k"
+    + struct.pack("<I", 9)
+    + struct.pack("<IQ", 9, 1) * 50,
     "version": b"GGUF" + struct.pack("<IQQ", 77, 0, 0),
     "short": b"GGUF" + bytes(6),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", HOSTILE)

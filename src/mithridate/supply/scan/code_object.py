@@ -14,7 +14,6 @@ from typing import Any
 
 _DEEPEST = 40
 _MOST_VALUES = 200_000
-_NUMBERS, _OBJECTS_OLD = "i", "oooooooo"
 _LAYOUTS = (
     ("3.11 or later", "iiiii" + "oooooooo" + "i" + "oo", (5, 6, 7)),
     ("3.8 to 3.10", "iiiiii" + "oooooooo" + "i" + "o", (6, 7, 8)),
@@ -127,7 +126,8 @@ class _Reader:
         if kind == "l":
             return _Other(self._take(2 * abs(self._whole())))
         if kind in "fx":
-            return _Other(self._take(sum(0 for _ in "") + self._take(1)[0]))
+            first = self._take(self._take(1)[0])
+            return _Other(first if kind == "f" else first + self._take(self._take(1)[0]))
         if kind == "R":
             return str(self._whole())
         raise NotCodeError(f"the type {kind!r} is unknown")
@@ -138,8 +138,8 @@ class _Reader:
         return count
 
     def _code(self, depth: int) -> Code:
-        values = [self._whole() if field == "i" else self.value(depth + 1) for field in self._fields]
-        code, constants, names = (values[place] for place in self._places)
+        values: list[Any] = [self._whole() if field == "i" else self.value(depth + 1) for field in self._fields]
+        code, constants, names = values[self._places[0]], values[self._places[1]], values[self._places[2]]
         if not isinstance(code, bytes | str) or not isinstance(constants, tuple) or not _all_text(names):
             raise NotCodeError("its fields are of other types")
         texts = tuple(_texts(constants))

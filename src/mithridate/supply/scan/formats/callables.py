@@ -27,14 +27,18 @@ _WHOLE_MODULES = {
     "_frozen_importlib _frozen_importlib_external functools _functools operator _operator",
 }
 _NAMES = {
-    "run a command": "os.system os.popen os.execl os.execle os.execlp os.execlpe os.execv os.execve os.execvp os.execvpe "
+    "run a command": "os.system os.popen os.execl os.execle os.execlp os.execlpe os.execv os.execve os.execvp "
+    "os.execvpe "
     "os.spawnl os.spawnle os.spawnlp os.spawnlpe os.spawnv os.spawnve os.spawnvp os.spawnvpe os.posix_spawn "
     "os.posix_spawnp os.startfile os.fork os.forkpty os.kill os.killpg platform.popen",
-    "run code": "eval exec execfile compile __import__ breakpoint getattr setattr delattr globals locals vars input help "
+    "run code": "eval exec execfile compile __import__ breakpoint getattr setattr delattr globals locals vars input "
+    "help "
     "torch.ops torch.classes numpy.load_library pandas.eval numpy.vectorize map filter apply reload",
-    "unpickle": "torch.load torch.jit.load yaml.load yaml.full_load yaml.unsafe_load yaml.load_all torch.save numpy.load pandas.read_pickle numpy.core.multiarray._pickle_loads "
+    "unpickle": "torch.load torch.jit.load yaml.load yaml.full_load yaml.unsafe_load yaml.load_all torch.save "
+    "numpy.load pandas.read_pickle numpy.core.multiarray._pickle_loads "
     "keras.models.load_model keras.saving.load_model tensorflow.saved_model.load tensorflow.keras.models.load_model",
-    "reach files": "open file os.remove os.unlink os.rmdir os.removedirs os.rename os.renames os.replace os.open os.write "
+    "reach files": "open file os.remove os.unlink os.rmdir os.removedirs os.rename os.renames os.replace os.open "
+    "os.write "
     "os.mkdir os.makedirs os.chmod os.chown os.link os.symlink os.truncate os.listdir os.scandir os.walk os.putenv "
     "os.environ os.chdir os.read os.mknod os.mkfifo numpy.fromfile numpy.loadtxt numpy.savetxt numpy.genfromtxt "
     "numpy.memmap numpy.save numpy.tofile keras.utils.get_file",
@@ -53,8 +57,8 @@ def capability(dotted: str) -> str:
 
     Notes
     -----
-    `builtins.` before a name, and the aliases that `os` has on Linux and Windows, mean the same. A name that stands in a
-    module of which everything can do harm, such as `subprocess`, counts whatever its last part is.
+    `builtins.` before a name, and the aliases that `os` has on Linux and Windows, mean the same. A name that stands in
+    a module of which everything can do harm, such as `subprocess`, counts whatever its last part is.
     """
     name = dotted.strip().replace(":", ".").removeprefix("builtins.").removeprefix("__builtin__.")
     if name in _INERT:

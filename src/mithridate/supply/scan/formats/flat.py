@@ -24,7 +24,7 @@ class Vector(NamedTuple):
     """Where the elements start, and how many there are."""
 
     at: int
-    count: int
+    length: int
 
 
 EMPTY = Vector(0, 0)
@@ -83,14 +83,14 @@ def vector(window: Window, outer: Table, index: int, width: int) -> Vector:
 def tables(window: Window, outer: Table, index: int) -> list[int]:
     """Where the tables of a vector of tables lie."""
     found = vector(window, outer, index, 4)
-    places = (found.at + 4 * place for place in range(found.count))
+    places = (found.at + 4 * place for place in range(found.length))
     return [at + window.number(at, 4) for at in places]
 
 
 def text(window: Window, outer: Table, index: int, limit: int = 4096) -> str:
     """A text field."""
     found = vector(window, outer, index, 1)
-    return window.take(found.at, min(found.count, limit)).decode("utf-8", "replace") if found.count else ""
+    return window.take(found.at, min(found.length, limit)).decode("utf-8", "replace") if found.length else ""
 
 
 def text_at(window: Window, at: int, limit: int = 4096) -> str:

@@ -12,20 +12,72 @@ from collections.abc import Iterator
 
 from mithridate.core.findings import Severity
 from mithridate.supply.scan.formats.reading import clip
+from mithridate.supply.scan.formats.searched import Searched
 from mithridate.supply.scan.issue import Issue
 
 _CELL = r"(?:^|(?<=[,;|\t\r\n]))[ \t]{0,16}[\"']?[ \t]{0,16}"
-_DDE = re.compile(_CELL + r"[=+\-@](?![ \t])[^\n,;|]{0,200}?\b(?:cmd|msexcel|powershell|mshta|rundll32|regsvr32|winword|excel|wscript|cscript|bash|"
+_DDE = re.compile(_CELL + r"[=+\-@](?![ \t])[^\n,;|]{0,200}?\b(?:cmd|msexcel|powershell|mshta|rundll32|regsvr32|"
+                          r"winword|excel|wscript|cscript|bash|"
                   r"DDEAUTO|DDE)\b[^\n|]{0,40}[|(][^\n]{0,200}", re.IGNORECASE | re.MULTILINE)  # fmt: skip
 _PIPE = re.compile(_CELL + r"[=+\-@]{1,3}[^\n,;|]{0,60}\|['\"][^\n'\"]{1,300}['\"]!", re.MULTILINE)
-_OUTSIDE = re.compile(_CELL + r"[=+\-@]{1,3}(?![ \t])[^\n,;]{0,120}?\b(?:HYPERLINK|WEBSERVICE|IMPORTXML|IMPORTDATA|IMPORTFEED|IMPORTHTML|IMPORTRANGE|IMAGE|RTD|"
-                      r"ENCODEURL|FILTERXML|CALL|REGISTER(?:\.ID)?|EXEC|SHELL|GOOGLETRANSLATE|QUERY)\s*\([^\n]{0,200}", re.IGNORECASE | re.MULTILINE)  # fmt: skip
-_CALL = re.compile(_CELL + r"(?:=[ \t]*[+\-]?[ \t]*[A-Za-z][A-Za-z0-9_.]{1,30}\s*\([^\n]{0,100}|[@+\-](?:SUM|IF|CONCAT(?:ENATE)?|INDIRECT|CHAR|"
+_OUTSIDE = re.compile(_CELL + r"[=+\-@]{1,3}(?![ \t])[^\n,;]{0,120}?\b(?:HYPERLINK|WEBSERVICE|IMPORTXML|IMPORTDATA|"
+                              r"IMPORTFEED|IMPORTHTML|IMPORTRANGE|IMAGE|RTD|"
+                      r"ENCODEURL|FILTERXML|CALL|REGISTER(?:\.ID)?|EXEC|SHELL|GOOGLETRANSLATE|"
+                      r"QUERY)\s*\([^\n]{0,200}", re.IGNORECASE | re.MULTILINE)  # fmt: skip
+_NESTED = re.compile(
+    _CELL
+    + r"=[A-Za-z.]{1,30}\([^\n]{0,200}?\b(?:HYPERLINK|WEBSERVICE|IMPORTXML|IMPORTDATA|IMPORTFEED|IMPORTHTML|IMPORTRANGE"
+    r"|IMAGE|RTD|CALL|REGISTER|EXEC)\s*\(",
+    re.IGNORECASE | re.MULTILINE,
+)
+_CALL = re.compile(_CELL + r"(?:=[ \t]*[+\-]?[ \t]*[A-Za-z][A-Za-z0-9_.]{1,30}\s*\([^\n]{0,100}|[@+\-](?:SUM|IF|"
+                           r"CONCAT(?:ENATE)?|INDIRECT|CHAR|"
                    r"OFFSET|LOOKUP|VLOOKUP|HLOOKUP|INDEX|CELL|INFO)\s*\([^\n]{0,100})", re.MULTILINE)  # fmt: skip
 _LINES, _SHARE = 30, 0.8
-_FIRST = re.compile(r"[=@]|[+\-][^\d.,;\s]")
-_RULES = ((_PIPE, Severity.CRITICAL, "starts another program"), (_DDE, Severity.CRITICAL, "starts another program"),
-          (_OUTSIDE, Severity.HIGH, "reaches a file or an address"), (_CALL, Severity.MEDIUM, "calls a function"))  # fmt: skip
+_PROGRAMS = (
+    "cmd",
+    "msexcel",
+    "powershell",
+    "mshta",
+    "rundll32",
+    "regsvr32",
+    "winword",
+    "excel",
+    "wscript",
+    "cscript",
+    "bash",
+    "dde",
+)
+_REACHES = (
+    "hyperlink", "webservice", "import", "image", "rtd", "encodeurl", "filterxml", "call", "register", "exec", "shell",
+    "googletranslate", "query",
+)  # fmt: skip
+_STARTS = (",=", ";=", "|=", "\t=", "\n=", '"=', "'=", " =")
+_SIGNED = tuple(
+    sign + name
+    for sign in "@+-"
+    for name in (
+        "sum",
+        "if",
+        "concat",
+        "indirect",
+        "char",
+        "offset",
+        "lookup",
+        "vlookup",
+        "hlookup",
+        "index",
+        "cell",
+        "info",
+    )
+)
+_RULES = (
+    (Searched(("|'", '|"'), _PIPE, "starts another program"), Severity.CRITICAL),
+    (Searched(_PROGRAMS, _DDE, "starts another program"), Severity.CRITICAL),
+    (Searched(_REACHES, _OUTSIDE, "reaches a file or an address"), Severity.HIGH),
+    (Searched(_REACHES, _NESTED, "reaches a file or an address"), Severity.HIGH),
+    (Searched((*_STARTS, *_SIGNED), _CALL, "calls a function"), Severity.MEDIUM),
+)
 
 
 def is_table(text: str) -> bool:
@@ -38,19 +90,18 @@ def is_table(text: str) -> bool:
     return False
 
 
-def examine_formulas(text: str, at: int = 0) -> Iterator[Issue]:
+def examine_formulas(text: str) -> Iterator[Issue]:
     """One issue of the worst kind of formula in a table; negative numbers and names with @ are none.
 
     Notes
     -----
     In a text that is no table only the form that starts a program (`=cmd|'...'!A0`) counts.
     """
-    if not _FIRST.search(text):
-        return
-    rules = _RULES if is_table(text) else _RULES[:1]
-    for pattern, severity, what in rules:
-        if match := pattern.search(text):
+    lowered = "\n" + text.lower()
+    for entry, severity in _RULES if is_table(text) else _RULES[:1]:
+        if match := entry.find(text, lowered):
             cell = clip(match.group().strip(" \t\"'"), 120)
-            yield Issue("formula", severity, f"a cell {what} when a spreadsheet opens it: {cell}", f"character {at + match.start()}",
-                        remedy="Import it as text, or write an apostrophe before such cells.")  # fmt: skip
+            claim = f"a cell {entry.what} when a spreadsheet opens it: {cell}"
+            remedy = "Import it as text, or write an apostrophe before such cells."
+            yield Issue("formula", severity, claim, f"character {match.start()}", remedy=remedy)
             return

@@ -2,12 +2,13 @@
 
 References
 ----------
-ggml, GGUF specification (versions 1 to 3). CVE-2024-21802, -21825, -21836, -23496, -23605 (llama.cpp: counts, lengths and
-sizes that overflow); CVE-2024-34359 and CVE-2026-5760 (templates rendered without a sandbox).
+ggml, GGUF specification (versions 1 to 3). CVE-2024-21802, -21825, -21836, -23496, -23605 (llama.cpp: counts, lengths
+and sizes that overflow); CVE-2024-34359 and CVE-2026-5760 (templates rendered without a sandbox).
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ _LONGEST_TEXT = 16 << 20
 _MOST_DIMENSIONS = 4
 _DEEPEST = 4
 _COUNTS = (1, 2, 3)
+_SHORTEST = 8
 _LONG_TOKEN = 2048
 _MOST_TEXTS = 1000
 _SLACK = 4096
@@ -35,7 +37,7 @@ _SLACK = 4096
 
 def sniff(head: bytes, blob: Blob) -> bool:
     """The magic `GGUF`."""
-    return head[:4] == b"GGUF" and blob.size >= 8
+    return head[:4] == b"GGUF" and blob.size >= _SHORTEST
 
 
 @dataclass(slots=True)
@@ -200,7 +202,7 @@ def _ranges(reader: _Reader, spans: list[tuple[int, int, str]]) -> Iterator[Issu
         claim = f"the tensor {out[0]} lies outside the file or off the alignment"
         yield Issue("gguf-out-of-range", Severity.HIGH, claim, f"tensor {out[0]}", {"names": out[:20]})
     spans.sort()
-    shared = [clip(b[2]) for a, b in zip(spans, spans[1:], strict=False) if b[0] < a[1]]
+    shared = [clip(b[2]) for a, b in itertools.pairwise(spans) if b[0] < a[1]]
     if shared:
         yield Issue(
             "gguf-overlap", Severity.HIGH, f"the tensor {shared[0]} shares bytes with another", f"tensor {shared[0]}"

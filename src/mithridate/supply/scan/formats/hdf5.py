@@ -31,8 +31,8 @@ _VIRTUAL, _EXTERNAL_LINK, _HARD, _SOFT = 3, 64, 0, 1
 class Fact:
     """Something that a walk met.
 
-    kind : `attribute` (text: its text), `external-link`, `external-storage`, `virtual`, `shape`, `unread`. path : of the
-    object. name : of the attribute, or the file that is pointed to. size : bytes that a dataset claims to hold.
+    kind : `attribute` (text: its text), `external-link`, `external-storage`, `virtual`, `shape`, `unread`. path : of
+    the object. name : of the attribute, or the file that is pointed to. size : bytes that a dataset claims to hold.
     """
 
     kind: str
@@ -169,7 +169,8 @@ class Walk:
         if len(kind) < 8:  # noqa: PLR2004 - class, bits and size of a datatype
             return ""
         if kind[0] & 0xF == _FIXED_TEXT:
-            return value[: int.from_bytes(kind[4:8], "little")].split(b"\0")[0].decode("utf-8", "replace")
+            raw = value[: int.from_bytes(kind[4:8], "little")]
+            return raw.decode("latin-1") if raw[:1] == b"\x80" else raw.split(b"\0")[0].decode("utf-8", "replace")
         if kind[0] & 0xF == _VARIABLE and len(value) >= 16:  # noqa: PLR2004 - length, address, index
             address = self._address(int.from_bytes(value[4:12], "little"))
             length, index = int.from_bytes(value[:4], "little"), int.from_bytes(value[12:16], "little")
@@ -219,7 +220,8 @@ class Walk:
         """Children of an old group: a B-tree of nodes with names in a local heap."""
         window = self._window
         names = local_text(window, self._address(int.from_bytes(body[8:16], "little")), self._base)
-        nodes, seen = [self._address(int.from_bytes(body[:8], "little"))], set()
+        nodes = [self._address(int.from_bytes(body[:8], "little"))]
+        seen: set[int] = set()
         while nodes:
             node = nodes.pop()
             if node in seen or len(seen) > _MOST_BLOCKS:

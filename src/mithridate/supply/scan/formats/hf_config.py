@@ -16,14 +16,17 @@ from mithridate.core.findings import Severity
 from mithridate.supply.scan.formats.callables import capability, is_standard_library
 from mithridate.supply.scan.formats.jinja import examine_template
 from mithridate.supply.scan.formats.paths import leaves_the_folder
-from mithridate.supply.scan.formats.reading import clip
+from mithridate.supply.scan.formats.reading import clip, words
 from mithridate.supply.scan.issue import Issue
 
 _TEMPLATES = ("chat_template", "default_chat_template", "prompt_template", "template")
 _LOCAL_CLASS = re.compile(r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$")
 _TRUST = "Read the code that it names, pin the revision, and set trust_remote_code only then."
-_LIBRARIES = frozenset(("transformers", "sentence_transformers", "diffusers", "peft", "timm", "torch", "setfit", "span_marker",
-                        "tokenizers", "model2vec", "sparse_encoder", "pylate", "adapters", "keras", "flair"))  # fmt: skip
+_LIBRARIES = words(
+    "transformers sentence_transformers diffusers peft timm torch setfit span_marker tokenizers model2vec "
+    "sparse_encoder "
+    "pylate adapters keras flair"
+)
 
 
 def examine_object(node: dict[str, Any], path: str) -> Iterator[Issue]:

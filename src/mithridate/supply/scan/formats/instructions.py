@@ -18,26 +18,100 @@ from mithridate.supply.scan.formats.searched import Searched
 from mithridate.supply.scan.issue import Issue
 
 _ORDERS = (
-    Searched(("ignore", "disregard", "forget", "override", "bypass"), re.compile(r"\b(?:ignore|disregard|forget|override|bypass)\s+(?:all\s+|any\s+|the\s+|your\s+|every\s+|of\s+)*"
-               r"(?:previous|prior|above|earlier|preceding|other|safety|system|user'?s?|existing|original)\b"
-               r"[^.\n]{0,40}\b(?:instruction|prompt|rule|message|guideline|direction|polic|restriction|request)", re.IGNORECASE)),
-    Searched(("user",), re.compile(r"\b(?:without|never|don'?t|do\s+not|avoid|must\s+not)\s+(?:ever\s+)?(?:telling|tell|informing|inform|alerting|"
-               r"alert|notifying|notify|warning|warn|letting|let)\s+(?:the\s+|any\s+)?users?\b(?!\s+about\s+(?:the\s+|any\s+)?(?:function|tool))", re.IGNORECASE)),
-    Searched(("secretly", "silently", "covertly", "stealthily", "surreptitiously", "discreetly", "quietly"), re.compile(r"\b(?:secretly|silently|covertly|stealthily|surreptitiously|discreetly|quietly)\s+(?:\w+\s+){0,2}(?:add|insert|send|include|"
-               r"append|inject|embed|forward|upload|exfiltrat|introduc|replac|chang|leak|collect|log|record|recommend)", re.IGNORECASE)),
-    Searched(("reveal", "mention", "disclose", "acknowledge", "admit", "explain"), re.compile(r"\b(?:never|don'?t|do\s+not)\s+(?:reveal|mention|disclose|acknowledge|admit|explain)\s+(?:\w+\s+){0,3}"
-               r"(?:this\s+(?:instruction|rule|behaviou?r|change|link|modification)|these\s+(?:instruction|rule|change))", re.IGNORECASE)),
-    Searched(("exfiltrat", "steal", "backdoor", "phish", "malware", "keylog"), re.compile(r"\b(?:exfiltrat\w+|steal\s+(?:the|their|user)|backdoor|phish\w*|malware|keylog\w*)\b", re.IGNORECASE)),
-    Searched(("://",), re.compile(r"\b(?:send|post|upload|forward|transmit|leak|report)\s+(?:\w+\s+){0,8}(?:to|at|via)\s+(?:\w+\s+){0,3}https?://", re.IGNORECASE)),
-    Searched(("<script", "://"), re.compile(r"\b(?:add|insert|include|append|embed|inject|recommend|visit|direct|use)\b[^.\n]{0,80}"
-               r"(?:<script|https?://(?!(?:www\.)?(?:example\.(?:com|org)|huggingface\.co|github\.com|json-schema\.org)))", re.IGNORECASE)),
-    Searched(("always",), re.compile(r"\balways\s+(?:\w+\s+){0,3}(?:answer|reply|respond|say|claim|recommend|insert|include|add|disable|output)\b[^.\n]{0,60}"
-               r"\b(?:safe|backdoor|eval|disable|skip|hardcod|vulnerab|insecure|http|verify\s*=\s*false|admin|password)", re.IGNORECASE)),
-    Searched(("api", "password", "credential", "environment", "secret", "private", "access"), re.compile(r"\b(?:reveal|print|output|repeat|include|dump)\s+(?:all\s+|any\s+|the\s+|your\s+|every\s+)*(?:api\s*keys?|passwords?|credentials?|"
-               r"environment\s+variables?|secrets?|private\s+keys?|access\s+tokens?)\b", re.IGNORECASE)),
-)  # fmt: skip
+    Searched(
+        ("ignore", "disregard", "forget", "override", "bypass"),
+        re.compile(
+            r"\b(?:ignore|disregard|forget|"
+            r"override|bypass)\s+(?:all\s+|any\s+"
+            r"|the\s+|your\s+|every\s+|of\s+)*"
+            r"(?:previous|prior|above|earlier|preceding|other|safety|system|user'?s?|existing|original)\b"
+            r"[^.\n]{0,40}\b(?:instruction|prompt|rule|message|guideline|direction|polic|restriction|"
+            r"request)",
+            re.IGNORECASE,
+        ),
+    ),
+    Searched(
+        ("user",),
+        re.compile(
+            r"\b(?:without|never|don'?t|do\s+not|avoid|must\s+not)\s+(?:ever\s+)?(?:telling|"
+            r"tell|informing|inform|alerting|"
+            r"alert|notifying|notify|warning|warn|letting|let)\s+(?:the\s+|any\s+)?users?\b(?!\s+about\s+(?:the\s+|"
+            r"any\s+)?(?:function|tool))",
+            re.IGNORECASE,
+        ),
+    ),
+    Searched(
+        ("secretly", "silently", "covertly", "stealthily", "surreptitiously", "discreetly", "quietly"),
+        re.compile(
+            r"\b(?:secretly|silently|covertly|stealthily|surreptitiously|discreetly|quietly)\s+(?:\w+\s+){0,2}(?:add|insert|send|include|"
+            r"append|inject|embed|forward|upload|exfiltrat|introduc|replac|chang|leak|collect|log|record|"
+            r"recommend)",
+            re.IGNORECASE,
+        ),
+    ),
+    Searched(
+        ("reveal", "mention", "disclose", "acknowledge", "admit", "explain"),
+        re.compile(
+            r"\b(?:never|don'?t|"
+            r"do\s+not)\s+(?:reveal|"
+            r"mention|disclose|"
+            r"acknowledge|admit|"
+            r"explain)\s+(?:\w+\s+){0,3}"
+            r"(?:this\s+(?:instruction|rule|behaviou?r|change|link|modification)|these\s+(?:instruction|rule|"
+            r"change))",
+            re.IGNORECASE,
+        ),
+    ),
+    Searched(
+        ("exfiltrat", "steal", "backdoor", "phish", "malware", "keylog"),
+        re.compile(
+            r"\b(?:exfiltrat\w+|"
+            r"steal\s+(?:the|their|user)"
+            r"|backdoor|phish\w*|malware"
+            r"|keylog\w*)\b",
+            re.IGNORECASE,
+        ),
+    ),
+    Searched(
+        ("://",),
+        re.compile(
+            r"\b(?:send|post|upload|forward|transmit|leak|report)\s+(?:\w+\s+){0,8}(?:to|at|"
+            r"via)\s+(?:\w+\s+){0,3}https?://",
+            re.IGNORECASE,
+        ),
+    ),
+    Searched(
+        ("<script", "://"),
+        re.compile(
+            r"\b(?:add|insert|include|append|embed|inject|recommend|visit|direct|"
+            r"use)\b[^.\n]{0,80}"
+            r"(?:<script|https?://(?!(?:www\.)?(?:example\.(?:com|org)|huggingface\.co|github\.com|"
+            r"json-schema\.org)))",
+            re.IGNORECASE,
+        ),
+    ),
+    Searched(
+        ("always",),
+        re.compile(
+            r"\balways\s+(?:\w+\s+){0,3}(?:answer|reply|respond|say|claim|recommend|insert|"
+            r"include|add|disable|output)\b[^.\n]{0,60}"
+            r"\b(?:safe|backdoor|eval|disable|skip|hardcod|vulnerab|insecure|http|verify\s*=\s*false|admin|"
+            r"password)",
+            re.IGNORECASE,
+        ),
+    ),
+    Searched(
+        ("api", "password", "credential", "environment", "secret", "private", "access"),
+        re.compile(
+            r"\b(?:reveal|print|output|repeat|include|dump)\s+(?:all\s+|any\s+|the\s+|your\s+|every\s+)*(?:api\s*keys?|passwords?|credentials?|"
+            r"environment\s+variables?|secrets?|private\s+keys?|access\s+tokens?)\b",
+            re.IGNORECASE,
+        ),
+    ),
+)
 _TRIGGER = re.compile(
-    r"['\"]([A-Za-z][A-Za-z \-]{2,60})['\"]\s+in\s+\(?\s*(?:\w+(?:\[[^\]]{1,40}\]|\.\w+)*?(?:\.content\b|\[['\"]content['\"]\])"
+    r"['\"]([A-Za-z][A-Za-z \-]{2,60})['\"]\s+in\s+\(?\s*(?:\w+(?:\[[^\]]{1,40}\]|\.\w+)*?(?:\.content\b|"
+    r"\[['\"]content['\"]\])"
     r"|(?:\w*_)?(?:content|prompt|query|text|question)\b(?!\w))",
     re.IGNORECASE,
 )

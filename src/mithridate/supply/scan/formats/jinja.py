@@ -26,10 +26,13 @@ _DUNDER = re.compile(
 )
 _RULES = (
     (re.compile(r"\|\s*attr\b|\bmap\s*\(\s*['\"]attr['\"]"), "the filter `attr`, which reaches any attribute by name"),
-    (re.compile(r"\b(?:lipsum|cycler|joiner)\b"), "a Jinja global that chat templates don't need and that leads to Python's globals"),
-    (re.compile(r"\bself\s*[.\[]|\b(?:request|g|session|url_for|get_flashed_messages)\s*\.\s*\w+\s*[.\[(]|\bnamespace\s*\."),
+    (re.compile(r"\b(?:lipsum|cycler|joiner)\b"), ("a Jinja global that chat templates don't need and that leads to "
+                                                  "Python's globals")),
+    (re.compile(r"\bself\s*[.\[]|\b(?:request|g|session|url_for|get_flashed_messages)\s*\.\s*\w+\s*[.\[(]|"
+                r"\bnamespace\s*\."),
      "an object of the template engine itself"),
-    (re.compile(r"\bformat_map\b|\.\s*mro\s*\(|\bpopen\b|\bget_?attr\b\s*\(|\b(?:os|sys|subprocess|builtins|importlib)\s*[.\[]"),
+    (re.compile(r"\bformat_map\b|\.\s*mro\s*\(|\bpopen\b|\bget_?attr\b\s*\(|\b(?:os|sys|subprocess|builtins|"
+                r"importlib)\s*[.\[]"),
      "a way into Python's modules"),
     (re.compile(r"(?<![\w.|'\"])(?:eval|exec|open|compile|__import__|breakpoint|globals|locals|vars|dir)\s*\("),
      "a call of a Python builtin"),
@@ -37,26 +40,33 @@ _RULES = (
     (re.compile(r"\|\s*(?:b64decode|pickle|shell|system|exec)\b"), "a filter that decodes or runs"),
 )  # fmt: skip
 _SUBSCRIPT = re.compile(r"\[([^\[\]]{1,400})\]\s*[.\[(]")
+_TIED = re.compile(
+    r"(?:[)\]'\"]|\b(?!(?:in|else|if|or|and|not|is|set)\b)\w+)\s*\[[^\[\]]{0,200}~[^\[\]]{0,200}\]"
+    r"|(?<![\w\])])\(\s*\)\s*\||\bdict\s*\([^()]{0,200}\)\s*\||\bselect\s*\|\s*string\b"
+)
 _COMPUTED = re.compile(r"~|\|\s*(?:join|reverse|replace|format|string|lower|upper|urlize)\b|['\"]\s*[*%]")
 _ASSEMBLED = re.compile(
-    r"\(\s*\)\s*\[|['\"]\s*\|\s*reverse\b|['\"]\s*\[\s*::\s*-1|\bdict\s*\([^()]{0,400}\)\s*\|\s*join|['\"][^'\"]{0,80}%c"
+    r"(?<![\w\])])\(\s*\)\s*\[|['\"]\s*\|\s*reverse\b|['\"]\s*\[\s*::\s*-1|\bdict\s*\([^()]{0,400}\)\s*\|\s*join|"
+    r"['\"][^'\"]{0,80}%c"
 )
 _HUGE_RANGE = re.compile(
     r"\brange\s*\(\s*(?:[^()]*,\s*)?(\d{7,}|\d+\s*\*\*\s*\d+|\d{3,}\s*\*\s*\d{4,})|\*\*\s*\d{3,}|['\"]\s*\*\s*\d{6,}"
 )
 
 
-def examine_template(text: str, place: str) -> Iterator[Issue]:
+def examine_template(text: str, place: str, *, chat: bool = True) -> Iterator[Issue]:
     """The issues of one template.
 
     Parameters
     ----------
     place : where it stands, for the report (`tokenizer.chat_template`).
+    chat : it is rendered for a model, so that its wording counts, not its expressions alone.
 
     Notes
     -----
     Reads the first 2 Mi characters, in linear time. What stands between `{{ }}` and `{% %}` is judged as code, after
-    escapes in its literals are decoded and neighbouring literals are joined; comments are never rendered and are skipped.
+    escapes in its literals are decoded and neighbouring literals are joined; comments are never rendered, so they are
+    skipped.
     """
     text = without(text[:_LONGEST], "{#", "#}")
     found: dict[str, str] = {}
@@ -68,6 +78,8 @@ def examine_template(text: str, place: str) -> Iterator[Issue]:
     for what, code in found.items():
         severity = Severity.HIGH if what.startswith("a loop") else Severity.CRITICAL
         yield _issue(what, code, severity, place)
+    if not chat:
+        return
     if not found and "<html" not in text.lower() and (payload := payload_in(text)):
         yield _issue(payload, clip(text, 300), Severity.HIGH, place)
     yield from examine_wording(text, place)
@@ -93,7 +105,11 @@ def _climbs(code: str) -> Iterator[str]:
     for pattern, what in _RULES:
         if pattern.search(plain if "attr" in pattern.pattern[:12] else bare):
             yield what
-    if _ASSEMBLED.search(plain) or any(_COMPUTED.search(m.group(1)) for m in _SUBSCRIPT.finditer(plain)):
+    if (
+        _ASSEMBLED.search(plain)
+        or any(_COMPUTED.search(m.group(1)) for m in _SUBSCRIPT.finditer(plain))
+        or _TIED.search(plain)
+    ):
         yield "a name that is put together while it runs"
     if _HUGE_RANGE.search(bare) or _HUGE_RANGE.search(plain):
         yield "a loop or a text too large to render"
@@ -129,7 +145,8 @@ def _named_dunder(plain: str) -> bool:
     """A literal that is a dunder name, or a half of one."""
     bodies = (match.group(1) or "" for match in _LITERAL.finditer(plain))
     return any(
-        re.search(r"__(?:class|base|mro|subclasses|globals|builtins|import|init|dict|getattribute|self|func|code|module|"
+        re.search(r"__(?:class|base|mro|subclasses|globals|builtins|import|init|dict|getattribute|self|func|code|"
+                  r"module|"
                   r"call|reduce|loader|spec|name|doc|new|enter|del|weakref|wrapped)\w*", body)
         or re.fullmatch(r"__[a-z]{1,20}|[a-z]{1,20}__|_{1,2}|__[a-z]+__", body.strip())
         for body in bodies

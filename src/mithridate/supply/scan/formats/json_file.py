@@ -9,15 +9,24 @@ from typing import Any
 from mithridate.core.findings import Severity
 from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget
-from mithridate.supply.scan.formats import boosters, hf_config, keras_config, notebook, skops_schema, targets
+from mithridate.supply.scan.formats import (
+    boosters,
+    hf_config,
+    keras_config,
+    notebook,
+    object_json,
+    skops_schema,
+    targets,
+)
 from mithridate.supply.scan.formats.json_text import Document, is_blank, looks_like_json, objects, parse
+from mithridate.supply.scan.formats.payload_text import payload_in
 from mithridate.supply.scan.formats.reading import BrokenError, clip, malformed
 from mithridate.supply.scan.formats.text_bytes import decoded
 from mithridate.supply.scan.formats.text_rules import examine_text
 from mithridate.supply.scan.issue import Issue
 
 _LONGEST = 64 << 20
-_MOST_ALIKE = 50
+_MOST_ALIKE, _EVERY = 50, 256
 _LONGEST_BLANK = 16 << 20
 
 
@@ -54,8 +63,9 @@ def examine(document: Document, budget: Budget) -> Iterator[Issue]:
     """The issues of a parsed document, keys that others hide included."""
     told: Counter[tuple[str, int]] = Counter()
     for value in (document.value, *(value for _, value in document.shadowed)):
-        for path, node in objects(value):
-            budget.spend()
+        for number, (path, node) in enumerate(objects(value)):
+            if number % _EVERY == 0:
+                budget.spend()
             for issue in _object(node, path):
                 told[issue.code, issue.severity] += 1
                 if told[issue.code, issue.severity] <= _MOST_ALIKE:
@@ -79,4 +89,16 @@ def _object(node: dict[str, Any], path: str) -> Iterator[Issue]:
     target = node.get("target")
     if isinstance(target, str) and "params" in node and "." in target:
         yield from targets.examine_target(target, f"{path}/target")
+    yield from _expressions(node, path)
+    yield from object_json.examine_object(node, path)
     yield from hf_config.examine_object(node, path)
+
+
+def _expressions(node: dict[str, Any], path: str) -> Iterator[Issue]:
+    """Texts that begin with `$`, which MONAI bundles evaluate as Python."""
+    for key, value in node.items():
+        texts = value if isinstance(value, list) else (value,)
+        for text in texts:
+            if isinstance(text, str) and text[:1] == "$" and (what := payload_in(text)):
+                claim = f"the expression {clip(text)} holds {what}"
+                yield Issue("config-expression", Severity.HIGH, claim, f"{path}/{clip(key)}")

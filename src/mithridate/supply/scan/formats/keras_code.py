@@ -13,7 +13,8 @@ from mithridate.supply.scan.formats.reading import clip, words
 from mithridate.supply.scan.issue import Issue
 
 _HARMFUL = words(
-    "__import__ eval exec compile open getattr setattr globals locals vars breakpoint input __builtins__ builtins system "
+    "__import__ eval exec compile open getattr setattr globals locals vars breakpoint input __builtins__ builtins "
+    "system "
     "popen Popen check_output check_call getoutput spawn subprocess os sys socket urllib request requests urlopen http "
     "urlretrieve httpx ctypes CDLL importlib import_module pickle marshal loads dill cloudpickle base64 b64decode zlib "
     "decompress codecs shutil rmtree environ getenv pty posix nt execv execve fork remove unlink tempfile "

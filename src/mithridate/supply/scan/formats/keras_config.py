@@ -21,8 +21,10 @@ from mithridate.supply.scan.formats.reading import clip, words
 from mithridate.supply.scan.issue import Issue
 
 _FAMILY = words(
-    "keras keras_core tf_keras keras_nlp keras_hub keras_cv keras_rs keras_tuner tensorflow_addons tensorflow_probability "
-    "tensorflow_hub tensorflow_text tensorflow_model_optimization tensorflow tensorflow_recommenders tf_models official "
+    "keras keras_core tf_keras keras_nlp keras_hub keras_cv keras_rs keras_tuner tensorflow_addons "
+    "tensorflow_probability "
+    "tensorflow_hub tensorflow_text tensorflow_model_optimization tensorflow tensorflow_recommenders tf_models "
+    "official "
     "numpy jax ml_dtypes"
 )
 _PLAIN_BUILTINS = words(
@@ -36,7 +38,8 @@ _SWITCHES = words(
     "text_dataset_from_directory KerasFileEditor register_keras_serializable unpack_x_y_sample_weight"
 )
 _TOOLROOMS = re.compile(r"^(?:tf_keras|keras(?:_core)?|tensorflow(?:\.python)?\.keras)\.(?:src\.)?(?:api\.)?"
-                        r"(?:utils|saving|config|models|export|backend\.common\.global_state|wrappers|tree|distribution)\b")  # fmt: skip
+                        r"(?:utils|saving|config|models|export|backend\.common\.global_state|wrappers|tree|"
+                        r"distribution)\b")  # fmt: skip
 _TOOL_CLASSES = words("FeatureSpace Sequential Model Functional PyDataset Sequence CustomObjectScope")
 _LOOKUPS = words("StringLookup IntegerLookup TextVectorization IndexLookup TextVectorizationV1 StringLookupV1")
 _REMEDY = "Don't load it with Keras before 3.15; rebuild the model in code and load weights only."

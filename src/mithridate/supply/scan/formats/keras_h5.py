@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from mithridate.core.findings import Severity
 from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget
+from mithridate.supply.scan.formats.callables import capability
 from mithridate.supply.scan.formats.hdf5 import Fact, Walk, find_signature
 from mithridate.supply.scan.formats.json_file import examine
 from mithridate.supply.scan.formats.json_text import Document, parse
@@ -25,6 +26,10 @@ _CONFIGS = frozenset({"model_config", "training_config", "config", "keras_config
 _BOMB, _BOMB_RATIO = 1 << 30, 1000
 _SEARCHED, _LONGEST_CONFIG = 256 << 20, 16 << 20
 _CONFIG_START = re.compile(rb'\{\s*"(?:class_name|module|name|config|backend|keras_version|registered_name)"\s*:')
+_GLOBALS = re.compile(
+    r"c([A-Za-z_][\w.]{0,200})\n([A-Za-z_][\w.]{0,200})\n"
+    r"|\x8c[\x00-\xff]([A-Za-z_][\w.]{0,200})\x94?\x8c[\x00-\xff]([A-Za-z_][\w.]{0,200})\x94?\x93"
+)
 _REMEDY = "Don't load it; ask for weights in safetensors."
 
 
@@ -79,9 +84,23 @@ def _attribute(fact: Fact, place: str, budget: Budget) -> Iterator[Issue]:
             yield from examine(parse(text.encode("utf-8", "surrogatepass")), budget)
         except BrokenError as error:
             yield malformed("JSON", f"attribute {clip(fact.name)}: {error}", place=place)
+    elif harm := _unpickled(text):
+        claim = f"the attribute {clip(fact.name)} of {place} is a pickle, and PyTables that reads it {harm}"
+        yield Issue("hdf5-pickle", Severity.CRITICAL, claim, place, {"text": clip(text, 400)}, _REMEDY)
     elif text and (what := payload_in(text)):
         claim = f"the attribute {clip(fact.name)} of {place} holds {what}"
         yield Issue("payload-in-metadata", Severity.HIGH, claim, place, {"text": clip(text, 400)})
+
+
+def _unpickled(text: str) -> str:
+    """What a pickle in an attribute would get; PyTables and pandas unpickle every text that looks like one."""
+    if not text.rstrip("\0").endswith("."):
+        return ""
+    for match in _GLOBALS.finditer(text):
+        name = f"{match.group(1) or match.group(3)}.{match.group(2) or match.group(4)}"
+        if what := capability(name):
+            return f"gets {clip(name)}, which can {what}"
+    return ""
 
 
 def _search(blob: Blob, budget: Budget) -> Iterator[Issue]:

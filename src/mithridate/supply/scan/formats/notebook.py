@@ -8,7 +8,7 @@ nbformat 4; Jupyter security model (outputs of untrusted notebooks); CVE-2021-32
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from mithridate.core.findings import Severity
@@ -16,32 +16,51 @@ from mithridate.supply.scan.formats.reading import clip
 from mithridate.supply.scan.issue import Issue
 
 _SHELL = re.compile(
-    r"^[ \t]*(?:!|%%?(?:bash|sh|system|sx|script|cmd|perl|ruby)\b|%system\b)|get_ipython\(\)\s*\.\s*(?:system|getoutput)\s*\(",
+    r"^[ \t]*(?:!|%%?(?:bash|sh|system|sx|script|cmd|perl|ruby)\b|%system\b)|get_ipython\(\)\s*\.\s*(?:system|"
+    r"getoutput)\s*\(",
     re.MULTILINE,
 )
 _HARM = (
     (re.compile(r"\b(?:curl|wget)\b[^\n|;&]{0,300}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|\b(?:ba)?sh\s+<\(\s*(?:curl|wget)|"
                 r"\b(?:ba)?sh\s+-c\s+[\"']?\$\((?:curl|wget)"), "pipes a download into a shell"),
-    (re.compile(r"/dev/tcp/|\bnc(?:at)?\b[^\n]{0,60}\s-\w*[ec]\b|\bbash\s+-i\b|\bmkfifo\b[^\n]{0,80}\bnc\b|powershell[^\n]{0,60}\s-e(?:nc)?\w*\s",
+    (re.compile(r"/dev/tcp/|\bnc(?:at)?\b[^\n]{0,60}\s-\w*[ec]\b|\bbash\s+-i\b|\bmkfifo\b[^\n]{0,80}\bnc\b|"
+                r"powershell[^\n]{0,60}\s-e(?:nc)?\w*\s",
                 re.IGNORECASE), "opens a remote shell"),
     (re.compile(r"\bbase64\s+(?:-d|--decode|-D)\b[^\n]{0,80}\|\s*(?:ba|z|da)?sh\b"), "runs packed shell code"),
     (re.compile(r"\brm\s+-\w*r\w*\s+(?:--no-preserve-root\s+)?(?:/|~|\$HOME)(?:\s|$|\*)"), "deletes the file system"),
-    (re.compile(r"(?:\.ssh/(?:id_\w+|authorized_keys)|\.aws/credentials|/etc/(?:passwd|shadow)|crontab\s+-)"), "touches keys or system files"),
-    (re.compile(r"\b(?:exec|eval)\s*\(\s*(?:compile\s*\(\s*)?(?:\w+\s*\.\s*)*(?:b64decode|b32decode|a85decode|unhexlify|fromhex|decompress|loads|"
-                r"urlopen|get)\s*\(|\b(?:exec|eval)\s*\(\s*(?:base64|zlib|marshal|codecs|requests|urllib|__import__|bytes\.fromhex)\b"),
+    (re.compile(r"(?:\.ssh/(?:id_\w+|authorized_keys)|\.aws/credentials|/etc/(?:passwd|shadow)|"
+                r"crontab\s+-)"), "touches keys or system files"),
+    (re.compile(r"\b(?:exec|eval)\s*\(\s*(?:compile\s*\(\s*)?(?:\w+\s*\.\s*)*(?:b64decode|b32decode|a85decode|"
+                r"unhexlify|fromhex|decompress|loads|"
+                r"urlopen|get)\s*\(|\b(?:exec|eval)\s*\(\s*(?:base64|zlib|marshal|codecs|requests|urllib|__import__|"
+                r"bytes\.fromhex)\b"),
      "runs packed or downloaded Python"),
+    (
+        re.compile(r"\b(?:curl|wget)\b[^\n]{0,300}(?:&&|;)\s*(?:sudo\s+)?(?:(?:ba|z|da)?sh|python3?|chmod)\b|\bchmod\s+\+x\b[^\n]{0,200}(?:&&|;)\s*\./"),
+        "downloads a program and runs it",
+    ),
+    (
+        re.compile(r"\b(?:pickle|marshal|dill|cloudpickle)\s*\.\s*loads\s*\(\s*(?:base64|codecs|zlib|bytes|b['\"]|requests|urllib)"),
+        "unpickles packed bytes",
+    ),
+    (re.compile(r"^[ \t]*%(?:run|load|loadpy)\s+[\"']?https?://", re.MULTILINE), "runs a script from elsewhere"),
     (re.compile(r"__import__\s*\(\s*['\"](?:os|subprocess|socket|pty|ctypes)['\"]\s*\)"), "hides an import"),
     (re.compile(r"socket\.socket\s*\([\s\S]{0,400}?(?:dup2|pty\.spawn|subprocess)"), "opens a remote shell"),
 )  # fmt: skip
 _PAGE = (
-    (re.compile(r"kernel\s*\.\s*execute\s*\(|IPython\.notebook\.kernel|jupyterapp\.commands|\.requestExecute\s*\("), Severity.CRITICAL,
+    (re.compile(r"kernel\s*\.\s*execute\s*\(|IPython\.notebook\.kernel|jupyterapp\.commands|"
+                r"\.requestExecute\s*\("), Severity.CRITICAL,
      "runs code in the kernel when it is shown"),
-    (re.compile(r"\bdocument\s*\.\s*cookie|\blocalStorage\b|\bXMLHttpRequest\b|\bnavigator\.sendBeacon|\bfetch\s*\(\s*['\"`](?:https?:|/api/)"), Severity.HIGH,
+    (re.compile(r"\bdocument\s*\.\s*cookie|\blocalStorage\b|\bXMLHttpRequest\b|\bnavigator\.sendBeacon|"
+                r"\bfetch\s*\(\s*['\"`](?:https?:|/api/)"), Severity.HIGH,
      "sends data from the page"),
-    (re.compile(r"\bon(?:error|load|mouseover|focus)\s*=\s*['\"]?[^'\">]{0,40}(?:eval|alert|fetch|document|window|location|import|\()", re.IGNORECASE), Severity.HIGH,
+    (re.compile(r"\bon(?:error|load|mouseover|focus)\s*=\s*['\"]?[^'\">]{0,40}(?:eval|alert|fetch|document|window|"
+                r"location|import|\()", re.IGNORECASE), Severity.HIGH,
      "runs a script when it is shown"),
-    (re.compile(r"<script[^>]{0,200}\bsrc\s*=\s*['\"]?(?:https?:)?//(?!(?:cdn\.|cdnjs\.|cdn-?\w*\.|unpkg\.com|[\w.]*jsdelivr\.net|[\w.]*googleapis\.com|"
-                r"[\w.]*gstatic\.com|[\w.]*bokeh\.org|[\w.]*plot\.ly|d3js\.org|[\w.]*mathjax\.org|code\.jquery\.com|[\w.]*pydata\.org|[\w.]*holoviz\.org))",
+    (re.compile(r"<script[^>]{0,200}\bsrc\s*=\s*['\"]?(?:https?:)?//(?!(?:cdn\.|cdnjs\.|cdn-?\w*\.|unpkg\.com|"
+                r"[\w.]*jsdelivr\.net|[\w.]*googleapis\.com|"
+                r"[\w.]*gstatic\.com|[\w.]*bokeh\.org|[\w.]*plot\.ly|d3js\.org|[\w.]*mathjax\.org|code\.jquery\.com|"
+                r"[\w.]*pydata\.org|[\w.]*holoviz\.org))",
                 re.IGNORECASE), Severity.HIGH, "loads a script from elsewhere"),
 )  # fmt: skip
 _SHOWN = ("text/html", "application/javascript", "image/svg+xml", "text/markdown")
@@ -57,7 +76,7 @@ def examine(node: dict[str, Any]) -> Iterator[Issue]:
     """All cells; notebooks of version 3 have them in worksheets."""
     cells = node.get("cells")
     sheets = node.get("worksheets")
-    groups = [cells] if isinstance(cells, list) else []
+    groups: list[Any] = [cells]
     groups += [sheet.get("cells") for sheet in (sheets if isinstance(sheets, list) else []) if isinstance(sheet, dict)]
     shell = 0
     for number, cell in enumerate(cell for group in groups if isinstance(group, list) for cell in group):
@@ -73,7 +92,7 @@ def _text(value: Any) -> str:
     return value[:_LONGEST] if isinstance(value, str) else ""
 
 
-def _cell(cell: dict[str, Any], place: str) -> Iterator[Issue]:
+def _cell(cell: dict[str, Any], place: str) -> Generator[Issue, None, int]:
     """The issues of a cell; returns 1 if it runs shell commands."""
     source = _text(cell.get("source", cell.get("input")))
     is_code = cell.get("cell_type") == "code"

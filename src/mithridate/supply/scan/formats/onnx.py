@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mithridate.core.findings import Severity
+from mithridate.core.findings import Json, Severity
 from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.formats.names import known_names
@@ -145,7 +145,7 @@ def _operators(model: _Model) -> Iterator[Issue]:
         if (domain, name) in model.functions:
             continue
         whole = f"{clip(domain)}::{clip(name)}" if domain else clip(name)
-        facts = {"domain": clip(domain), "operator": clip(name), "nodes": count}
+        facts: dict[str, Json] = {"domain": clip(domain), "operator": clip(name), "nodes": count}
         if _RUNS_CODE.search(name) or _RUNS_CODE.search(domain):
             yield Issue(
                 "onnx-custom-op", Severity.HIGH, f"the operator {whole} may run code outside the graph", "", facts

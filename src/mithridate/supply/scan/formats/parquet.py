@@ -2,8 +2,8 @@
 
 References
 ----------
-Apache Parquet, parquet.thrift. CVE-2023-47248 (`arrow.py_extension_type` unpickles), CVE-2025-30065 (Avro schemas in the
-metadata build classes), Ray's extension types (cloudpickle in the schema).
+Apache Parquet, parquet.thrift. CVE-2023-47248 (`arrow.py_extension_type` unpickles), CVE-2025-30065 (Avro schemas in
+the metadata build classes), Ray's extension types (cloudpickle in the schema).
 """
 
 from __future__ import annotations

@@ -81,9 +81,10 @@ def _message(blob: Blob) -> str:
     try:
         found = [(entry.number, entry.kind, entry) for entry in fields(window, 0, blob.size)]
         numbers = {number for number, _, _ in found}
+        kinds = [(number, kind) for number, kind, _ in found]
         if {1, 2} <= numbers and any(number in _COREML_KINDS for number in numbers) and found[0][:2] == (1, VARINT):
             return "a Core ML model"
-        if blob.size < _SMALL and all(number in range(1, 9) for number in numbers) and found[-1][:2] == (6, BYTES):
+        if blob.size < _SMALL and {1, 6} <= numbers <= set(range(1, 8)) and dict(kinds).get(1) == VARINT:
             return "the fingerprint of a SavedModel"
         first = found[0][2]
         if numbers <= {1, 2, 3, 4, 5} and (first.number, first.kind) == (1, BYTES):

@@ -19,6 +19,8 @@ from mithridate.supply.scan.formats.payload_text import payload_in
 from mithridate.supply.scan.formats.reading import BrokenError, clip, malformed
 from mithridate.supply.scan.issue import Issue
 
+_LENGTH = 8
+_TEXT = frozenset((9, 10, 13, *range(32, 127)))
 _LARGEST_HEADER = 100_000_000
 _LARGEST_METADATA = 8 << 20
 _BITS = {
@@ -31,11 +33,11 @@ _REMEDY = "Don't load it; get the file again from its author or convert the weig
 
 def sniff(head: bytes, blob: Blob) -> bool:
     """Eight bytes of length that are no text, then `{`."""
-    return blob.size > 8 and head[8:9] == b"{" and not _printable(head[:8])
+    return blob.size > _LENGTH and head[8:9] == b"{" and not _printable(head[:8])
 
 
 def _printable(raw: bytes) -> bool:
-    return all(32 <= byte < 127 or byte in {9, 10, 13} for byte in raw)
+    return all(byte in _TEXT for byte in raw)
 
 
 def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
@@ -115,7 +117,11 @@ def _span(entry: Any) -> tuple[int, int]:
     dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
     if not (isinstance(shape, list) and all(_is_count(extent) for extent in shape)):
         raise BrokenError(f"its shape is {clip(shape)}")
-    if not (isinstance(offsets, list) and len(offsets) == 2 and all(_is_count(place) for place in offsets)):
+    if not (
+        isinstance(offsets, list)
+        and len(offsets) == len(("begin", "end"))
+        and all(_is_count(place) for place in offsets)
+    ):
         raise BrokenError(f"its offsets are {clip(offsets)}")
     if offsets[1] < offsets[0]:
         raise BrokenError(f"its bytes end at {offsets[1]}, before they begin at {offsets[0]}")

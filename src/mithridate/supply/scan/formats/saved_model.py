@@ -17,41 +17,14 @@ from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.formats.json_file import examine
 from mithridate.supply.scan.formats.json_text import parse
-from mithridate.supply.scan.formats.names import known_names
+from mithridate.supply.scan.formats.operators import judge_operators
 from mithridate.supply.scan.formats.paths import leaves_the_folder
 from mithridate.supply.scan.formats.reading import BrokenError, Window, clip, malformed
 from mithridate.supply.scan.formats.wire import BYTES, VARINT, Field, Message, fields, text, walk
 from mithridate.supply.scan.issue import Issue
 
-_OPERATORS = {
-    "runs Python of the process": (Severity.CRITICAL, "PyFunc EagerPyFunc PyFuncStateless NumpyFunc"),
-    "writes files": (
-        Severity.CRITICAL,
-        "WriteFile SaveDataset SaveDatasetV2 DatasetToTFRecord ExperimentalDatasetToTFRecord CacheDataset "
-        "CacheDatasetV2 SnapshotDataset SnapshotDatasetV2 CreateSummaryFileWriter CreateSummaryDbWriter "
-        "AudioFileWriter ShardedFilename DeleteFile CopyFile RenameFile",
-    ),
-    "reads files": (
-        Severity.HIGH,
-        "ReadFile MatchingFiles MatchingFilesDataset WholeFileReader WholeFileReaderV2 TextLineReader TextLineReaderV2 "
-        "FixedLengthRecordReader FixedLengthRecordReaderV2 TFRecordReader TFRecordReaderV2 LMDBReader LMDBDataset "
-        "TextLineDataset TFRecordDataset TFRecordDatasetV2 FixedLengthRecordDataset FixedLengthRecordDatasetV2 "
-        "CSVDataset CSVDatasetV2 LoadDataset ExperimentalCSVDataset ImmutableConst ListDirectory",
-    ),
-    "reaches the network or another process": (
-        Severity.HIGH,
-        "RpcCall TryRpc SqlDataset ExperimentalSqlDataset DataServiceDataset DataServiceDatasetV2 DataServiceDatasetV3 "
-        "DataServiceDatasetV4 RegisterDataset RegisterDatasetV2 BigQueryReader GenerateBigQueryReaderPartitions "
-        "KafkaDataset ConfigureDistributedTPU CloudBigtable RemoteCall DistributedSave RpcServer RpcClient",
-    ),
-    "loads native code": (Severity.CRITICAL, "LoadLibrary LoadOpLibrary CustomCall XlaCustomCallV2 TRTEngineOp"),
-}
-_JUDGED = {name: (severity, what) for what, (severity, names) in _OPERATORS.items() for name in names.split()}
-_JUDGED["ShardedFilename"] = _JUDGED["TRTEngineOp"] = (Severity.LOW, "")
 _TARGETS = re.compile(rb"(?:file|grpcs?|https?|s3|gs|hdfs)://[^\x00-\x1f\x80-\xff]{1,200}")
 _WRITES_TO = re.compile(r"^(?:PrintV2|Print|Debug\w*|RemoteFusedGraphExecute)$")
-_RUNS_CODE = re.compile(r"python|pyfunc|shell|subprocess|popen|exec(?:ute)?_?(?:command|shell|system)|systemcall|"
-                        r"backdoor|payload|malicious|evil|^(?:exec|system|command)", re.IGNORECASE)  # fmt: skip
 _DOWN = {
     ("saved", 2): "meta",
     ("meta", 2): "graph", ("meta", 6): "asset", ("meta", 7): "objects",
@@ -59,6 +32,7 @@ _DOWN = {
     ("objects", 1): "object", ("object", 4): "user",
     ("keras", 1): "layer",
 }  # fmt: skip
+_IDENTIFIER = 4
 _NAME = re.compile(rb"[A-Za-z_.][\w>./\\\-]*\Z")
 _REMEDY = "Don't load it; ask for the weights, and build the graph from code that you have read."
 _FIELDS = {
@@ -109,7 +83,9 @@ def _looks_like(window: Window, kind: str, found: list[Field]) -> bool:
     if kind == "graph":
         return _is_node(window, inner)
     return any(
-        part.number == 4 and text(window, part, 64).startswith("_tf_keras") for part in parts if part.kind == BYTES
+        part.number == _IDENTIFIER and text(window, part, 64).startswith("_tf_keras")
+        for part in parts
+        if part.kind == BYTES
     )
 
 
@@ -147,7 +123,7 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
             yield from _message(graph, message, budget)
     except BrokenError as error:
         yield malformed("TensorFlow", error)
-    yield from _operators(graph)
+    yield from judge_operators(graph.operators)
 
 
 def _message(graph: _Graph, message: Message, budget: Budget) -> Iterator[Issue]:
@@ -177,21 +153,3 @@ def _metadata(window: Window, entry: Field | None, budget: Budget) -> Iterator[I
             yield from examine(parse(raw), budget)
         except BrokenError as error:
             yield malformed("JSON", f"layer metadata: {error}")
-
-
-def _operators(graph: _Graph) -> Iterator[Issue]:
-    known = known_names("tensorflow_ops")
-    custom: list[str] = []
-    for name, count in sorted(graph.operators.items()):
-        severity, what = _JUDGED.get(name, (Severity.LOW, ""))
-        if not what and name not in known and _RUNS_CODE.search(name):
-            severity, what = Severity.HIGH, "may run code outside the graph, by its name"
-        if what:
-            yield Issue("tf-operator", severity, f"the operator {clip(name)} {what}", "", {"nodes": count}, _REMEDY)
-        elif name not in known:
-            custom.append(clip(name))
-    if custom:
-        claim = (
-            f"{len(custom)} operators are not TensorFlow's own and need a native library, {clip(custom[0])} among them"
-        )
-        yield Issue("tf-custom-operator", Severity.LOW, claim, "", {"names": custom[:50]})

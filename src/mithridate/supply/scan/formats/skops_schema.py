@@ -22,7 +22,8 @@ _PLAIN = words(
 )
 _KINDS = words("function builtin_function_or_method ufunc method NoneType cython_function_or_method")
 _HARMLESS = words(
-    "collections.OrderedDict collections.defaultdict collections.Counter datetime.datetime datetime.date datetime.timedelta "
+    "collections.OrderedDict collections.defaultdict collections.Counter datetime.datetime datetime.date "
+    "datetime.timedelta "
     "datetime.timezone decimal.Decimal fractions.Fraction types.MethodType functools.partial functools.cached_property "
     "typing.Any uuid.UUID random.Random io.BytesIO"
 )

@@ -14,7 +14,11 @@ from mithridate.supply.scan.formats.callables import capability, is_standard_lib
 from mithridate.supply.scan.formats.reading import clip
 from mithridate.supply.scan.issue import Issue
 
-KEYS = ("_target_", "target_", "__target__")
+KEYS = ("_target_", "target_", "__target__", "class_path")
+_HARMLESS = (
+    "datetime.", "collections.", "pathlib.", "functools.partial", "types.Simple", "math.", "random.Random", "decimal.",
+    "fractions.", "io.", "operator.", "typing.",
+)  # fmt: skip
 _REMEDY = "Allow only the classes that you expect before instantiating it."
 
 
@@ -27,12 +31,6 @@ def examine_target(target: str, place: str) -> Iterator[Issue]:
     elif "${" in target or "$(" in target:
         claim = f"the callable is put together while it loads: {clip(target)}"
         yield Issue("config-target", Severity.HIGH, claim, place, remedy=_REMEDY)
-    elif is_standard_library(target) and not target.startswith(("datetime.", "collections.", "pathlib.", "functools.partial", "types.Simple", "math.",
-                                                               "random.Random", "decimal.", "fractions.", "io.", "operator.", "typing.")):  # fmt: skip
-        yield Issue(
-            "config-target",
-            Severity.HIGH,
-            f"instantiating it calls {clip(target)} of Python itself",
-            place,
-            remedy=_REMEDY,
-        )
+    elif is_standard_library(target) and not target.startswith(_HARMLESS):
+        claim = f"instantiating it calls {clip(target)} of Python itself"
+        yield Issue("config-target", Severity.HIGH, claim, place, remedy=_REMEDY)

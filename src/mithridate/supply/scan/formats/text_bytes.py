@@ -22,22 +22,26 @@ def encoding(raw: bytes) -> str:
         if raw.startswith(mark):
             return name
     pairs = raw[:64]
-    if len(pairs) >= _ENOUGH and pairs[1::2].count(0) >= len(pairs) // 2 - 2 and 0 not in pairs[0::2]:
+    if len(pairs) >= _ENOUGH and _mostly_zero(pairs[1::2]) and 0 not in pairs[0::2]:
         return "utf-16-le"
-    if len(pairs) >= _ENOUGH and pairs[0::2].count(0) >= len(pairs) // 2 - 2 and 0 not in pairs[1::2]:
+    if len(pairs) >= _ENOUGH and _mostly_zero(pairs[0::2]) and 0 not in pairs[1::2]:
         return "utf-16-be"
     return "utf-8"
 
 
+def _mostly_zero(half: bytes) -> bool:
+    return half.count(0) >= len(half) - 2
+
+
 def decoded(raw: bytes) -> str:
-    """The text; what is no text in its encoding becomes U+FFFD, and UTF-7's opening is decoded where XML declares it."""
+    """The text; what is none in its encoding becomes U+FFFD; UTF-7 counts where XML declares it."""
     if b"UTF-7" in raw[:200].upper():
         return raw.decode("utf-7", "replace")
     return raw.decode(encoding(raw), "replace")
 
 
 def looks_like_text(head: bytes) -> bool:
-    """No control bytes that text doesn't have, and valid UTF-8 but for its last character, or one of Latin's code pages."""
+    """No control bytes that text doesn't have, and valid UTF-8 but for its end, or a Latin code page."""
     if not head:
         return False
     name = encoding(head)

@@ -27,7 +27,8 @@ _KNOWN = words(
     "Bucketize UnsortedSegmentProd KeypointDecoder Resampler CTC_BEAM_SEARCH_DECODER Mean UNPACK_CUSTOM"
 )
 _FLEX_HARM = re.compile(r"^Flex(?:PyFunc|EagerPyFunc|ReadFile|WriteFile|MatchingFiles|SaveDataset|WholeFileReader|"
-                        r"TextLineDataset|TFRecordDataset|Rpc|Sql|DataService|LoadDataset|CSVDataset|LMDB)", re.IGNORECASE)  # fmt: skip
+                        r"TextLineDataset|TFRecordDataset|Rpc|Sql|DataService|LoadDataset|CSVDataset|"
+                        r"LMDB)", re.IGNORECASE)  # fmt: skip
 _ADDRESS = re.compile(rb"(?:file|grpc)://[^\x00-\x1f\x80-\xff]{1,200}")
 _LONGEST_OPTIONS = 1 << 20
 _RUNS_CODE = re.compile(r"py(?:thon|func)|shell|system|exec|subprocess|command|script|readfile|writefile|http|socket|"
@@ -93,7 +94,7 @@ def _graph(window: Window, graph: flat.Table, limits: tuple[int, int], budget: B
         if (buffer := flat.number(window, tensor, 2, 4)) >= n_buffers:
             raise BrokenError(f"the tensor {clip(flat.text(window, tensor, 3))} has the buffer {buffer} of {n_buffers}")
         shape = flat.vector(window, tensor, 0, 4)
-        if any(window.number(shape.at + 4 * i, 4) >= 1 << 31 for i in range(shape.count)):
+        if any(window.number(shape.at + 4 * i, 4) >= 1 << 31 for i in range(shape.length)):
             raise BrokenError(f"the tensor {clip(flat.text(window, tensor, 3))} has a negative extent")
     for at in nodes:
         budget.spend(opcodes=1)
@@ -103,7 +104,7 @@ def _graph(window: Window, graph: flat.Table, limits: tuple[int, int], budget: B
         for index in (1, 2):
             _indices(window, flat.vector(window, node, index, 4), len(tensors))
         options = flat.vector(window, node, 5, 1)
-        if match := _ADDRESS.search(window.take(options.at, min(options.count, _LONGEST_OPTIONS))):
+        if match := _ADDRESS.search(window.take(options.at, min(options.length, _LONGEST_OPTIONS))):
             claim = f"an operator writes to {clip(match.group().decode('latin-1'))}"
             yield Issue("tflite-operator", Severity.CRITICAL, claim)
     for index in (1, 2):
@@ -111,7 +112,7 @@ def _graph(window: Window, graph: flat.Table, limits: tuple[int, int], budget: B
 
 
 def _indices(window: Window, found: flat.Vector, n_tensors: int) -> None:
-    for place in range(found.count):
+    for place in range(found.length):
         index = window.number(found.at + 4 * place, 4)
         if index >= n_tensors and index != 0xFFFFFFFF:  # noqa: PLR2004 - -1 is "no tensor"
             raise BrokenError(f"the tensor {index} of {n_tensors} is used")

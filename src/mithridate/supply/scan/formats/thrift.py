@@ -16,6 +16,7 @@ from mithridate.supply.scan.formats.reading import BrokenError
 _DEEPEST = 24
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
 _WHOLE = (4, 5, 6)
+_NUMBERS = (*_WHOLE, _BYTE, _DOUBLE)
 _LONGEST_VARINT = 10
 
 
@@ -72,17 +73,16 @@ class Reader:
     def _value(self, kind: int, depth: int, *, in_list: bool) -> Any:
         if kind in {_TRUE, _FALSE}:
             return self._byte() == 1 if in_list else kind == _TRUE
-        if kind in _WHOLE:
-            return self._zigzag()
         if kind == _BINARY:
             return self._take(self._varint())
         if kind == _STRUCT:
             return self.struct(depth)
-        if kind == _BYTE:
-            return self._byte()
-        if kind == _DOUBLE:
-            return struct.unpack("<d", self._take(8))[0]
-        return self._collection(kind, depth)
+        return self._number(kind) if kind in _NUMBERS else self._collection(kind, depth)
+
+    def _number(self, kind: int) -> Any:
+        if kind in _WHOLE:
+            return self._zigzag()
+        return self._byte() if kind == _BYTE else struct.unpack("<d", self._take(8))[0]
 
     def _collection(self, kind: int, depth: int) -> Any:
         if depth > _DEEPEST:

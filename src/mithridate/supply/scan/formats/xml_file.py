@@ -16,6 +16,7 @@ from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.formats.paths import leaves_the_folder
 from mithridate.supply.scan.formats.payload_text import payload_in
 from mithridate.supply.scan.formats.reading import clip
+from mithridate.supply.scan.formats.searched import Searched
 from mithridate.supply.scan.formats.spans import between, without
 from mithridate.supply.scan.formats.text_bytes import decoded, looks_like_text
 from mithridate.supply.scan.issue import Issue
@@ -24,31 +25,42 @@ _LONGEST = 64 << 20
 _BEGINS = re.compile(
     r"\s*<(?:\?xml\b|!DOCTYPE\b(?!\s+html)|!--|!ENTITY\b|[A-Za-z_][\w.\-]*(?::[A-Za-z_][\w.\-]*)?[\s>/])", re.IGNORECASE
 )
-_HTML = re.compile(r"\s*(?:<!--.{0,2000}?-->\s*)?(?:<!doctype\s+html|<html|<(?:p|div|h\d|a|br|img|center|details|table|span|b|i)\b)",
+_HTML = re.compile(r"\s*(?:<!--.{0,2000}?-->\s*)?(?:<!doctype\s+html|<html|<(?:p|div|h\d|a|br|img|center|details|table"
+                   r"|span|b|i)\b)",
                    re.IGNORECASE | re.DOTALL)  # fmt: skip
 _DOCTYPE = re.compile(r"<!DOCTYPE\b([^\[>]{0,2000})", re.IGNORECASE)
 _ENTITY = re.compile(r"<!ENTITY\b[^>]{0,400}", re.IGNORECASE)
-_PUBLIC = re.compile(r"(?:https?://(?:www\.)?(?:w3\.org|apple\.com|openoffice\.org|dmg\.org|(?:www\.)?freedesktop\.org|specifications\.freedesktop\.org|java\.sun\.com|hibernate\.org)/|"
+_PUBLIC = re.compile(r"(?:https?://(?:www\.)?(?:w3\.org|apple\.com|openoffice\.org|dmg\.org|(?:www\.)?freedesktop\.org"
+                     r"|specifications\.freedesktop\.org|java\.sun\.com|hibernate\.org)/|"
                      r"-//(?:W3C|Apple(?: Computer)?|DMG|freedesktop|OASIS|Netscape)//)", re.IGNORECASE)  # fmt: skip
 _FUNCTION = re.compile(r"<(?:\w+:)?Apply\b[^>]{0,400}?\bfunction\s*=\s*(?:\"([^\"]{0,300})\"|'([^']{0,300})')")
 _RULES = (
-    (re.compile(r"<(?:[\w.\-]+:)?include\b[^>]{0,400}\b(?:href|parse)\s*=|http://www\.w3\.org/200[13]/XInclude", re.IGNORECASE),
-     "xml-include", Severity.HIGH, "it includes another document (XInclude)"),
-    (re.compile(r"<(?:[\w.\-]+:)?script\b|msxsl:script|urn:schemas-microsoft-com:xslt|xalan\.apache\.org|xml\.apache\.org/xalan|"
-                r"xmlns:\w+\s*=\s*[\"'](?:java|class):|\bObjectDataProvider\b|clr-namespace:System\.Diagnostics", re.IGNORECASE),
-     "xml-script", Severity.HIGH, "it holds a script or binds to program classes"),
-    (re.compile(r"java\.lang\.(?:Runtime|ProcessBuilder|Class|System)|javax\.script|java\.net\.URL|org\.apache\.commons\.collections|"
-                r"<(?:object|void|java)\s+[^>]{0,200}\bclass\s*=\s*[\"']java", re.IGNORECASE),
-     "xml-java", Severity.CRITICAL, "it names Java classes that run commands or load code"),
-    (re.compile(r"<\?xml-stylesheet\b[^>]{0,400}\bhref\s*=\s*[\"'](?:\w+:|/)", re.IGNORECASE),
-     "xml-stylesheet", Severity.MEDIUM, "it loads a style sheet, which can be a program"),
-    (re.compile(r"\bxsi:(?:noNamespaceS|s)chemaLocation\s*=\s*[\"'][^\"']*(?:file:|\\\\\\\\|\.\./)", re.IGNORECASE),
-     "xml-schema", Severity.HIGH, "its schema is read from a local file"),
-    (re.compile(r"<(?:\w+:)?TableLocator\b"), "pmml-table", Severity.MEDIUM, "a table is read from outside the document"),
+    (Searched(("include",), re.compile(r"<(?:[\w.\-]+:)?include\b[^>]{0,400}\b(?:href|parse)\s*="
+                                       r"|http://www\.w3\.org/200[13]/XInclude", re.IGNORECASE),
+              "it includes another document (XInclude)"), "xml-include", Severity.HIGH),
+    (Searched(("script", "xslt", "xalan", "java:", "class:", "objectdataprovider", "clr-namespace"),
+              re.compile(r"<(?:[\w.\-]+:)?script\b|msxsl:script|urn:schemas-microsoft-com:xslt|xalan\.apache\.org|"
+                         r"xml\.apache\.org/xalan|xmlns:\w+\s*=\s*[\"'](?:java|class):|\bObjectDataProvider\b|"
+                         r"clr-namespace:System\.Diagnostics", re.IGNORECASE),
+              "it holds a script or binds to program classes"), "xml-script", Severity.HIGH),
+    (Searched(("java", "org.apache"),
+              re.compile(r"java\.lang\.(?:Runtime|ProcessBuilder|Class|System)|javax\.script|java\.net\.URL|"
+                         r"org\.apache\.commons\.collections|<(?:object|void|java)\s+[^>]{0,200}\bclass\s*=\s*[\"']java",
+                         re.IGNORECASE),
+              "it names Java classes that run commands or load code"), "xml-java", Severity.CRITICAL),
+    (Searched(("xml-stylesheet",),
+              re.compile(r"<\?xml-stylesheet\b[^>]{0,400}\bhref\s*=\s*[\"'](?:\w+:|/)", re.IGNORECASE),
+              "it loads a style sheet, which can be a program"), "xml-stylesheet", Severity.MEDIUM),
+    (Searched(("schemalocation",),
+              re.compile(r"\bxsi:(?:noNamespaceS|s)chemaLocation\s*=\s*[\"'][^\"'<]{0,400}?(?:file:|\\\\\\\\|\.\./)",
+                         re.IGNORECASE),
+              "its schema is read from a local file"), "xml-schema", Severity.HIGH),
+    (Searched(("tablelocator",), re.compile(r"<(?:\w+:)?TableLocator\b"), "a table is read from outside the document"),
+     "pmml-table", Severity.MEDIUM),
 )  # fmt: skip
 _SOURCE = re.compile(r"(?:SYSTEM|PUBLIC\s+(?:\"[^\"]*\"|'[^']*'))\s+[\"']([^\"']{1,1000})[\"']")
 _MANY, _BLOWN_UP = 20, 10_000_000
-_PAGE = re.compile(r"<(?:html|head|body|link|div|button)\b", re.IGNORECASE)
+_PAGE = ("<html", "<head", "<body", "<link", "<div", "<button")
 _REMEDY = "Don't parse it with a parser that resolves entities or runs extensions."
 
 
@@ -68,17 +80,23 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
     budget.spend()
     text = without(decoded(blob.read(0, _LONGEST)), "<!--", "-->")
     yield from _declarations(text)
-    is_page = _PAGE.search(text) is not None and "<PMML" not in text
+    lowered = text.lower()
+    is_page = "<pmml" not in lowered and any(tag in lowered for tag in _PAGE)
     if is_page:
         yield Issue("page", Severity.LOW, "a page, whose scripts run when a browser opens it")
-    for pattern, code, severity, what in _RULES:
+    for entry, code, severity in _RULES:
         if is_page and code == "xml-script":
             continue
-        if match := pattern.search(text):
+        if match := entry.find(text, lowered):
             yield Issue(
-                code, severity, f"{what}: {clip(match.group(), 100)}", f"character {match.start()}", remedy=_REMEDY
+                code,
+                severity,
+                f"{entry.what}: {clip(match.group(), 100)}",
+                f"character {match.start()}",
+                remedy=_REMEDY,
             )
-    yield from _functions(text)
+    if "apply" in lowered:
+        yield from _functions(text)
     if not is_page and (what := payload_in(text)):
         yield Issue("payload-in-text", Severity.HIGH, f"it holds {what}", remedy=_REMEDY)
     if "<net " in text[:4096] and "<layers" in text[:65536]:

@@ -23,15 +23,20 @@ _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
 _DIRECTIVE = re.compile(r"^%TAG[ \t]+(!\w*!?)[ \t]+(\S{1,300})", re.MULTILINE)
 _TAG = re.compile(r"!(?:<[^>\s]{1,300}>|[\w\-]*!?[^\s,\[\]{}\"'`]{1,300})")
 _ANCHOR = re.compile(r"&[^\s,\[\]{}]{1,100}\Z")
-_TARGET = re.compile(r"[\"']?(?<![\w\-])(_target_|__target__|target)[\"']?[ \t]*(?::|\n[ \t]*:)[ \t\n]*(?:[>|][\-+\d]{0,3}[ \t]*\n[ \t]*)?(?:!!?\w+[ \t]+)?(?:&\w+[ \t]+)?"
+_TARGET = re.compile(r"[\"']?(?<![\w\-])(_target_|__target__|class_path|target)[\"']?[ \t]*(?::|\n[ \t]*:)[ "
+                     r"\t\n]*(?:[>|"
+                     r"][\-+\d]{0,3}[ \t]*\n[ \t]*)?(?:!!?\w+[ \t]+)?(?:&\w+[ \t]+)?"
                      r"[\"']?([A-Za-z_$][\w.:${}\-]{0,300})")  # fmt: skip
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _LOADER_MODULE = re.compile(r"^[ \t]*loader_module[ \t]*:[ \t]*[\"']?([\w.]{1,200})", re.MULTILINE)
 _INERT = re.compile(
     r"^python/(?:tuple|none|bool|bytes|str|unicode|int|long|float|complex|list|dict)$|"
-    r"^python/(?:object(?:/apply|/new)?|name):(?:numpy\.(?:dtype|core\.multiarray\.(?:scalar|_reconstruct)|_core\.multiarray\.(?:scalar|_reconstruct)|ndarray|"
-    r"float\d+|int\d+|uint\d+|bool_?)|collections\.(?:OrderedDict|defaultdict|Counter)|pathlib\.\w+|datetime\.\w+|uuid\.UUID|decimal\.Decimal|fractions\.Fraction|"
-    r"argparse\.Namespace|easydict\.EasyDict|yacs\.config\.CfgNode|omegaconf\.\w+\.\w+|torch\.(?:Size|device|dtype)|enum\.\w+)$"
+    r"^python/(?:object(?:/apply|/new)?|name):(?:numpy\.(?:dtype|core\.multiarray\.(?:scalar|_reconstruct)|"
+    r"_core\.multiarray\.(?:scalar|_reconstruct)|ndarray|"
+    r"float\d+|int\d+|uint\d+|bool_?)|collections\.(?:OrderedDict|defaultdict|Counter)|pathlib\.\w+|datetime\.\w+|"
+    r"uuid\.UUID|decimal\.Decimal|fractions\.Fraction|"
+    r"argparse\.Namespace|easydict\.EasyDict|yacs\.config\.CfgNode|omegaconf\.\w+\.\w+|torch\.(?:Size|device|dtype)|"
+    r"enum\.\w+)$"
 )
 _MOST_TAGS, _MOST_TARGETS = 500, 50_000
 _CORE = frozenset(
@@ -64,7 +69,7 @@ def examine_yaml(text: str) -> Iterator[Issue]:
     -----
     Lines that are comments are skipped. A tag between code fences of a Markdown text, where YAML would fail, is MEDIUM.
     """
-    if "!" in text or "target" in text or "\\" in text or "loader_module" in text:
+    if "!" in text or "target" in text or "class_path" in text or "\\" in text or "loader_module" in text:
         text = _COMMENT_LINE.sub("", text)
         plain = _ESCAPE.sub(_character, text) if "\\" in text else text
         yield from _tags(text)
@@ -81,7 +86,7 @@ def _character(match: re.Match[str]) -> str:
 def _targets(text: str) -> Iterator[Issue]:
     seen: set[str] = set()
     for match in _TARGET.finditer(text):
-        if match.group(1) == "target" and not _DOTTED.fullmatch(match.group(2)):
+        if match.group(1) in {"target", "class_path"} and not _DOTTED.fullmatch(match.group(2)):
             continue
         if match.group(2) not in seen and len(seen) < _MOST_TARGETS:
             seen.add(match.group(2))
