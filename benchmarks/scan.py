@@ -45,12 +45,12 @@ def suites(options: Options) -> dict[str, list[Path]]:
     """The files of every suite, made once."""
     made: dict[str, list[Path]] = {}
     for name, make in hostile_files.SUITES.items():
-        folder = options.cache / "scan" / name
+        folder = options.cache / "scan-files" / name
         folder.mkdir(parents=True, exist_ok=True)
         for key, content in make():
             (folder / (key.replace("/", "_") + hostile_files.suffix(key))).write_bytes(content)
         made[name] = sorted(folder.iterdir())
-    ordinary = options.cache / "scan" / "ordinary"
+    ordinary = options.cache / "scan-files" / "ordinary"
     if not ordinary.exists():
         script = str(HERE / "ordinary_files.py")
         groups = ("plain", "texts", "arrays", "frames", "estimators", "networks")
@@ -64,7 +64,7 @@ def judge(tool: str, suite: str, options: Options) -> Result:
     """One tool over one suite."""
     files = suites(options)[suite][:: SLOW.get((tool, suite), 1)]
     python = Path(sys.executable) if tool == "ours" else environment(options, "peers", PEERS)
-    listing, out = (options.cache / "scan" / f"{suite}-{tool}.{end}" for end in ("txt", "jsonl"))
+    listing, out = (options.cache / "scan-files" / f"{suite}-{tool}.{end}" for end in ("txt", "jsonl"))
     listing.write_text("\n".join(map(str, files)), encoding="utf-8")
     command = [str(python), str(HERE / "scan_peer.py"), tool, str(listing), str(out)]
     told = subprocess.run(
@@ -97,7 +97,7 @@ def weights(options: Options) -> Result:
     """A gigabyte of safetensors: wall and process time."""
     import mithridate
 
-    path = options.cache / "scan" / "large.safetensors"
+    path = options.cache / "scan-files" / "large.safetensors"
     header = json.dumps({"a": {"dtype": "F32", "shape": [GIGABYTE // 4], "data_offsets": [0, GIGABYTE]}}).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:

@@ -19,14 +19,17 @@ Judge = Callable[[str], int]
 
 
 def ours() -> Judge:
-    """Mithridate, by its Python function."""
+    """Mithridate, by its Python function, all files in one call; the first file's time is that of all."""
     import mithridate
 
     mithridate.scan(__file__)  # what is loaded once is not the files' time
+    levels: dict[str, int] = {}
 
     def judge(path: str) -> int:
-        worst = mithridate.scan(path).worst
-        return 0 if worst is None else min(int(worst), 3)
+        if not levels:
+            files = Path(sys.argv[2]).read_text(encoding="utf-8").splitlines()
+            levels.update({file.path: min(int(file.worst or 0), 3) for file in mithridate.scan(*files).files})
+        return levels[path]
 
     return judge
 
