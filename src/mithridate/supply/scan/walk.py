@@ -15,6 +15,8 @@ from mithridate.supply.scan.issue import Issue
 _SPECIAL = {
     stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
 }  # fmt: skip
+_REMEDY = "A model has no use for it: remove it."
+_RIGHTS = "Run the scan as somebody who may read it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,9 @@ class _Walk:
             yield Entry(path, info.st_size)
         else:
             kind = _SPECIAL.get(stat.S_IFMT(info.st_mode), "no file")
-            yield Entry(path, issue=Issue("special-file", Severity.LOW, f"this is {kind}, and was not opened"))
+            yield Entry(
+                path, issue=Issue("special-file", Severity.LOW, f"this is {kind}, and was not opened", remedy=_REMEDY)
+            )
 
     def _folder(self, path: Path) -> Iterator[Entry]:
         try:
@@ -88,8 +92,8 @@ class _Walk:
 
 def _unread(error: OSError, *, link: bool) -> Issue:
     if link:
-        return Issue("broken-link", Severity.LOW, f"a link that leads nowhere: {error.strerror}")
-    return Issue("not-analysed", Severity.MEDIUM, f"it can't be read: {error.strerror or error}")
+        return Issue("broken-link", Severity.LOW, f"a link that leads nowhere: {error.strerror}", remedy=_REMEDY)
+    return Issue("not-analysed", Severity.MEDIUM, f"it can't be read: {error.strerror or error}", remedy=_RIGHTS)
 
 
 def walk(paths: Sequence[Path]) -> list[Entry]:
