@@ -18,7 +18,7 @@ from mithridate.supply.tensors import StoredTensor
 from mithridate.supply.torch_file import MAGIC, is_zip, read_legacy, read_zip, rebuilt
 
 _SECONDS = 3600.0
-_UNPACKED = 8 << 30
+_UNPACKED, _SMALL, _RATIO = 8 << 30, 64 << 20, 200  # bytes, bytes, and bytes for each packed one: no bomb is unpacked
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"\x5d\x00\x00": "xz"}
 
 
@@ -82,7 +82,7 @@ def _unpacked(source: Path, head: bytes) -> bytes:
         return content
     make: Any = {"bz2": bz2.BZ2Decompressor, "xz": lzma.LZMADecompressor}.get(kind, lambda: zlib.decompressobj(47))
     try:
-        found: bytes = make().decompress(content, _UNPACKED)
+        found: bytes = make().decompress(content, min(_UNPACKED, max(_SMALL, _RATIO * len(content))))
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise InputError(f"the packed bytes are broken: {error}; get the file anew from its source") from error
     return found

@@ -51,7 +51,7 @@ def test_every_opcode_of_python_has_a_handler() -> None:
 
 
 @given(PLAIN, st.integers(0, 5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_plain_values_are_read_to_their_end_without_an_issue(value: Any, protocol: int) -> None:
     content = pickle.dumps(value, protocol)
     found = scan_pickle(MemoryBlob("x", content + b"rest"), Budget())
@@ -61,7 +61,7 @@ def test_plain_values_are_read_to_their_end_without_an_issue(value: Any, protoco
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_no_bytes_raise_or_hang(content: bytes) -> None:
     found = scan_pickle(MemoryBlob("x", content), Budget())
     assert 0 <= found.end <= len(content)
@@ -71,7 +71,7 @@ def test_no_bytes_raise_or_hang(content: bytes) -> None:
 
 
 @given(PLAIN, st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_truncated_pickle_is_broken_not_clean(value: Any, data: Any) -> None:
     content = pickle.dumps(value, data.draw(st.integers(0, 5)))
     cut = data.draw(st.integers(0, len(content) - 1))
