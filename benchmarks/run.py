@@ -13,7 +13,10 @@ from typing import Any
 
 from common import Options, execute, show
 
-NAMES = ("poison", "retrain", "clean", "labels", "sources", "power", "attacks", "speed", "scale")
+NAMES = (
+    *("poison", "retrain", "clean", "labels", "sources", "power", "attacks", "speed", "scale"),
+    *("scan", "scan_equivalence"),
+)
 
 
 def options(arguments: argparse.Namespace) -> Options:

@@ -51,6 +51,13 @@ def test_arrows_point_down(path: Path) -> None:
         assert there == here or FLOORS[there] < FLOORS[here], f"{path.name}:{line}: {here} -> {there}"
 
 
+def test_the_scan_is_standard_library_and_core_alone() -> None:
+    for path in (SRC / "supply" / "scan").rglob("*.py"):
+        for line, name in imports(path):
+            ours = name.startswith(("mithridate.core.", "mithridate.supply.scan"))
+            assert ours or name.split(".")[0] in {*sys.stdlib_module_names, "__future__"}, f"{path.name}:{line}: {name}"
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SRC)))
 def test_rooms_import_only_what_they_may(path: Path) -> None:
     allowed = MAY_IMPORT.get(unit(path))
@@ -113,11 +120,21 @@ def test_only_run_resolves_catalogue_strings() -> None:
         "data/__init__.py",
         "models/recipes.py",
         "models/loading.py",
+        "supply/scan/dispatch.py",
     }
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["methods"], ["explain", "PSN103"], ["audit", "--help"], ["attack", "--list"]]
+    "words",
+    [
+        ["--help"],
+        ["methods"],
+        ["explain", "PSN103"],
+        ["explain", "SUP401"],
+        ["audit", "--help"],
+        ["attack", "--list"],
+        ["scan", "--help"],
+    ],
 )
 def test_light_verbs_import_nothing_heavy(words: list[str]) -> None:
     code = (

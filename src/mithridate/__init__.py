@@ -14,14 +14,18 @@ if TYPE_CHECKING:
     from mithridate.attacks.poisoning import attack as attack
     from mithridate.core.report import Report as Report
     from mithridate.flows.audit import audit as audit
+    from mithridate.flows.scan import scan as scan
+    from mithridate.supply.safe_load import safe_load as safe_load
 
 _PUBLIC = {
     "Report": "mithridate.core.report",
     "attack": "mithridate.attacks.poisoning",
     "audit": "mithridate.flows.audit",
+    "safe_load": "mithridate.supply.safe_load",
+    "scan": "mithridate.flows.scan",
 }
 
-__all__ = ["Report", "attack", "audit"]
+__all__ = ["Report", "attack", "audit", "safe_load", "scan"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ from mithridate.core.method import Method
 
 _POISON = "mithridate.audits.poison"
 _SHARDED = f"{_POISON}.sharded"
+_SCAN = "mithridate.supply.scan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,11 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                     "PSN108": f"{_SHARDED}.sampled:sampled_controls",
                 }
             ),
+        ),
+        "artefact": Family(
+            title="Unsafe model and data files, before anything loads them",
+            prepare=f"{_SCAN}.family:prepare",
+            combine=f"{_SCAN}.family:combine",
         ),
     }
 )
@@ -147,6 +153,38 @@ METHODS: tuple[Method, ...] = (
         id="PSN108", slug="planted-controls", family="poison", function=f"{_POISON}.planted_controls:planted_controls",
         title="Measured power: planted controls", needs=("labels",), standards=("ML02:2023",),
         references=("Elias, Gygi (2007), Target-decoy search strategy, Nature Methods 4",),
+    ),
+    Method(
+        id="SUP401", slug="pickle-code", family="artefact", function=f"{_SCAN}.methods.pickle_code:pickle_code",
+        title="Pickles that run code", threat="supply chain",
+        standards=("AML.T0010", "AML.T0011.000", "ML06:2023"),
+        references=(
+            "Liu et al. (2025), The art of hide and seek: model supply chain poisoning, arXiv 2508.19774",
+            "CPython, Modules/_pickle.c and Lib/pickletools.py",
+        ),
+    ),
+    Method(
+        id="SUP402", slug="container-trick", family="artefact",
+        function=f"{_SCAN}.methods.container_trick:container_trick", title="Archives that lie or burst",
+        threat="supply chain", standards=("AML.T0010", "ML06:2023"),
+        references=("PKWARE, APPNOTE.TXT 6.3.10", "Fifield (2019), A better zip bomb, WOOT"),
+    ),
+    Method(
+        id="SUP403", slug="model-format", family="artefact", function=f"{_SCAN}.methods.model_format:model_format",
+        title="Model files that run code or reach outside", threat="supply chain",
+        standards=("AML.T0010", "AML.T0011.000", "ML06:2023"),
+        references=("CVE-2025-1550, CVE-2024-3660 (Keras)", "CVE-2024-34359 (templates in GGUF files)"),
+    ),
+    Method(
+        id="SUP404", slug="not-analysed", family="artefact", function=f"{_SCAN}.methods.not_analysed:not_analysed",
+        title="Bytes that nobody analysed", threat="supply chain", standards=("AML.T0010", "ML06:2023"),
+        references=("Anderson (2020), Security Engineering, 3rd edition, chapter 27",),
+    ),
+    Method(
+        id="SUP405", slug="code-beside-model", family="artefact", function=f"{_SCAN}.methods.loose_code:loose_code",
+        title="Code that comes with a model", threat="supply chain",
+        standards=("AML.T0010", "AML.T0011.000", "ML06:2023"),
+        references=("MITRE ATLAS, AML.T0011.000 unsafe AI artifacts",),
     ),
 )  # fmt: skip
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from mithridate.core.findings import (
     Evidence,
     Finding,
+    Json,
     Severity,
     Subject,
     Tile,
@@ -386,6 +387,7 @@ def hostile(payload: str = HOSTILE) -> Report:
             Trigger("values", payload, {"columns": {payload: payload}}).as_evidence(payload),
             Trigger(payload, payload, {payload: payload}).as_evidence(payload),
             Evidence(payload, payload, {payload: payload}),
+            issue(payload, payload, payload),
         ),
         remedy=f"{payload} mithridate {payload}",
         standards=(payload,),
@@ -399,6 +401,47 @@ def hostile(payload: str = HOSTILE) -> Report:
     )
     strange = {"command": payload, "seed": payload, "version": payload, "started": payload, payload: {payload: payload}}
     return Report(Target(payload, payload, payload, 2, {payload: payload}), fates, (evil,), strange)
+
+
+def issue(severity: str, claim: str, place: str, **facts: Json) -> Evidence:
+    """One thing wrong in a file."""
+    said = {"severity": severity, "claim": claim, "path": place, "place": place, "facts": facts, "remedy": claim}
+    return Evidence("issue", claim, {**said, "facts": {claim: claim, **facts}})
+
+
+def hostile_scan() -> Report:
+    """The payload in every field of a report about files."""
+    report, file = hostile(), {"path": f"{HOSTILE}!{HOSTILE}", "file": HOSTILE, "digest": HOSTILE}
+    found = tuple(replace(one, subject=Subject("file", extra=file)) for one in report.findings)
+    return replace(report, target=Target("files", HOSTILE, HOSTILE, 0, {"files": HOSTILE, "bytes": -1}), findings=found)
+
+
+def scan() -> Report:
+    """Three files: one harmful, one that nobody knows, one clean."""
+    files = [
+        ("SUP401", "pickle-code", Severity.CRITICAL, "models/a.pt!a/data.pkl", "calls os.system('id')"),
+        ("SUP404", "not-analysed", Severity.MEDIUM, "models/b.bin", "nobody analysed these bytes: no kind known here"),
+    ]
+    found = tuple(
+        Finding(
+            method, slug, severity, 0.99, f"{path.rpartition('/')[2]}: {claim}",
+            Subject("file", extra={"path": path, "digest": "sha256:" + "ab12" * 16, "file": path.partition("!")[0]}),
+            (
+                replace(issue(severity.word, claim, path, arguments="id"), name=slug),
+                replace(issue("medium", "a member's checksum is wrong", path), name="broken-checksum"),
+            ),
+            remedy="Don't load it; ask for the weights as safetensors.", place="sha256:ab12",
+            standards=("AML.T0010", "ML06:2023"),
+        )
+        for method, slug, severity, path, claim in files
+    )  # fmt: skip
+    numbers = (number("files", 3), number("bytes", 181_000, unit="bytes"))
+    ran = (
+        CheckResult("SUP401", "pickle-code", "Pickles that run code", "found", None, 0.1, 21_000_000, numbers),
+        CheckResult("SUP404", "not-analysed", "Bytes that nobody analysed", "found", None, 0.1, 21_000_000),
+    )
+    typed = {**run(), "command": "mithridate scan models -o report.html"}
+    return Report(Target("files", "models", "", 0, {"files": 3, "bytes": 181_000}), ran, found, typed)
 
 
 def huge() -> Report:
@@ -417,4 +460,6 @@ SHAPES: dict[str, Callable[[], Report]] = {
     "odd": odd,
     "hostile": hostile,
     "huge": huge,
+    "scan": scan,
+    "hostile_scan": hostile_scan,
 }

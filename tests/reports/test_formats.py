@@ -23,7 +23,7 @@ from mithridate.reports.write import FORMATS, SUFFIXES, render, write_report
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
-GOLDEN_SHAPES = ("demo", "clean", "failed", "odd")
+GOLDEN_SHAPES = ("demo", "clean", "failed", "odd", "scan")
 SUFFIX = {fmt: suffix for suffix, fmt in SUFFIXES.items()}
 
 
@@ -263,3 +263,20 @@ def test_a_thousand_findings_are_cut_and_counted() -> None:
     assert "… and 950 lesser findings" in render(report, "text")
     assert "… and 980 lesser findings" in render(report, "md")
     assert len(json.loads(to_json(report))["findings"]) == 1000
+
+
+def test_a_report_about_files_speaks_of_files_and_never_of_rows_or_power() -> None:
+    for fmt in ("text", "html", "md"):
+        body = render(sample.scan(), fmt)
+        assert "Don’t load these files yet." in body
+        assert "1 of 3 files harmful" in body
+        assert "power cheap" not in body
+        assert "false flags" not in body.lower()
+
+
+def test_sarif_places_a_member_in_its_file_with_the_file_s_digest() -> None:
+    run = json.loads(to_sarif(sample.scan()))["runs"][0]
+    place = run["results"][0]["locations"][0]
+    assert place["physicalLocation"]["artifactLocation"] == {"uri": "models/a.pt", "index": 0}
+    assert place["logicalLocations"] == [{"fullyQualifiedName": "models/a.pt!a/data.pkl"}]
+    assert run["artifacts"][0] == {"location": {"uri": "models/a.pt"}, "hashes": {"sha-256": "ab12" * 16}}

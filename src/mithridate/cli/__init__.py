@@ -14,6 +14,8 @@ from mithridate.core.errors import Error, MissingExtra
 VERBS = {  # verb -> what `--help` says of it; the verb's file is cli/<verb>.py
     "audit": "Find poison, label errors, duplicates, outliers and bad sources in training data.",
     "attack": "Make a poisoned copy of a data set, and the truth about it.",
+    "scan": "Find unsafe model and data files, before anything loads them.",
+    "convert": "Write a torch file as safetensors, with a proof for each tensor.",
     "report": "Turn a report into another format.",
     "methods": "List the methods: what is checked.",
     "explain": "Explain one method: what it finds, when it fails, what to read.",

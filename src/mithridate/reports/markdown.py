@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mithridate.core.report import Report
 from mithridate.reports import words
+from mithridate.reports.artefact import Problem
 from mithridate.reports.page import Check, Item, Page, page
 from mithridate.reports.pieces import Number, Pattern, Table, Words
 from mithridate.reports.verdict import Remedy
@@ -109,6 +110,8 @@ def _html(text: str) -> str:
 
 
 def _about(item: Item) -> Iterator[tuple[str, str]]:
+    if item.file:
+        yield "file", f"{code(item.file)} {code(item.digest)}"
     if item.sources:
         yield "sources", ", ".join(f"{code(name)} {escape(n)}" for name, n in item.sources)
     if item.rows.total:
@@ -123,6 +126,9 @@ def _about(item: Item) -> Iterator[tuple[str, str]]:
 def _piece(part: object) -> Iterator[str]:
     if isinstance(part, Pattern):
         yield f"- trigger: {escape(part.text)}"
+    elif isinstance(part, Problem):
+        where = " ".join(filter(None, [code(part.path), escape(part.place)]))
+        yield f"- {part.severity} {code(part.code)}: {escape(part.text)}; {where}"
     elif isinstance(part, Words):
         yield f"- {escape(part.title)}: {escape(' '.join(part.text.split())[:600])}"
     elif isinstance(part, Table) and part.columns and part.rows:
@@ -156,6 +162,8 @@ def _check(check: Check) -> str:
 
 
 def _power(view: Page) -> Iterator[str]:
+    if not view.power and not view.no_power:
+        return
     if not view.power:
         yield from ("", f"How much it would have found: {escape(view.no_power)}")
         return

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from mithridate.core.findings import Finding
 from mithridate.core.report import CheckResult, Report
 from mithridate.core.standards import STANDARDS
-from mithridate.reports import words
+from mithridate.reports import artefact, words
 from mithridate.reports.pieces import Number, Pattern, Picture, Piece, number, piece
 from mithridate.reports.safe import fields, items, line, plain, real
 from mithridate.reports.verdict import (
@@ -88,6 +88,8 @@ class Item:
     standards: tuple[tuple[str, str], ...]
     fingerprint: str
     place: str
+    file: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,8 @@ def page(report: Report, *, limit: int) -> Page:
 
 
 def _target(report: Report) -> str:
+    if artefact.is_scan(report):
+        return artefact.target(report)
     target = report.target
     parts = [f"{words.many(target.rows, 'row')}"] if target.rows else []
     parts += [_extra(key, value) for key, value in list(target.extra.items())[:6]]
@@ -179,7 +183,17 @@ def _extra(key: str, value: object) -> str:
 
 
 def _tiles(report: Report) -> tuple[Tile, ...]:
-    return (_worst_tile(report), _rows_tile(report), _flags_tile(report), _coverage_tile(report))
+    middle = _file_tiles(report) if artefact.is_scan(report) else (_rows_tile(report), _flags_tile(report))
+    return (_worst_tile(report), *middle, _coverage_tile(report))
+
+
+def _file_tiles(report: Report) -> tuple[Tile, Tile]:
+    files, missed = int(real(report.target.extra.get("files")) or 0), artefact.unseen(report)
+    named = len({artefact.file_of(finding) for finding in report.findings})
+    return (
+        Tile("Files affected", words.count(named), f"of {words.many(files, 'file')}"),
+        Tile("Not analysed", words.count(missed), "files with bytes that nobody looked at"),
+    )
 
 
 def _worst_tile(report: Report) -> Tile:
@@ -229,6 +243,8 @@ def _groups(report: Report, limit: int) -> tuple[Group, ...]:
 
 def _kind(finding: Finding) -> tuple[str, str]:
     slug = finding.slug.lower()
+    if slug in artefact.GROUPS:
+        return artefact.GROUPS[slug]
     known = next(((title, about) for key, title, about in _GROUPS if key in slug), None)
     return known or (line(finding.slug, limit=60).replace("-", " ").capitalize() or "Other", "")
 
@@ -246,7 +262,7 @@ def _item(finding: Finding, title: str, position: int) -> Item:
         confidence=min(max(sure, 0.0), 1.0),
         sure=words.confidence(sure),
         claim=line(finding.claim, limit=600),
-        about=line(subject.kind, limit=40) if subject.kind != "rows" else "",
+        about=line(subject.kind, limit=40) if subject.kind not in {"rows", "file"} else "",
         label=line(subject.label, limit=80) if subject.label is not None else "",
         sources=tuple((line(name, limit=80), line(n, limit=20)) for name, n in sources),
         rows=_rows(finding),
@@ -255,7 +271,9 @@ def _item(finding: Finding, title: str, position: int) -> Item:
         remedy=remedy(finding.remedy),
         standards=tuple((line(key, limit=60), STANDARDS.get(str(key), "")) for key in finding.standards[:12]),
         fingerprint=line(finding.fingerprint, limit=80),
-        place=line(finding.place, limit=160),
+        place=line(finding.place, limit=160) if subject.kind != "file" else "",
+        file=line(subject.extra.get("path") or "", limit=400) if subject.kind == "file" else "",
+        digest=line(subject.extra.get("digest") or "", limit=100) if subject.kind == "file" else "",
     )
 
 
@@ -299,7 +317,7 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
     run = fields(report.run)
     seconds, peak = real(run.get("seconds")), real(run.get("peak_bytes"))
     known = [
-        ("Data", line(report.target.digest, limit=200)),
+        ("Data", line(report.target.digest or "no digest of all files; --digest computes it", limit=200)),
         ("Seed", line(run.get("seed", "not recorded"), limit=60)),
         ("Mithridate", line(run.get("version", "not recorded"), limit=60)),
         ("Started", _instant(line(run.get("started", "not recorded"), limit=60))),

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from mithridate.core.findings import Evidence
 from mithridate.reports import words
+from mithridate.reports.artefact import Problem, problem
 from mithridate.reports.patterns import Canvas, canvas, trigger_words
 from mithridate.reports.safe import block, fields, finite, items, line, plain, real
 
@@ -155,7 +156,7 @@ class Words:
     kind: Literal["text"] = "text"
 
 
-Piece: TypeAlias = Number | Picture | Gallery | Table | Bars | Histogram | Pattern | Words
+Piece: TypeAlias = Number | Picture | Gallery | Table | Bars | Histogram | Pattern | Words | Problem
 
 
 def piece(evidence: Evidence) -> Piece:
@@ -302,4 +303,5 @@ _DRAWN: dict[str, Callable[[Evidence], Piece]] = {
     "plot:histogram": _histogram,
     "trigger": _pattern,
     "text": _words,
+    "issue": problem,
 }

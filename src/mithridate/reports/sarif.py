@@ -17,7 +17,8 @@ from urllib.parse import quote
 
 from mithridate.core.findings import Finding, Severity
 from mithridate.core.report import CheckResult, Report
-from mithridate.reports.safe import fields, items, line, real
+from mithridate.reports import artefact
+from mithridate.reports.safe import fields, items, line, plain, real
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 MAX_ROWS = 1000
@@ -35,11 +36,12 @@ def to_sarif(report: Report) -> str:
     version = fields(report.run).get("version")
     if isinstance(version, str) and version:
         driver["version"] = line(version, limit=60)
+    places = _places(report)
     run = {
         "tool": {"driver": driver},
         "invocations": [_invocation(report)],
-        "artifacts": [_artifact(report)],
-        "results": [_result(finding, report, index) for finding in report.findings],
+        "artifacts": _files(report) if places else [_artifact(report)],
+        "results": [_result(finding, report, index, places) for finding in report.findings],
         "columnKind": "unicodeCodePoints",
         "properties": {"verdict": report.verdict, "target": _plain(report.target.to_json())},
     }
@@ -57,6 +59,7 @@ def _rule(method: str, slug: str, title: str, report: Report) -> dict[str, Any]:
     found = [finding for finding in report.findings if finding.method == method]
     worst = max((finding.severity for finding in found), default=Severity.MEDIUM)
     said = line(title or slug.replace("-", " ") or method, limit=300)
+    about = "supply-chain" if artefact.is_scan(report) else "training-data"
     command = f"mithridate explain {line(method, limit=40)}"
     tags = sorted({line(key, limit=60) for finding in found for key in finding.standards})
     return {
@@ -69,7 +72,7 @@ def _rule(method: str, slug: str, title: str, report: Report) -> dict[str, Any]:
             "markdown": f"For what it looks for, when it fails and its sources, run `{command.replace('`', '')}`.",
         },
         "defaultConfiguration": {"level": _LEVELS[worst]},
-        "properties": {"security-severity": _SCORES[worst], "tags": ["security", "training-data", *tags]},
+        "properties": {"security-severity": _SCORES[worst], "tags": ["security", about, *tags]},
     }
 
 
@@ -77,10 +80,14 @@ def _pascal(slug: str) -> str:
     return "".join(word.capitalize() for word in re.split(r"[\W_]+", line(slug, limit=100))) or "Check"
 
 
-def _result(finding: Finding, report: Report, index: dict[str, int]) -> dict[str, Any]:
+def _result(finding: Finding, report: Report, index: dict[str, int], files: dict[str, int]) -> dict[str, Any]:
     rows, method = finding.subject.rows, line(finding.method, limit=200)
     where: dict[str, Any] = {"artifactLocation": {"uri": _uri(finding, report)}}
-    if not finding.subject.extra.get("path"):
+    location: dict[str, Any] = {"physicalLocation": where}
+    if files:
+        location["logicalLocations"] = [{"fullyQualifiedName": line(finding.subject.extra.get("path"), limit=1000)}]
+        where["artifactLocation"]["index"] = files[artefact.file_of(finding)]
+    elif not finding.subject.extra.get("path"):
         where["artifactLocation"]["index"] = 0
     if rows and real(rows[0]) is not None and rows[0] >= 0:
         where["region"] = {"startLine": int(rows[0]) + 1}
@@ -91,7 +98,7 @@ def _result(finding: Finding, report: Report, index: dict[str, int]) -> dict[str
         "level": _LEVELS[finding.severity],
         "rank": round(100 * min(max(real(finding.confidence) or 0.0, 0.0), 1.0), 2),
         "message": {"text": f"{line(finding.claim) or 'No claim was given.'}{remedy}"},
-        "locations": [{"physicalLocation": where}],
+        "locations": [location],
         "partialFingerprints": {"mithridate/v1": line(finding.fingerprint, limit=200)},
         "properties": _properties(finding),
     }
@@ -142,8 +149,22 @@ def _artifact(report: Report) -> dict[str, Any]:
 
 
 def _uri(finding: Finding, report: Report) -> str:
-    path = finding.subject.extra.get("path")
-    return _quoted(path if isinstance(path, str) and path else report.target.name)
+    return _quoted(artefact.file_of(finding) or report.target.name)
+
+
+def _places(report: Report) -> dict[str, int]:
+    """Each file that has a finding, and its position among the artefacts; empty for a report about one target."""
+    names = dict.fromkeys(artefact.file_of(finding) for finding in report.findings) if artefact.is_scan(report) else {}
+    return {name: position for position, name in enumerate(names)}
+
+
+def _files(report: Report) -> list[dict[str, Any]]:
+    digests = {artefact.file_of(finding): plain(finding.subject.extra.get("digest")) for finding in report.findings}
+    out = []
+    for name, digest in digests.items():
+        match = _HEX.fullmatch(digest)
+        out.append({"location": {"uri": _quoted(name)}, **({"hashes": {"sha-256": match.group(1)}} if match else {})})
+    return out
 
 
 def _quoted(name: str) -> str:

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 from mithridate.core.report import Report
 from mithridate.reports import words
+from mithridate.reports.artefact import Problem
 from mithridate.reports.page import Check, Item, Page, page
 from mithridate.reports.pieces import Number, Pattern
 
 MIN_WIDTH = 40
 MAX_FINDINGS = 50
+MAX_PROBLEMS = 3
 _INDENT = 12
 _CODES = {"critical": "1;31", "high": "31", "medium": "33", "low": "34", "clean": "32", "incomplete": "35"}
 _MARKS = {**words.SHAPES, "clean": "✓", "incomplete": "?"}
@@ -36,10 +38,11 @@ def _top(view: Page, width: int, *, colour: bool) -> Iterator[str]:
     yield f"{_paint(_MARKS[view.tone], view.tone, colour=colour)} {_paint(first, 'bold', colour=colour)}"
     yield from (f"  {part}" for part in (*rest, *wrap(f"{view.lead} {view.caveat}".strip(), width - 2)))
     yield from _labelled("First:", _remedy_text(view.remedy.text, view.remedy.command), width, indent=9)
+    third = view.tiles[2].title.lower().removeprefix("expected ")
     figures = [
         f"worst: {view.tiles[0].value.lower()}",
         f"{view.tiles[1].title.split()[0].lower()}: {view.tiles[1].value}",
-        f"false flags: {view.tiles[2].value}",
+        f"{third}: {view.tiles[2].value}",
         f"checks: {view.tiles[3].value} run, {len(view.failed)} failed",
     ]
     yield from wrap(f"  {' │ '.join(figures)}", width)
@@ -69,14 +72,23 @@ def _details(item: Item, kind: str) -> Iterator[str]:
     sources = ", ".join(f"{name} {n}" for name, n in item.sources[:3])
     sure = f"{item.sure} ({words.share(item.confidence)})"
     yield " · ".join(filter(None, [kind.lower(), sure, _rows_text(item), sources, item.method]))
+    if item.file:
+        yield item.file
     if item.severity == "low":
         return
     yield from [part.text for part in item.pieces if isinstance(part, Pattern)][:1]
+    problems = [part for part in item.pieces if isinstance(part, Problem)]
+    yield from map(_problem, problems[1 : MAX_PROBLEMS + 1])
     numbers = [_number(number) for number in item.numbers if number.interval][:2]
     if numbers:
         yield " · ".join(numbers)
     if item.remedy.text or item.remedy.command:
         yield f"→ {_remedy_text(item.remedy.text, item.remedy.command)}"
+
+
+def _problem(problem: Problem) -> str:
+    place = f" ({problem.place})" if problem.place else ""
+    return f"also {problem.severity}: {problem.text}{place}"
 
 
 def _gaps(view: Page, width: int, *, colour: bool) -> Iterator[str]:
@@ -88,6 +100,8 @@ def _gaps(view: Page, width: int, *, colour: bool) -> Iterator[str]:
 
 
 def _power(view: Page, width: int, *, colour: bool) -> Iterator[str]:
+    if not view.power and not view.no_power:
+        return
     yield from _heading("POWER: share of poison planted in a copy that was found", width, colour=colour)
     if not view.power:
         yield from wrap(view.no_power, width)

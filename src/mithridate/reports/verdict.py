@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mithridate.core.findings import Finding
 from mithridate.core.report import CheckResult, Report
-from mithridate.reports import words
+from mithridate.reports import artefact, words
 from mithridate.reports.pieces import Number, number
 from mithridate.reports.safe import line
 
@@ -36,6 +36,8 @@ def tone(report: Report) -> str:
 
 def headline(report: Report) -> str:
     """The verdict in one short sentence."""
+    if artefact.is_scan(report):
+        return artefact.headline(report)
     data = report.target.kind == "dataset"
     if words.serious(report.worst):
         return "Don’t train on this data yet." if data else "Don’t use it yet."
@@ -48,6 +50,8 @@ def headline(report: Report) -> str:
 
 def lead(report: Report) -> str:
     """What stands behind the verdict: how many findings touch how many rows."""
+    if artefact.is_scan(report):
+        return artefact.lead(report)
     serious = [finding for finding in report.findings if words.serious(finding.severity)]
     if serious:
         return _touching(serious, "serious finding", report)
@@ -79,6 +83,8 @@ def affected(findings: Iterable[Finding]) -> int:
 
 def caveat(report: Report) -> str:
     """What the verdict does not say: checks that failed or were skipped, and what the power was."""
+    if artefact.is_scan(report):
+        return artefact.caveat(report)
     failed = sum(check.status == "failed" for check in report.checks)
     skipped = sum(check.status == "skipped" for check in report.checks)
     parts = [f"{words.many(failed, 'check')} failed"] if failed else []
@@ -111,6 +117,8 @@ def first_step(report: Report) -> Remedy:
         return Remedy("No check could run on this input; see the reasons under “What was not checked”.", "")
     if worst:
         return _answer(worst[0])
+    if artefact.is_scan(report):
+        return Remedy("Nothing to do. Scan again when the files change.", "")
     return Remedy("Nothing to remove. Keep this report with the data, and audit again when the data changes.", "")
 
 
@@ -120,7 +128,9 @@ def _answer(finding: Finding) -> Remedy:
 
 
 def no_power(report: Report) -> str:
-    """Why the audit's power is not known, and how to measure it."""
+    """Why the audit's power is not known, and how to measure it; empty for a scan."""
+    if artefact.is_scan(report):
+        return ""
     broken = [check for check in report.checks if check.status == "failed" and "control" in check.slug]
     if broken:
         return "Measuring it failed, so “nothing found” says little."

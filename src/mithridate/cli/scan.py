@@ -1,0 +1,49 @@
+"""`mithridate scan PATH...`: which model and data files are unsafe to load, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mithridate.cli.common import (
+    check_outputs,
+    command_line,
+    output_options,
+    policy,
+    progress,
+    show,
+)
+
+
+@click.command("scan")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--method", "methods", multiple=True, metavar="ID", help="Report only this method. Repeatable.")
+@click.option("--digest", is_flag=True, help="Compute the SHA-256 of every file, not only of those with a finding.")
+@click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds that one file may take.")
+@output_options
+def command(paths: tuple[str, ...], **options: Any) -> None:
+    """Find unsafe model and data files, before anything loads them.
+
+    PATH is a file or a folder. Content decides what a file is, never its name:
+    pickles in any container (zip, tar, compressed, NumPy, PyTorch, joblib), Keras,
+    ONNX, GGUF, safetensors and more. Nothing is ever loaded or run.
+
+    Exit code: 1 when a finding reaches --fail-on or a --limit is broken, else 2
+    when a check failed or nothing could run, else 0.
+    """
+    output, quiet = options.pop("output"), options.pop("quiet")
+    rule = policy(options.pop("fail_on"), options.pop("baseline"), options.pop("limit"))
+    check_outputs(output)
+    from mithridate.flows.scan import save_report, scan
+
+    with progress(quiet=quiet) as steps:
+        report = scan(
+            *paths, digest=options["digest"], seconds=options["timeout"], jobs=options["jobs"],
+            methods=options["methods"], progress=steps, command=command_line(),
+        )  # fmt: skip
+    for path in output:
+        save_report(report, path)
+    if not quiet:
+        show(report)
+    raise click.exceptions.Exit(rule.exit_code(report))

@@ -1,0 +1,52 @@
+"""Plain text of any kind: YAML, CSV, LightGBM models, templates, source code: what some program would act on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mithridate.core.findings import Severity
+from mithridate.supply.scan.blob import Blob
+from mithridate.supply.scan.budget import Budget
+from mithridate.supply.scan.formats.boosters import examine_lightgbm
+from mithridate.supply.scan.formats.json_text import looks_like_json
+from mithridate.supply.scan.formats.text_bytes import decoded, looks_like_text
+from mithridate.supply.scan.formats.text_rules import examine_text
+from mithridate.supply.scan.formats.xml_file import looks_like_xml
+from mithridate.supply.scan.issue import Issue
+
+_BLOCK, _OVERLAP = 8 << 20, 4096
+_LONGEST_MODEL = 256 << 20
+_SOURCE = re.compile(
+    r"^(?:#!|import [a-zA-Z_][\w.]*|from [a-zA-Z_.][\w.]* import |def \w+\(|class \w+[(:]|async def )", re.MULTILINE
+)
+
+
+def sniff(head: bytes, blob: Blob) -> bool:
+    """Bytes that are text in UTF-8, UTF-16, UTF-32 or a Latin code page."""
+    return blob.size > 0 and looks_like_text(head) and not looks_like_json(head) and not looks_like_xml(head)
+
+
+def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
+    """Each block of 8 MiB on its own, and as what its beginning shows it to be."""
+    head = decoded(blob.read(0, 4096))
+    if head.startswith("tree\n") and "num_class" in head:
+        yield from examine_lightgbm(decoded(blob.read(0, _LONGEST_MODEL)))
+        return
+    is_source = len(_SOURCE.findall(head)) > 1 or head.startswith("#!")
+    if is_source:
+        yield Issue(
+            "source-code", Severity.LOW, "source code, which runs when it is imported or started: read it first"
+        )
+    seen: set[str] = set()
+    for at in range(0, blob.size, _BLOCK):
+        budget.spend()
+        raw = blob.read(max(0, at - _OVERLAP), _BLOCK + _OVERLAP)
+        text = decoded(raw)
+        if "\x00" in text[:4096]:
+            yield Issue("not-analysed", Severity.MEDIUM, f"from byte {at} on it is no text")
+            return
+        for issue in () if is_source else examine_text(text):
+            if issue.claim not in seen:
+                seen.add(issue.claim)
+                yield issue

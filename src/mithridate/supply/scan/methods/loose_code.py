@@ -1,0 +1,22 @@
+"""Code that comes with a model."""
+
+from __future__ import annotations
+
+from mithridate.core.method import Outcome
+from mithridate.supply.scan.family import ScanContext, ScanSettings
+from mithridate.supply.scan.methods.findings import outcome
+
+
+def loose_code(context: ScanContext, settings: ScanSettings) -> Outcome:
+    """Native code, compiled code and scripts that come with a model.
+
+    A library (ELF, Windows, Mach-O), Java and Python bytecode or WebAssembly does what it likes once something
+    loads it, and is not analysed here. Python source and scripts in the folder of a model are listed, since some
+    loaders run them (`trust_remote_code`).
+
+    Notes
+    -----
+    Severity: medium for native and compiled code; low for source beside a model, which a person can read.
+    """
+    del settings
+    return outcome(context.leading("code"), "SUP405", "code-beside-model")

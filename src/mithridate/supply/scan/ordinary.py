@@ -1,0 +1,94 @@
+"""Bytes that no parser of ours claims: inert kinds by their first bytes, text, native code, or unknown."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mithridate.supply.scan.blob import Blob
+
+Kind = Literal["inert", "text", "script", "native", "packed", "unknown"]
+
+_INERT: tuple[tuple[int, bytes], ...] = (
+    (0, b"\x89PNG\r\n\x1a\n"), (0, b"\xff\xd8\xff"), (0, b"GIF87a"), (0, b"GIF89a"), (0, b"II*\0"),
+    (0, b"MM\0*"), (0, b"\0\0\1\0"), (8, b"WEBP"), (8, b"WAVE"), (8, b"AVI "), (0, b"OggS"), (0, b"fLaC"), (0, b"ID3"),
+    (0, b"\xff\xfb"), (0, b"\xff\xf3"), (4, b"ftyp"), (0, b"\x1aE\xdf\xa3"), (0, b"%PDF-"), (0, b"SQLite format 3\0"),
+    (0, b"wOFF"), (0, b"wOF2"), (0, b"OTTO"), (0, b"\0\1\0\0\0"), (0, b"\xff\x0a"), (0, b"\0\0\0\x0cJXL "),
+    (0, b"\0\0\0\x0cjP  "), (0, b"qoif"), (0, b"FORM"), (0, b"MThd"), (0, b"#?RADIANCE"), (0, b"v/1\1"),
+    (0, b"\xf7\x02"), (0, b"DICM"), (128, b"DICM"), (0, b"\x5c\1\0\0"), (0, b"SIMPLE  ="), (0, b"CDF\1"), (0, b"CDF\2"),
+    (0, b"NIFTI"), (344, b"n+1\0"), (344, b"ni1\0"), (0, b"DIRC"), (0, b"\xfftOc"), (0, b"PACK"),
+)  # fmt: skip
+_NATIVE: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\x7fELF", "an ELF program or library"),
+    (0, b"MZ", "a Windows program or library"),
+    (0, b"\xfe\xed\xfa\xce", "a Mach-O program or library"),
+    (0, b"\xfe\xed\xfa\xcf", "a Mach-O program or library"),
+    (0, b"\xce\xfa\xed\xfe", "a Mach-O program or library"),
+    (0, b"\xcf\xfa\xed\xfe", "a Mach-O program or library"),
+    (0, b"\xca\xfe\xba\xbe", "a Java class or a Mach-O program"),
+    (0, b"\0asm", "a WebAssembly module"),
+    (0, b"dex\n", "an Android program"),
+    (0, b"\xed\xab\xee\xdb", "an RPM package, whose scripts run when it is installed"),
+    (0, b"!<arch>\n", "an archive of native code"),
+    (0, b"BC\xc0\xde", "LLVM bitcode"),
+    (0, b"L\0\0\0\1\x14\x02\0", "a Windows shortcut"),
+)
+_PACKED: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"Rar!\x1a\x07", "RAR"), (0, b"\x28\xb5\x2f\xfd", "Zstandard"),
+    (0, b"\x04\x22\x4d\x18", "LZ4"), (0, b"\x1f\x9d", "compress"), (0, b"\x1f\xa0", "compress"), (0, b"LZIP", "lzip"),
+    (0, b"MSCF", "cabinet"), (0, b"\xff\x06\0\0sNaPpY", "Snappy"),
+    (0, b"070701", "cpio"), (0, b"070707", "cpio"), (0, b"hsqs", "SquashFS"),
+)  # fmt: skip
+_TEXT_CONTROLS = bytes(set(range(32)) - {7, 8, 9, 10, 11, 12, 13, 27}) + b"\x7f"
+_WHOLE = 4 << 20
+_PYC_TAIL = b"\r\n"
+
+
+def kind_of(head: bytes, blob: Blob) -> tuple[Kind, str]:
+    """What these bytes are to a loader, with a name for what isn't inert."""
+    native, packed = _called(_NATIVE, head), _called(_PACKED, head)
+    if head[2:4] == _PYC_TAIL and 0x0A00 <= int.from_bytes(head[:2], "little") < 0x1000:  # noqa: PLR2004 - Python 3's
+        native = "compiled Python"
+    if native or packed:
+        return ("native", native) if native else ("packed", packed)
+    if not blob.size or any(head.startswith(magic, at) for at, magic in _INERT) or _is_boxed(blob, head):
+        return "inert", ""
+    if is_text(blob):
+        return ("script", "a script") if head.startswith(b"#!") else ("text", "")
+    return "unknown", ""
+
+
+def _called(table: tuple[tuple[int, bytes, str], ...], head: bytes) -> str:
+    return next((name for at, magic, name in table if head.startswith(magic, at)), "")
+
+
+def _is_boxed(blob: Blob, head: bytes) -> bool:
+    """RIFF and BMP say their own length, near the beginning."""
+    said = int.from_bytes(head[4:8] if head.startswith(b"RIFF") else head[2:6], "little")
+    return (head.startswith(b"RIFF") and said <= blob.size) or (head.startswith(b"BM") and said == blob.size)
+
+
+def is_text(blob: Blob) -> bool:
+    """Whether these are letters in UTF-8, UTF-16 or UTF-32 with their mark, or Latin-1 without control characters.
+
+    Up to 4 MiB are read whole; of more, 64 places besides the two ends.
+    """
+    head = blob.read(0, 4)
+    if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
+        return _wide(blob)
+    step = max(_WHOLE, blob.size // 64)
+    places = range(0, blob.size, step)
+    parts = [blob.read(at, min(_WHOLE, step) if blob.size <= _WHOLE else 1 << 16) for at in places]
+    parts.append(blob.read(max(0, blob.size - (1 << 16)), 1 << 16))
+    return all(len(part) == len(part.translate(None, _TEXT_CONTROLS)) for part in parts)
+
+
+def _wide(blob: Blob) -> bool:
+    part = blob.read(0, 1 << 16)
+    encoding = "utf-32" if part[:4] in {b"\xff\xfe\0\0", b"\0\0\xfe\xff"} else "utf-16"
+    try:
+        text = part[: len(part) // 4 * 4].decode(encoding, "strict")
+    except UnicodeDecodeError as error:
+        if error.end < len(part) // 4 * 4 - 4:
+            return False
+        text = part[: error.start].decode(encoding, "replace")
+    return sum(not (char.isprintable() or char in "\r\n\t") for char in text) * 100 <= len(text)

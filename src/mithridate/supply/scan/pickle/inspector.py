@@ -1,0 +1,233 @@
+"""Effects weighed: each import and call of a stream becomes an issue, or is known to be inert."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from mithridate.core.findings import Json, Severity
+from mithridate.supply.scan.issue import Issue
+from mithridate.supply.scan.pickle import special
+from mithridate.supply.scan.pickle.arrays import class_of
+from mithridate.supply.scan.pickle.explain import arguments_shown, clipped, shown
+from mithridate.supply.scan.pickle.recorder import Effect
+from mithridate.supply.scan.pickle.table import CAPABILITIES
+from mithridate.supply.scan.pickle.values import Call, Global, Tuple, Value, items_of
+from mithridate.supply.scan.pickle.verdict import Verdict, judge
+
+KEPT_CALLS = 10_000
+KEPT_ISSUES = 200
+_REACH = set("/\\:(;\n")
+_CLAIM = 160  # characters of arguments in a sentence; the facts have more
+_RUNS = {"exec", "import", "load", "native"}
+_REMEDY = "Don't load this file; ask its author for safetensors, ONNX, or another format that holds data alone."
+_REMEDY_CLASS = "Load it only where its author is trusted, or convert it: mithridate convert IN OUT.safetensors."
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that loading would do: `import`, `call`, `new`, `build`, ...; the dotted name; what it is given."""
+
+    kind: str
+    name: str
+    offset: int
+    arguments: str = ""
+
+
+@dataclass(slots=True)
+class Inspector:
+    """Takes effects one by one; `issues()` says what they amount to.
+
+    follow : called with the path and the arguments of a call that loads what it is given.
+    """
+
+    follow: Callable[[Effect, str], bool]
+    steps: list[Step] = field(default_factory=list)
+    _found: dict[tuple[str, str], tuple[Issue, int]] = field(default_factory=dict)
+    _imported: dict[str, tuple[Global, int]] = field(default_factory=dict)
+    _called: set[str] = field(default_factory=set)
+
+    def tell(self, effect: Effect) -> None:
+        """Weigh one effect."""
+        if len(self.steps) < KEPT_CALLS:
+            self.steps.append(_step(effect))
+        kind = effect.kind
+        if kind == "import":
+            self._imported.setdefault(effect.subject.path, (effect.subject, effect.offset))
+        elif kind == "call":
+            self._call(effect, effect.subject, effect.payload)
+        elif kind == "new":
+            self._new(effect, effect.subject)
+        elif kind in {"build", "extend", "set", "add"}:
+            self._change(effect)
+        elif kind == "extension":
+            claim = f"uses the extension code {effect.payload}: what it imports stands in the loader's own registry"
+            self._add(Issue("pickle-extension", Severity.HIGH, claim, _place(effect), {}, _REMEDY), str(effect.payload))
+
+    def issues(self) -> list[Issue]:
+        """What was found, gravest first; imports that are never called stand at the end of their rank."""
+        for path, (found, offset) in self._imported.items():
+            if path not in self._called:
+                self._reference(found, offset)
+        told = [_counted(issue, count) for issue, count in self._found.values()]
+        return sorted(told, key=lambda issue: -issue.severity)
+
+    def _call(self, effect: Effect, function: Value, arguments: Value) -> None:
+        """A call by REDUCE; calls that call what they are given are followed through, one after another."""
+        for _ in range(16):
+            if isinstance(function, Call) and function.alias is not None:
+                function = function.alias
+            if isinstance(function, Call):
+                inner = special.partial_of(function)
+                if inner is None:
+                    break
+                function = inner
+                continue
+            if not isinstance(function, Global):
+                break
+            given = special.called_within(function, arguments)
+            self._judge_call(effect, function, arguments)
+            if given is None:
+                return
+            function, arguments = given
+        claim = f"calls what {shown(function)} gives, with {arguments_shown(arguments)}"
+        self._add(Issue("pickle-unknown-call", Severity.HIGH, claim, _place(effect), {}, _REMEDY), claim)
+
+    def _judge_call(self, effect: Effect, function: Global, arguments: Value) -> None:
+        path = function.path
+        self._called.add(path)
+        cls = special.rebuilt(function, arguments)
+        if cls is not None:
+            self._new(effect, cls)
+            return
+        alias = special.resolved(function, arguments)
+        if alias is not None and isinstance(effect.result, Call):
+            effect.result.alias = alias
+            self._imported.setdefault(alias.path, (alias, effect.offset))
+            return
+        verdict = special.judged(function, arguments) or judge(function.module, function.name)
+        followed = self.follow(effect, path)
+        if verdict.kind != "inert":
+            self._add(_called_issue(effect, path, verdict, arguments, followed=followed), path)
+
+    def _new(self, effect: Effect, cls: Value) -> None:
+        """An instance that `__new__` makes: its `__setstate__` runs, its `__init__` doesn't."""
+        cls = cls.alias if isinstance(cls, Call) and cls.alias is not None else cls
+        if not isinstance(cls, Global):
+            claim = f"makes an instance of what {shown(cls)} gives"
+            self._add(Issue("pickle-unknown-call", Severity.HIGH, claim, _place(effect), {}, _REMEDY), claim)
+            return
+        self._called.add(cls.path)
+        verdict = judge(cls.module, cls.name)
+        if verdict.kind == "harmful":
+            is_mild = verdict.origin == "library" and verdict.capability not in _RUNS
+            severity = Severity.LOW if is_mild else Severity.HIGH
+            claim = f"makes an instance of {cls.path}, which {CAPABILITIES[verdict.capability]}"
+            self._add(
+                Issue(f"pickle-{verdict.capability}", severity, claim, _place(effect), _facts(verdict), _REMEDY),
+                cls.path,
+            )
+        elif verdict.kind != "inert":
+            claim = f"rebuilds an instance of {cls.path}"
+            facts: dict[str, Json] = {"class": cls.path, "origin": verdict.origin}
+            self._add(Issue("pickle-class", Severity.LOW, claim, _place(effect), facts, _REMEDY_CLASS), cls.path)
+
+    def _change(self, effect: Effect) -> None:
+        """A state or items for something imported: others in the process use it, too."""
+        subject = effect.subject
+        if isinstance(subject, Call):
+            subject = subject.alias
+        if subject is None:
+            return
+        claim = f"changes {subject.path} itself, which the whole process uses"
+        facts: dict[str, Json] = {"change": clipped(shown(effect.payload)), "how": effect.kind}
+        self._add(Issue("pickle-attribute", Severity.HIGH, claim, _place(effect), facts, _REMEDY), f"~{subject.path}")
+
+    def _reference(self, found: Global, offset: int) -> None:
+        """A name that is imported and not called: nothing of it runs but its module."""
+        verdict = judge(found.module, found.name)
+        place = f"offset {offset:,}"
+        if verdict.kind == "harmful":
+            claim = f"imports {found.path}, which {CAPABILITIES[verdict.capability]}, without calling it here"
+            self._add(
+                Issue(f"pickle-{verdict.capability}", Severity.HIGH, claim, place, _facts(verdict), _REMEDY), found.path
+            )
+        elif verdict.kind != "inert":
+            is_ordinary = verdict.origin == "library" or verdict.kind == "class"
+            severity = Severity.LOW if is_ordinary else Severity.MEDIUM
+            claim = f"imports {found.path} without calling it"
+            self._add(
+                Issue("pickle-import-unknown", severity, claim, place, _facts(verdict), _REMEDY_CLASS), found.path
+            )
+
+    def _add(self, issue: Issue, key: str) -> None:
+        """One issue for each pattern and name; the first place stands, the rest are counted."""
+        first, count = self._found.get((issue.code, key), (issue, 0))
+        if count or len(self._found) < KEPT_ISSUES or issue.severity >= Severity.HIGH:
+            self._found[issue.code, key] = (first, count + 1)
+
+
+def _called_issue(effect: Effect, path: str, verdict: Verdict, arguments: Value, *, followed: bool) -> Issue:
+    """The issue of a call that isn't inert."""
+    given = arguments_shown(arguments, _CLAIM)
+    told = special.told(path, arguments)
+    facts: dict[str, Json] = {**_facts(verdict), "callable": path, "arguments": arguments_shown(arguments), **told}
+    if verdict.kind == "harmful":
+        runs = verdict.capability in _RUNS and not (verdict.capability == "load" and followed)
+        severity = Severity.CRITICAL if runs else Severity.HIGH
+        claim = f"calls {path}{given}, which {CAPABILITIES[verdict.capability]}{_within(told)}"
+        return Issue(f"pickle-{verdict.capability}", severity, claim, _place(effect), facts, _REMEDY)
+    if verdict.kind == "class" and verdict.origin == "library" and not _is_reach(arguments):
+        claim = f"makes an instance of {path}"
+        return Issue("pickle-class", Severity.LOW, claim, _place(effect), facts, _REMEDY_CLASS)
+    claim = f"calls {path}{given}, which is on no list"
+    severity = Severity.MEDIUM if verdict.kind == "class" and _is_member(verdict, arguments) else Severity.HIGH
+    return Issue("pickle-unknown-call", severity, claim, _place(effect), facts, _REMEDY)
+
+
+def _within(told: Mapping[str, Json]) -> str:
+    """What the code in the arguments says, for the sentence."""
+    if told.get("decoded"):
+        return f"; decoded, it reads {clipped(str(told['decoded']), _CLAIM)}"
+    words = told.get("code")
+    return (
+        f"; the code names {clipped(', '.join(map(str, words)), _CLAIM)}" if isinstance(words, list) and words else ""
+    )
+
+
+def _is_member(verdict: Verdict, arguments: Value) -> bool:
+    """One whole number for a class of somebody's own package: how a member of an enumeration is stored."""
+    items = items_of(arguments) if isinstance(arguments, Tuple) else ()
+    return verdict.origin == "foreign" and len(items) == 1 and isinstance(items[0], int)
+
+
+def _is_reach(arguments: Value) -> bool:
+    """Whether a constructor is given a path, an address or code: what it does with it is unknown."""
+    texts = [item for item in items_of(arguments) if isinstance(item, str | bytes)]
+    return any(set(text if isinstance(text, str) else text.decode("latin-1")) & _REACH for text in texts)
+
+
+def _facts(verdict: Verdict) -> dict[str, Json]:
+    return (
+        {"capability": verdict.capability, "origin": verdict.origin}
+        if verdict.capability
+        else {"origin": verdict.origin}
+    )
+
+
+def _place(effect: Effect) -> str:
+    return f"offset {effect.offset:,}"
+
+
+def _counted(issue: Issue, count: int) -> Issue:
+    if count == 1:
+        return issue
+    return Issue(issue.code, issue.severity, issue.claim, issue.place, {**issue.facts, "times": count}, issue.remedy)
+
+
+def _step(effect: Effect) -> Step:
+    """The effect for a reader; what is inert is common, and not worth its text."""
+    subject = effect.subject
+    named = class_of(subject) if isinstance(subject, Call) and effect.kind != "call" else subject
+    name = named.path if isinstance(named, Global) else "" if subject is None else shown(subject)
+    return Step(effect.kind, name, effect.offset)

@@ -1,0 +1,116 @@
+"""Callables whose harm depends on what they are given: each is looked through, none is taken on trust."""
+
+from __future__ import annotations
+
+from mithridate.core.findings import Json
+from mithridate.supply.scan.pickle.code import looks_marshalled, read_code
+from mithridate.supply.scan.pickle.explain import clipped
+from mithridate.supply.scan.pickle.payload import small_bytes
+from mithridate.supply.scan.pickle.values import Call, Global, Tuple, Value, abstract, items_of
+from mithridate.supply.scan.pickle.verdict import Verdict, judge
+
+_INERT = Verdict("inert", "stdlib")
+_REBUILDERS = {"copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__"}
+_PARTIALS = {"functools.partial", "_functools.partial"}
+_GETTERS = {"builtins.getattr", "__builtin__.getattr"}
+_UFUNCS = {"numpy.core._ufunc_reconstruct", "numpy._core._ufunc_reconstruct"}
+_TYPED = {"torch._tensor._rebuild_from_type", "torch._tensor._rebuild_from_type_v2", "torch.tensor._rebuild_from_type"}
+_ENCODINGS = {"latin1", "latin-1", "ascii", "utf-8", "utf8", "utf_8", "iso-8859-1"}
+_REDUCERS = {"functools.reduce", "_functools.reduce"}
+_UNIONS = {"operator.or_", "_operator.or_"}
+_ITEMS = {"operator.getitem", "_operator.getitem"}
+_SINGLE = {"builtins.type": "exec", "builtins.iter": "exec"}  # with more than one argument they make or call
+_CODE_KEPT = 40
+
+
+def rebuilt(function: Global, arguments: Value) -> Value | None:
+    """The class whose instance the helpers of `copyreg` make; None for other calls."""
+    items = items_of(arguments)
+    return items[0] if function.path in _REBUILDERS and items else None
+
+
+def partial_of(call: Call) -> Value | None:
+    """What a `functools.partial` that is called calls."""
+    is_partial = isinstance(call.function, Global) and call.function.path in _PARTIALS
+    items = items_of(call.state) or items_of(call.arguments)
+    return items[0] if is_partial and items else None
+
+
+def called_within(function: Global, arguments: Value) -> tuple[Value, Value] | None:
+    """Function and arguments that this call passes on: torch's rebuilders for subclasses of tensors."""
+    items = items_of(arguments)
+    if function.path not in _TYPED or len(items) < 3:  # noqa: PLR2004 - function, type, arguments
+        return None
+    return items[0], items[2]
+
+
+def resolved(function: Global, arguments: Value) -> Global | None:
+    """The import that a call amounts to: `getattr(module.Class, "name")` and numpy's way to name a ufunc."""
+    items = items_of(arguments)
+    if len(items) != 2 or not isinstance(items[1], str):  # noqa: PLR2004 - owner and name
+        return None
+    owner, name = items
+    if function.path in _UFUNCS and isinstance(owner, str):
+        return Global(owner, name, (owner, name))
+    if function.path not in _GETTERS:
+        return None
+    if isinstance(owner, Call):
+        owner = owner.alias or _class_behind(owner)
+    if not isinstance(owner, Global):
+        return None
+    return Global(owner.module, f"{owner.name}.{name}", owner.asked)
+
+
+def _class_behind(owner: Call) -> Value:
+    """The class of an instance that was made from a known class."""
+    if isinstance(owner.function, Global) and owner.function.path in _REBUILDERS:
+        return next(iter(items_of(owner.arguments)), None)
+    return owner.function
+
+
+def judged(function: Global, arguments: Value) -> Verdict | None:
+    """A verdict that rests on the arguments; None where the name alone decides."""
+    items = items_of(arguments) if isinstance(arguments, Tuple) else ()
+    path = function.path
+    if path == "_codecs.encode":
+        known = len(items) == 1 or (len(items) > 1 and isinstance(items[1], str) and items[1].lower() in _ENCODINGS)
+        return None if known else Verdict("unknown", "stdlib")
+    if path in _SINGLE:
+        return _INERT if len(items) == 1 else Verdict("harmful", "stdlib", _SINGLE[path])
+    if path in _REDUCERS:
+        first = items[0] if items else None
+        return _INERT if isinstance(first, Global) and first.path in _UNIONS else None
+    if path in _GETTERS:
+        is_plain = len(items) == 2 and isinstance(items[1], str) and not items[1].startswith("__")  # noqa: PLR2004 - as above
+        return _INERT if is_plain and not abstract(items[0]) else None
+    if path in _ITEMS:
+        owner = items[0] if items else None
+        owner = owner.alias or owner.function if isinstance(owner, Call) else owner
+        fits = isinstance(owner, Global) and (
+            owner.module == "typing" or judge(owner.module, owner.name).kind == "inert"
+        )
+        return _INERT if fits else Verdict("harmful", "stdlib", "attribute")
+    return None
+
+
+def told(path: str, arguments: Value) -> dict[str, Json]:
+    """What the code in the arguments holds: the source that decoders hide, or names and constants."""
+    found: dict[str, Json] = {}
+    for item in items_of(arguments):
+        content = small_bytes(item)
+        if content is None:
+            continue
+        if looks_marshalled(content):
+            code = read_code(content)
+            found["code"] = [clipped(text, 120) for text in code.texts[:_CODE_KEPT]]
+            found["numbers"] = list(code.numbers[:_CODE_KEPT])
+        elif isinstance(item, Call):
+            found["decoded"] = clipped(content.decode("utf-8", "backslashreplace"))
+    if path.endswith("CodeType"):
+        found["code"] = [
+            clipped(str(text), 120)
+            for item in items_of(arguments)
+            for text in ([item] if isinstance(item, str) else items_of(item))
+            if isinstance(text, str)
+        ][:_CODE_KEPT]
+    return found
