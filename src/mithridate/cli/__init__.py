@@ -9,11 +9,13 @@ from typing import Any
 
 import click
 
-from mithridate.core.errors import Error, MissingExtra
+from mithridate.core.errors import Error, MissingExtra, Refused
 
 VERBS = {  # verb -> what `--help` says of it; the verb's file is cli/<verb>.py
     "audit": "Find poison, label errors, duplicates, outliers and bad sources in training data.",
     "attack": "Make a poisoned copy of a data set, and the truth about it.",
+    "seal": "Encrypt a file or folder for the holders of keys, or with a passphrase.",
+    "open": "Open what was sealed: all of it, or nothing when a byte isn't authentic.",
     "report": "Turn a report into another format.",
     "methods": "List the methods: what is checked.",
     "explain": "Explain one method: what it finds, when it fails, what to read.",
@@ -66,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> Any:
     except (click.Abort, KeyboardInterrupt):
         click.echo("mithridate: interrupted; no file was left half written", err=True)
         code = 130
+    except Refused as error:
+        click.echo(f"mithridate: refused: {error}", err=True)
+        code = 1
     except (Error, MissingExtra) as error:
         click.echo(f"mithridate: {error}", err=True)
         code = 2

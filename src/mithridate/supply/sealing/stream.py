@@ -1,0 +1,102 @@
+"""The STREAM construction over AES-256-GCM: chunks that can't be cut, moved, dropped or repeated unseen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from mithridate.core.errors import Refused
+
+TAG_BYTES = 16
+COUNTER_BYTES = 11  # with the flag: a nonce of 12 bytes, never used twice under a key that is used for one file
+
+
+def nonce(position: int, *, last: bool) -> bytes:
+    """The chunk's nonce: its 0-based position in 11 bytes, and 1 in the twelfth for the last chunk.
+
+    Examples
+    --------
+    >>> nonce(258, last=True).hex()
+    '000000000000000000010201'
+    """
+    return position.to_bytes(COUNTER_BYTES, "big") + bytes([last])
+
+
+def encrypt(key: bytes, context: bytes, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Each block sealed, the last one marked as the last; no block at all gives one empty chunk.
+
+    Parameters
+    ----------
+    key : 32 bytes, used for one stream and never again.
+    context : bytes that every chunk is bound to (associated data); the reader must know them.
+    blocks : all of one size except the last, which may be shorter and is empty only when it is the only one.
+
+    Notes
+    -----
+    Position and end are in the nonce, so a chunk opens at its own place only, and only the true last one ends a
+    stream. One pass, one chunk of memory. Cost and ratio to bare AES-GCM: benchmarks/sealing.py.
+
+    References
+    ----------
+    Hoang, Reyhanitabar, Rogaway, Vizár (2015), Online authenticated-encryption and its nonce-reuse misuse-resistance,
+    CRYPTO (the STREAM construction).
+    """
+    cipher = AESGCM(key)
+    rest = iter(blocks)
+    held, position = next(rest, b""), 0
+    for block in rest:
+        yield cipher.encrypt(nonce(position, last=False), held, context)
+        held, position = block, position + 1
+    yield cipher.encrypt(nonce(position, last=True), held, context)
+
+
+class ChunkReader:
+    """The plaintext of a stream that lies in an open file, a chunk at a time and in any order.
+
+    Parameters
+    ----------
+    descriptor : of a regular file. start, end : offsets of the stream in it.
+    chunk_bytes : plaintext bytes of every chunk but the last.
+
+    Raises
+    ------
+    Refused : the length can't be a stream's.
+    """
+
+    __slots__ = ("_cipher", "_context", "_descriptor", "_end", "_start", "chunk_bytes", "n_chunks", "size")
+
+    def __init__(self, descriptor: int, start: int, end: int, *, key: bytes, context: bytes, chunk_bytes: int) -> None:
+        self._descriptor, self._start, self._end = descriptor, start, end
+        self._cipher, self._context, self.chunk_bytes = AESGCM(key), context, chunk_bytes
+        length, step = end - start, chunk_bytes + TAG_BYTES
+        self.n_chunks = -(-length // step)
+        last = length - (self.n_chunks - 1) * step
+        if length < TAG_BYTES or last < TAG_BYTES + (self.n_chunks > 1):
+            raise Refused("the sealed content is cut short")
+        self.size = length - self.n_chunks * TAG_BYTES
+
+    def chunk(self, position: int) -> bytes:
+        """The plaintext of the chunk at that position in [0, n_chunks).
+
+        Raises
+        ------
+        Refused : it isn't what was sealed at this place.
+        """
+        step = self.chunk_bytes + TAG_BYTES
+        offset = self._start + position * step
+        sealed = os.pread(self._descriptor, min(step, self._end - offset), offset)
+        last = position == self.n_chunks - 1
+        try:
+            return self._cipher.decrypt(nonce(position, last=last), sealed, self._context)
+        except InvalidTag:
+            raise Refused(
+                f"chunk {position + 1} of {self.n_chunks} is not what was sealed there: "
+                "changed, moved, cut short, or of another file"
+            ) from None
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Every chunk in order."""
+        return map(self.chunk, range(self.n_chunks))
