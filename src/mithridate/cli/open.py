@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mithridate.cli.access import enforcer, rule_options
 from mithridate.cli.seal import identities
 
 
@@ -15,14 +16,16 @@ from mithridate.cli.seal import identities
 @click.option("--identity", metavar="K.pem", help="Your private key.")
 @click.option("--passphrase-file", metavar="F", help="A file that holds the passphrase.")
 @click.option("--kms", metavar="KEY", help="A key service: file:PATH or pkcs11:... URI.")
-def command(source: str, output: str, identity: str | None, passphrase_file: str | None, kms: str | None) -> None:
+@rule_options
+def command(source: str, output: str, **options: str | None) -> None:
     """Open what `mithridate seal` made.
 
     Exit code: 0 when all of it is authentic and written; 1 when the key is wrong
-    or a byte isn't what was sealed, and then nothing is left at FILE; 2 when it
-    could not run.
+    a byte isn't what was sealed, or the rules deny it, and then nothing is left at
+    FILE; 2 when it could not run.
     """
     from mithridate.supply.sealing.sealed import open_sealed
 
-    keys = identities(identity, passphrase_file, kms, needed=True)
-    open_sealed(Path(source), Path(output), keys)
+    keys = identities(options["identity"], options["passphrase_file"], options["kms"], needed=True)
+    allow = enforcer(options["policy"], options["role"], options["log"] or "", "open", source)
+    open_sealed(Path(source), Path(output), keys, allow=allow)

@@ -16,6 +16,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -169,3 +170,15 @@ def unlock(header: Header, identities: Sequence[Identity]) -> bytes:
                 raise Refused("the header was changed after the file was sealed") from None
             return file_key
     raise Refused(f"no key given fits any of the {len(header.stanzas)} recipients, or the header was changed")
+
+
+def label_of(path: Path) -> tuple[str, ...]:
+    """The label in the header of a sealed file, not yet authenticated; nothing for any other file."""
+    try:
+        if not path.is_file():
+            return ()
+        with path.open("rb") as file:
+            label = read_header(file.fileno()).fixed.label
+    except (OSError, Refused):
+        return ()
+    return (label,) if label else ()
