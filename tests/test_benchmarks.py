@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks"
-NAMES = ("poison", "retrain", "attacks", "clean", "labels", "sources", "power", "speed", "scale")
+NAMES = ("poison", "retrain", "attacks", "clean", "labels", "sources", "power", "speed", "scale", "sealing")
 KEYS = {"benchmark", "command", "date", "machine", "options", "seeds", "summary", "targets", "cells"}
 
 

@@ -352,7 +352,9 @@ def test_keys_are_private_never_overwritten_and_never_confused(tmp_path: Path) -
 
 
 def test_chunk_zero_of_the_stream_is_plain_aes_gcm_with_the_nonce_worked_by_hand() -> None:
-    key, (first, last) = bytes(range(32)), encrypt(bytes(range(32)), b"context", [b"one", b"two"])
+    key, chunks = bytes(range(32)), list[bytes]()
+    encrypt(key, b"context", [b"one", b"two"], lambda chunk: chunks.append(bytes(chunk)))
+    first, last = chunks
     assert AESGCM(key).decrypt(bytes(12), first, b"context") == b"one"
     assert AESGCM(key).decrypt(bytes(10) + b"\x01\x01", last, b"context") == b"two"
     assert nonce(1, last=True) == bytes(10) + b"\x01\x01"

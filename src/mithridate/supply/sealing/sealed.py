@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self, TypeAlias
+from typing import Self, TypeAlias
 
 from mithridate.core.errors import InputError
 from mithridate.supply.sealing.envelope import CHUNK_LOG2, Fixed, Header, new_fixed, read_header, unlock, wrapped
@@ -45,26 +47,30 @@ def seal(
         sink.write(header)
         key = _payload_key(fixed, file_key)
         blocks = pack(source, 1 << chunk_log2) if source.is_dir() else _blocks(source, 1 << chunk_log2)
-        for chunk in encrypt(key, fixed.encode(), blocks):
-            sink.write(chunk)
+        encrypt(key, fixed.encode(), blocks, sink.write)
 
 
 def _payload_key(fixed: Fixed, file_key: bytes) -> bytes:
     return Header(fixed, (), b"", b"").payload_key(file_key)
 
 
-def _blocks(source: Path, length: int) -> Iterator[bytes]:
-    """The file in blocks of that length; one that changes while it is read is refused."""
+def _blocks(source: Path, length: int) -> Iterator[memoryview]:
+    """The file in blocks of that length, in two buffers in turn; one that changes while it is read is refused."""
     with _regular(source) as file:
         before = os.fstat(file.fileno())
-        while block := file.read(length):
-            yield block
+        rooms = [memoryview(bytearray(min(length, before.st_size + 1))) for _ in range(2)]
+        for room in itertools.cycle(rooms):
+            got = file.readinto(room)
+            if got:
+                yield room[:got]
+            if got < len(room):
+                break
         after = os.fstat(file.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise InputError(f"{source} changed while it was sealed; seal it again when nobody writes to it")
 
 
-def _regular(path: Path) -> IO[bytes]:
+def _regular(path: Path) -> io.BufferedReader:
     """The regular file, open; never a FIFO, on which opening would wait."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -73,7 +79,7 @@ def _regular(path: Path) -> IO[bytes]:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise InputError(f"{path} is neither a file nor a folder; name one of these")
-    return os.fdopen(descriptor, "rb")
+    return io.BufferedReader(io.FileIO(descriptor, "rb"))
 
 
 class SealedFile:
@@ -193,13 +199,11 @@ def open_sealed(
         raise InputError(f"{target} is the sealed file itself; name another place")
     with SealedFile(path, identities, allow=allow) as sealed:
         if sealed.header.fixed.kind == "folder":
-            for _ in sealed.reader:  # all of it is authentic before the first name is made
-                pass
+            sealed.reader.write_all(len)  # all of it is authentic before the first name is made
             unpack(sealed.read, target)
             return "folder"
         with whole_file(target, mode=0o600) as sink:
-            for chunk in sealed.reader:
-                sink.write(chunk)
+            sealed.reader.write_all(sink.write)
         return "file"
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mithridate.core.errors import Refused
+
+Buffer: TypeAlias = bytes | memoryview
 
 TAG_BYTES = 16
 COUNTER_BYTES = 11  # with the flag: a nonce of 12 bytes, never used twice under a key that is used for one file
@@ -25,14 +28,16 @@ def nonce(position: int, *, last: bool) -> bytes:
     return position.to_bytes(COUNTER_BYTES, "big") + bytes([last])
 
 
-def encrypt(key: bytes, context: bytes, blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Each block sealed, the last one marked as the last; no block at all gives one empty chunk.
+def encrypt(key: bytes, context: bytes, blocks: Iterable[Buffer], write: Callable[[memoryview], object]) -> None:
+    """Write each block sealed, the last one marked as the last; no block at all gives one empty chunk.
 
     Parameters
     ----------
     key : 32 bytes, used for one stream and never again.
     context : bytes that every chunk is bound to (associated data); the reader must know them.
-    blocks : all of one size except the last, which may be shorter and is empty only when it is the only one.
+    blocks : all of one size except the last, which may be shorter and is empty only when it is the only one. A block
+        must stay as it is until the next but one is asked for.
+    write : is given each chunk; what it is given holds during the call.
 
     Notes
     -----
@@ -44,13 +49,20 @@ def encrypt(key: bytes, context: bytes, blocks: Iterable[bytes]) -> Iterator[byt
     Hoang, Reyhanitabar, Rogaway, Vizár (2015), Online authenticated-encryption and its nonce-reuse misuse-resistance,
     CRYPTO (the STREAM construction).
     """
-    cipher = AESGCM(key)
+    cipher, room = AESGCM(key), bytearray()
     rest = iter(blocks)
-    held, position = next(rest, b""), 0
-    for block in rest:
-        yield cipher.encrypt(nonce(position, last=False), held, context)
-        held, position = block, position + 1
-    yield cipher.encrypt(nonce(position, last=True), held, context)
+    held, position = next(rest, None), 0
+    while True:
+        following = None if held is None else next(rest, None)
+        block = memoryview(b"" if held is None else held)
+        if len(room) < len(block) + TAG_BYTES:
+            room = bytearray(len(block) + TAG_BYTES)
+        chunk = memoryview(room)[: len(block) + TAG_BYTES]
+        cipher.encrypt_into(nonce(position, last=following is None), block, context, chunk)
+        write(chunk)
+        if following is None:
+            return
+        held, position = following, position + 1
 
 
 class ChunkReader:
@@ -92,11 +104,42 @@ class ChunkReader:
         try:
             return self._cipher.decrypt(nonce(position, last=last), sealed, self._context)
         except InvalidTag:
-            raise Refused(
-                f"chunk {position + 1} of {self.n_chunks} is not what was sealed there: "
-                "changed, moved, cut short, or of another file"
-            ) from None
+            raise self._not_sealed(position) from None
 
-    def __iter__(self) -> Iterator[bytes]:
-        """Every chunk in order."""
-        return map(self.chunk, range(self.n_chunks))
+    def write_all(self, write: Callable[[memoryview], object]) -> None:
+        """Give every chunk's plaintext to `write`, in order; what it is given holds during the call.
+
+        Raises
+        ------
+        Refused : a chunk isn't what was sealed at its place.
+        """
+        step = self.chunk_bytes + TAG_BYTES
+        sealed, plain = bytearray(min(step, self._end - self._start)), bytearray(min(self.chunk_bytes, self.size))
+        for position in range(self.n_chunks):
+            offset = self._start + position * step
+            view = memoryview(sealed)[: min(step, self._end - offset)]
+            got = _fill(self._descriptor, view, offset)
+            room = memoryview(plain)[: len(view) - TAG_BYTES]
+            if got < len(view):
+                raise self._not_sealed(position)
+            try:
+                self._cipher.decrypt_into(
+                    nonce(position, last=position == self.n_chunks - 1), view, self._context, room
+                )
+            except InvalidTag:
+                raise self._not_sealed(position) from None
+            write(room)
+
+    def _not_sealed(self, position: int) -> Refused:
+        return Refused(
+            f"chunk {position + 1} of {self.n_chunks} is not what was sealed there: "
+            "changed, moved, cut short, or of another file"
+        )
+
+
+def _fill(descriptor: int, room: memoryview, offset: int) -> int:
+    """Read into all of `room`, or to the end of the file; the bytes read."""
+    got = 0
+    while got < len(room) and (n_bytes := os.preadv(descriptor, [room[got:]], offset + got)):
+        got += n_bytes
+    return got
