@@ -18,6 +18,7 @@ VERBS = {  # verb -> what `--help` says of it; the verb's file is cli/<verb>.py
     "open": "Open what was sealed: all of it, or nothing when a byte isn't authentic.",
     "access": "Say what the access rules allow a role to do with an artefact.",
     "ledger": "Read and verify the log of what was decided.",
+    "posture": "Check the project around the model: secrets, dependencies, servers.",
     "report": "Turn a report into another format.",
     "methods": "List the methods: what is checked.",
     "explain": "Explain one method: what it finds, when it fails, what to read.",

@@ -1,0 +1,98 @@
+"""What secrets look like: the forms that issuers give them, and names that say that a value is one."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+FORMS = {
+    "Hugging Face token": r"hf_[A-Za-z]{34}",
+    "GitHub token": r"gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}",
+    "GitLab token": r"glpat-[A-Za-z0-9_-]{20}",
+    "OpenAI key": r"sk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{20,}T3BlbkFJ[A-Za-z0-9_-]{20,}",
+    "Anthropic key": r"sk-ant-(?:api|admin)\d\d-[A-Za-z0-9_-]{80,}",
+    "AWS access key": r"(?:AKIA|ASIA)[A-Z2-7]{16}",
+    "Google API key": r"AIza[A-Za-z0-9_-]{35}",
+    "Slack token": r"xox[abprs]-\d{8,}-[A-Za-z0-9-]{20,}",
+    "Stripe live key": r"[rs]k_live_[A-Za-z0-9]{24,}",
+    "npm token": r"npm_[A-Za-z0-9]{36}",
+    "PyPI token": r"pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}",
+    "Weights & Biases key": r"(?<=wandb\.login\(key=[\"'])[0-9a-f]{40}|(?<=WANDB_API_KEY=)[0-9a-f]{40}",
+    "Replicate token": r"r8_[A-Za-z0-9]{37}",
+    "SendGrid key": r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}",
+    "DigitalOcean token": r"do[opr]_v1_[0-9a-f]{64}",
+    "Azure storage key": r"(?<=AccountKey=)[A-Za-z0-9+/]{86}==",
+}
+_FORM = re.compile(r"(?<![A-Za-z0-9_-])(?:" + "|".join(f"(?P<f{i}>{form})" for i, form in enumerate(FORMS.values()))
+                   + r")(?![A-Za-z0-9])")  # fmt: skip
+_TITLES = tuple(FORMS)
+_PREFIX = re.compile(
+    r"^(?:hf_|gh[pousr]_|github_pat_|glpat-|sk-(?:proj-|svcacct-|ant-)?|AKIA|ASIA|AIza|xox[abprs]-|npm_|r8_)"
+)
+
+PRIVATE = re.compile(
+    r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |PGP )?PRIVATE KEY(?: BLOCK)?-----(?:\\n|\\r|[\s\"'+,])*"
+    r"(?:[A-Za-z-]+: [^\n]*\n\s*)*[A-Za-z0-9+/=]{40,}"
+)
+_NAMED = re.compile(
+    r"""(?ix) (?<![\w.-]) ["']? (?P<name> [\w.-]*? (?: passw(?:or)?d | passwd | secret | api_?key | access_?key |
+    auth_?token | access_?token | private_?key | client_?secret | secret_?key | db_?pass )) ["']?
+    \s* (?: [:=] | := ) \s* (?P<quote> ["'])?
+    (?P<value> (?(quote) [^"'\n]{8,200} | [^\s"'#,;{}()\[\]]{8,200} )) (?(quote) ["'])"""
+)
+_PLACEHOLDER = re.compile(
+    r"(?i)example|sample|dummy|fake|change[-_ ]?me|placeholder|your|redact|insert|replace|test|todo|xxxx|\*\*\*|\.\.\.|"
+    r"none|null|true|false|password|secret|token|abcd|1234|0000|[<>{}$%]|^env|os\.|get|foo|bar|default|empty|string|"
+    r"^[a-z]+(?:[-_. ][a-z]+)*$|^/|://|\\"
+)
+_LEAST_BITS = 3.0  # of Shannon entropy a character: words and runs lie below, keys of 20 and more above
+_EXAMPLES = re.compile(
+    r"(?:^|/)(?:tests?|testing|examples?|fixtures?|docs?|mocks?|samples?|conftest\.py|test_[^/]*|[^/]*_test\.py)(?:/|$)|"
+    r"\.(?:example|sample|template|dist)$"
+)
+
+
+class Secret(NamedTuple):
+    """One that was found: what it is, its 1-based line, and how sure it is (`form`, `name` or `key`)."""
+
+    title: str
+    line: int
+    how: str
+
+
+def bits(value: str) -> float:
+    """Shannon entropy in bits a character.
+
+    Examples
+    --------
+    >>> bits("aaaa"), bits("abcd")
+    (0.0, 2.0)
+    """
+    counts = Counter(value).values()
+    return sum(-n / len(value) * math.log2(n / len(value)) for n in counts) + 0.0 if value else 0.0
+
+
+def by_form(body: str) -> Iterator[Secret]:
+    """Tokens of a known issuer's form and private keys in PEM, those made up for documentation left out."""
+    for match in _FORM.finditer(body):
+        value = match[0]
+        core = _PREFIX.sub("", value)
+        if bits(core) >= _LEAST_BITS and not re.search(r"(?i)example|xxxx|abcdef|12345|placeholder|your", core):
+            title = _TITLES[int(str(match.lastgroup)[1:])]
+            yield Secret(title, body.count("\n", 0, match.start()) + 1, "form")
+    for match in PRIVATE.finditer(body):
+        yield Secret("private key", body.count("\n", 0, match.start()) + 1, "key")
+
+
+def by_name(body: str, name: str) -> Iterator[Secret]:
+    """Values beside a name that says what they are, such as `api_key = "..."`; nothing in tests and examples."""
+    if _EXAMPLES.search(name.lower()):
+        return
+    for match in _NAMED.finditer(body):
+        value = match["value"]
+        mixed = re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
+        if mixed and " " not in value and bits(value) >= _LEAST_BITS and not _PLACEHOLDER.search(value):
+            yield Secret(f"value of {match['name'][-40:]}", body.count("\n", 0, match.start()) + 1, "name")

@@ -1,0 +1,95 @@
+"""The files of a project: regular ones, links never followed; what isn't looked at is said."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mithridate.core.errors import InputError
+
+SKIPPED = frozenset(
+    {".git", ".hg", ".svn", "node_modules", "__pycache__", ".tox", ".nox", ".mypy_cache", ".ruff_cache",
+     ".pytest_cache", ".hypothesis", ".ipynb_checkpoints", ".mithridate", "site-packages", ".eggs"}
+)  # fmt: skip
+MOST_FILES = 200_000
+MOST_DEPTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A regular file: its path in the project, its size in bytes, its permissions (`st_mode & 0o7777`)."""
+
+    path: Path
+    name: str
+    size: int
+    mode: int
+
+    @property
+    def suffix(self) -> str:
+        """The last suffix, in lower case."""
+        return self.path.suffix.lower()
+
+
+@dataclass(slots=True)
+class Tree:
+    """The files found, in sorted order, and how many things of each kind were not looked at."""
+
+    files: list[File] = field(default_factory=list)
+    missed: Counter[str] = field(default_factory=Counter)
+
+
+def walk(root: Path) -> Tree:
+    """Every regular file under the folder.
+
+    Raises
+    ------
+    InputError : there is no such folder, or it can't be read.
+    """
+    if not root.is_dir():
+        raise InputError(f"no folder {root}; posture looks at the folder of a project")
+    tree = Tree()
+    waiting = [(root, 0)]
+    while waiting:
+        folder, depth = waiting.pop()
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            if folder == root:
+                raise InputError(f"can't read {root}: {error.strerror or error}; look at its owner and mode") from error
+            tree.missed["folders that can't be read"] += 1
+            continue
+        for entry in entries:
+            if _take(entry, root, tree) and depth < MOST_DEPTH:
+                waiting.append((Path(entry.path), depth + 1))
+            elif depth >= MOST_DEPTH:
+                tree.missed[f"folders deeper than {MOST_DEPTH}"] += 1
+        if len(tree.files) > MOST_FILES:
+            tree.missed[f"files beyond the first {MOST_FILES}"] += 1
+            break
+    tree.files.sort(key=lambda file: file.name)
+    return tree
+
+
+def _take(entry: os.DirEntry[str], root: Path, tree: Tree) -> bool:
+    """Note the entry; whether it is a folder to go into."""
+    try:
+        facts = entry.stat(follow_symlinks=False)
+    except OSError:
+        tree.missed["entries that can't be read"] += 1
+        return False
+    if stat.S_ISREG(facts.st_mode):
+        path = Path(entry.path)
+        name = path.relative_to(root).as_posix()
+        tree.files.append(File(path, name, facts.st_size, stat.S_IMODE(facts.st_mode)))
+    elif stat.S_ISDIR(facts.st_mode):
+        skipped = entry.name in SKIPPED or os.path.lexists(os.path.join(entry.path, "pyvenv.cfg"))  # noqa: PTH118 - a string is at hand
+        if skipped:
+            tree.missed["folders of tools and environments"] += 1
+        return not skipped
+    else:
+        tree.missed["links" if stat.S_ISLNK(facts.st_mode) else "FIFOs, sockets and devices"] += 1
+    return False
