@@ -222,6 +222,11 @@ METHODS: tuple[Method, ...] = (
         standards=("AML.T0010", "ML06:2023", "CWE-353"),
         references=("OpenSSF, Model signing specification 1.0",),
     ),
+    Method(
+        id="SUP431", slug="not-looked-at", family="posture", function=f"{_POSTURE}.not_looked_at:not_looked_at",
+        title="Files that could not be looked at", threat="supply chain", standards=("ML06:2023",),
+        references=("Saltzer, Schroeder (1975), The protection of information in computer systems",),
+    ),
 )  # fmt: skip
 
 

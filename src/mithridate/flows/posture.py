@@ -38,5 +38,6 @@ def posture(
         progress=progress or Silent(), wanted=frozenset([methods] if isinstance(methods, str) else methods),
     )  # fmt: skip
     report, facts = run(job)
-    missed: dict[str, Json] = dict(facts["missed"])
-    return replace(report, target=replace(target, extra={"files": facts["files"], "not_looked_at": missed}))
+    left_out = ", ".join(f"{count} {what}" for what, count in sorted(facts["left_out"].items()))
+    extra: dict[str, Json] = {"files": facts["files"], **({"left_out": left_out} if left_out else {})}
+    return replace(report, target=replace(target, extra=extra))

@@ -12,11 +12,13 @@ from typing import Any, TypeAlias
 
 Constant: TypeAlias = "str | int | float | bool | bytes | None"
 
-# what any check looks for; a file without one of these words isn't parsed, a call without one isn't kept
+# what any check looks for: a file without one of the first isn't parsed, a call without one of the second isn't kept
+_MARKS = ("pickle", "joblib", "dill", "shelve", "yaml", "trust_re", "0.0.0.0", "dangerous", "safe_mode",  # noqa: S104 - looked for
+          "unsafe", "hub.load", "gradio", "ServerApp", "NotebookApp", "marshal")  # fmt: skip
 _WORDS = re.compile(
-    r"pickle|joblib|torch|dill|shelve|yaml|trust_re|0\.0\.0\.0|allow_pickle|dangerous|safe_mode|unsafe|hub|"
-    r"gradio|flask|uvicorn|ray|ServerApp|NotebookApp|mlflow|numpy|keras|marshal|skops|share"
+    r"pickle|joblib|torch\.load|torch\.hub|dill|shelve|yaml|trust_re|dangerous|safe_mode|marshal|^ray\.init|^uvicorn\.run"
 )
+_METHODS = {".run", ".launch"}  # of objects whose class isn't known: a server's, perhaps
 _FAILS = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
@@ -71,7 +73,7 @@ class Module:
 
 def python(source: str) -> Module | None:
     """The module; None when it isn't Python 3."""
-    if not _WORDS.search(source):
+    if not any(mark in source for mark in _MARKS) and not ("torch" in source and "load" in source):
         return Module((), (), frozenset())
     return _module([("", source)])
 
@@ -115,13 +117,15 @@ def _module(parts: list[tuple[str, str]]) -> Module | None:
         return None
     nodes = [(prefix, lines, node) for prefix, lines, tree in trees for node in ast.walk(tree)]
     names = _imported(node for _, _, node in nodes)
-    callees = {id(node.func) for _, _, node in nodes if isinstance(node, ast.Call)}
+    named = [node.bases for _, _, node in nodes if isinstance(node, ast.ClassDef)]
+    named += [[node.func] for _, _, node in nodes if isinstance(node, ast.Call)]
+    known = {id(node) for several in named for node in several}  # called, or the base of a class: no mere mention
     uses: list[Use] = []
     assigned: list[Assigned] = []
     for prefix, lines, node in nodes:
         if isinstance(node, ast.Call):
             uses += _call(node, names, prefix, lines)
-        elif isinstance(node, (ast.Attribute, ast.Name)) and id(node) not in callees:
+        elif isinstance(node, (ast.Attribute, ast.Name)) and id(node) not in known:
             uses += _handed_on(node, names, prefix, lines)
         else:
             assigned += _constants(node, prefix)
@@ -155,7 +159,8 @@ def _dotted(node: ast.AST, names: Mapping[str, str]) -> str | None:
 def _call(node: ast.Call, names: Mapping[str, str], prefix: str, lines: list[str]) -> Iterator[Use]:
     name = _dotted(node.func, names) or (node.func.id if isinstance(node.func, ast.Name) else "")
     keywords = {key.arg or "**": _constant(key.value) for key in node.keywords}
-    if _WORDS.search(name) or any(_WORDS.search(key) for key in keywords) or name.startswith("."):
+    wanted = name in _METHODS if name.startswith(".") else _WORDS.search(name)
+    if wanted or any(_WORDS.search(key) for key in keywords):
         small = _shallow(node)
         arguments = tuple(ast.unparse(part)[:200] if small else "?" for part in node.args[:3])
         written = {key.arg: ast.unparse(key.value)[:200] if small else "?" for key in node.keywords if key.arg}

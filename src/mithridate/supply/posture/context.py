@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mithridate.core.findings import text
 from mithridate.core.method import Combined, Outcome
 from mithridate.core.progress import Progress
 from mithridate.supply.posture.code import Module, notebook, python
@@ -33,9 +32,8 @@ class Context:
     """The project as the checks see it."""
 
     def __init__(self, root: Path, tree: Tree, settings: PostureSettings, progress: Progress) -> None:
-        self.root, self.files, self.missed, self.settings, self.progress = (
-            root, tree.files, tree.missed, settings, progress,
-        )  # fmt: skip
+        self.root, self.files, self.settings, self.progress = root, tree.files, settings, progress
+        self.missed, self.left_out = tree.missed, tree.left_out
         self._texts: dict[str, str | None] = {}
         self._held = 0
         self._modules: dict[str, Module | None] | None = None
@@ -49,7 +47,7 @@ class Context:
         """No posture check leans on another."""
 
     def text(self, file: File) -> str | None:
-        """The file's text; None when it is binary, too large or can't be read, which is counted."""
+        """The file's text; None when it is binary; or when it is too large or can't be read, which is noted."""
         if file.name in self._texts:
             return self._texts[file.name]
         found = self._read(file)
@@ -61,7 +59,7 @@ class Context:
     def _read(self, file: File) -> str | None:
         most = MOST_NOTEBOOK if file.suffix == ".ipynb" else MOST_TEXT
         if file.size > most:
-            self.missed[f"text files larger than {most >> 20} MiB"] += 1
+            self.missed[f"text of more than {most >> 20} MiB"].add(file.name)
             return None
         try:
             descriptor = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -70,7 +68,7 @@ class Context:
                     return None
                 content = opened.read(most)
         except OSError:
-            self.missed["files that can't be read"] += 1
+            self.missed["can't be read"].add(file.name)
             return None
         return None if b"\0" in content[:_SNIFFED] else content.decode("utf-8", errors="replace")
 
@@ -92,7 +90,7 @@ class Context:
             return None
         module = notebook(body) if file.suffix == ".ipynb" else python(body)
         if module is None:
-            self.missed["Python files and notebooks that can't be parsed"] += 1
+            self.missed["no Python 3 that can be parsed"].add(file.name)
         return module
 
 
@@ -107,10 +105,8 @@ def prepare(*, root: Path, settings: PostureSettings, progress: Progress) -> Con
 
 
 def combine(context: Context, outcomes: Mapping[str, Outcome]) -> Combined:
-    """All findings, worst first, and what was not looked at."""
+    """All findings, worst first, and how much was looked at."""
     found = [finding for outcome in outcomes.values() for finding in outcome.findings]
     found.sort(key=lambda f: (-int(f.severity), -f.confidence, f.method, str(f.subject.extra.get("path", ""))))
-    missed = ", ".join(f"{count} {what}" for what, count in sorted(context.missed.items()))
-    note = (text("not looked at", missed),) if missed else ()
-    rows: dict[str, Any] = {"files": len(context.files), "missed": dict(context.missed)}
-    return Combined(tuple(found), note, rows)
+    facts: dict[str, Any] = {"files": len(context.files), "left_out": dict(context.left_out)}
+    return Combined(tuple(found), rows=facts)

@@ -11,20 +11,21 @@ from mithridate.core.method import Outcome
 from mithridate.supply.posture.context import Context, PostureSettings
 from mithridate.supply.posture.lines import is_configuration
 from mithridate.supply.posture.say import Kind, Spot, finding
-from mithridate.supply.posture.secret_forms import Secret, by_form, by_name
+from mithridate.supply.posture.secret_forms import LONGEST_LINE, Secret, by_form, by_name
 from mithridate.supply.posture.walk import File
 
 ID, SLUG = "SUP420", "leaked-secret"
 _CODE = frozenset(
     {".py", ".pyw", ".ipynb", ".r", ".jl", ".js", ".ts", ".java", ".go", ".rs", ".c", ".cpp", ".h", ".sh", ".bash",
-     ".ps1", ".sql", ".tf", ".tfvars", ".hcl", ".xml", ".gradle", ".md", ".rst", ".txt", ".pem", ".key", ".json", ".html"}
+     ".ps1", ".sql", ".tf", ".tfvars", ".hcl", ".xml", ".gradle", ".md", ".rst", ".txt", ".pem", ".key", ".json",
+     ".html"}
 )  # fmt: skip
 _PROSE = frozenset({".md", ".rst", ".txt", ".html", ".xml"})
 _LOCKS = re.compile(r"(?:^|/)(?:package-lock\.json|[\w.-]+\.lock|constraints[\w.-]*\.txt)$")
 _KEY_FILES = frozenset({".pem", ".key"})
-_LONGEST_LINE = 4000  # what is longer is made by a machine: no line that a person wrote a secret into
-_MORE = ("ArtifactoryDetector", "CloudantDetector", "DiscordBotTokenDetector", "IbmCloudIamDetector", "MailchimpDetector",
-         "SquareOAuthDetector", "TelegramBotTokenDetector", "TwilioKeyDetector", "SoftlayerDetector")  # fmt: skip
+_MORE = ("ArtifactoryDetector", "CloudantDetector", "DiscordBotTokenDetector", "IbmCloudIamDetector",
+         "MailchimpDetector", "SquareOAuthDetector", "TelegramBotTokenDetector", "TwilioKeyDetector",
+         "SoftlayerDetector")  # fmt: skip
 
 _REVOKE = (
     "revoke it where it was issued (git keeps it even when the line goes), and read the new one from outside the files"
@@ -76,10 +77,10 @@ def _secrets(body: str, file: File, more: list[Callable[[str], Any]]) -> Iterato
         if secret.how != "key" or file.suffix not in _KEY_FILES:
             yield secret
     if file.suffix not in _PROSE:
-        yield from by_name(body, file.name)
+        yield from by_name(body, file.name, bare=is_configuration(file) and file.suffix != ".json")
     if more and file.suffix not in _PROSE:
         for number, line in enumerate(body.splitlines(), 1):
-            if len(line) <= _LONGEST_LINE and any(next(iter(look(line)), None) for look in more):
+            if len(line) <= LONGEST_LINE and any(next(iter(look(line)), None) for look in more):
                 yield Secret("token (detect-secrets)", number, "form")
 
 

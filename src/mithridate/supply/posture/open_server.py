@@ -23,8 +23,8 @@ _JUPYTER = re.compile(
 )
 _COMPOSE = re.compile(r"(?:^|/)(?:docker-)?compose[\w.-]*\.ya?ml$", re.IGNORECASE)
 _BIND = (
-    "bind it to 127.0.0.1 (in compose: `127.0.0.1:PORT:PORT`), or put a proxy with TLS and authentication before it; "
-    "`mithridate guard` watches a served model"
+    "bind it to 127.0.0.1 (in compose: 127.0.0.1:PORT:PORT), or put a proxy with TLS and authentication before it and "
+    "name that in the baseline"
 )
 _WIDE = Kind(ID, SLUG, "server without authentication", Severity.HIGH, 0.85, _BIND)
 _PLAIN = Kind(ID, SLUG, "server without TLS", Severity.MEDIUM, 0.7, _BIND)

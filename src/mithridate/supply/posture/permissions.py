@@ -24,8 +24,15 @@ _PRIVATE = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
 _TEXT_KEYS = frozenset({".pem", ".key"})
 _MOST_KEY = 1 << 16
 
-_KEY = Kind(ID, SLUG, "key", Severity.HIGH, 0.95, "type `chmod 600 FILE`, and make a new key: the old one was open")
-_WRITE = Kind(ID, SLUG, "writable", Severity.MEDIUM, 0.95, "type `chmod o-w FILE`")
+_KEY = Kind(
+    ID,
+    SLUG,
+    "key",
+    Severity.HIGH,
+    0.95,
+    "make a new key, since the old one was open, and keep it to yourself: `chmod 600 FILE`",
+)
+_WRITE = Kind(ID, SLUG, "writable", Severity.MEDIUM, 0.95, "take the right to write away: `chmod o-w FILE`")
 
 
 def permissions(context: Context, settings: PostureSettings) -> Outcome:
@@ -80,6 +87,6 @@ def _data(readable: dict[str, list[File]]) -> Finding:
         method=ID, slug=SLUG, severity=Severity.LOW, confidence=0.9,
         claim=f"{count} data files can be read by every user of this machine",
         subject=Subject("file", extra={"path": min(readable), "files": count, "kind_of": "data"}),
-        evidence=(shown,), remedy="where it isn't public, type `chmod -R o-rwx FOLDER`, or seal it: `mithridate seal`",
+        evidence=(shown,), remedy="where it isn't public, seal it, or close the folder: `chmod -R o-rwx FOLDER`",
         place="data",
     )  # fmt: skip

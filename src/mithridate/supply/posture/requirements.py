@@ -20,9 +20,9 @@ _EXACT = re.compile(r"^={2,3}\s*([^\s,;*]+)\s*$")
 _COMMIT = re.compile(r"@[0-9a-f]{40}\b")
 _INDEX = re.compile(r"^--?(?:extra-index-url|trusted-host|index-url|i|find-links|f)\b[ =]*(\S*)")
 
-_LOCK = "write the versions down with hashes: `pip-compile --generate-hashes` or `uv pip compile --generate-hashes`"
-_LOOSE = Kind(ID, SLUG, "unpinned", Severity.MEDIUM, 0.9, f"{_LOCK}; then `pip install --require-hashes -r FILE`")
-_BARE = Kind(ID, SLUG, "without hash", Severity.LOW, 0.9, f"{_LOCK}; then `pip install --require-hashes -r FILE`")
+_LOCK = "write the versions down with hashes, and install with --require-hashes: `pip-compile --generate-hashes FILE`"
+_LOOSE = Kind(ID, SLUG, "unpinned", Severity.MEDIUM, 0.9, _LOCK)
+_BARE = Kind(ID, SLUG, "without hash", Severity.LOW, 0.9, _LOCK)
 _OPEN = Kind(
     ID, SLUG, "index", Severity.MEDIUM, 0.9,
     "use one index over https; with two, whoever publishes a private name on the public one is installed: "

@@ -136,4 +136,5 @@ def exposed(text: str, *, published: bool, around: str = "") -> Verdict | None:
 def _flat(text: str) -> str:
     """The words of the text in one line: list marks, quotes, brackets and commas of the exec form gone."""
     joined = re.sub(r"(?m)^\s*-\s+", " ", text)
-    return re.sub(r"[\[\]\"',]+(?=\s|$)|(?<=\s)[\[\"',]+|\s+", " ", f" {joined} ").strip()
+    bare = re.sub(r"[\[\]\"',]+(?=\s|$)|(?<=\s)[\[\"',]+", " ", f" {joined} ")
+    return " ".join(bare.split())

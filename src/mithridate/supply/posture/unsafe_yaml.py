@@ -15,7 +15,7 @@ _ALWAYS = re.compile(r"(?:ruamel\.)?yaml\.(?:unsafe_load|unsafe_load_all)")
 _LOAD = re.compile(r"yaml\.(?:load|load_all)")
 _SAFE = re.compile(r"(?:^|\.)C?(?:Safe|Base)Loader$|SafeLoader")
 _UNSAFE = re.compile(r"(?:^|\.)C?(?:Unsafe|Full)?Loader$")
-_KIND = Kind(ID, SLUG, "yaml", Severity.MEDIUM, 0.95, "write `yaml.safe_load(stream)`")
+_KIND = Kind(ID, SLUG, "yaml", Severity.MEDIUM, 0.95, "use the safe loader: `yaml.safe_load(stream)`")
 
 
 def unsafe_yaml(context: Context, settings: PostureSettings) -> Outcome:

@@ -29,7 +29,7 @@ _KIND = Kind(
     "unsigned",
     Severity.LOW,
     0.8,
-    "type `mithridate sign PATH --key K.pem -o PATH.sig`, and verify before it is loaded",
+    "sign it, and verify before it is loaded: `mithridate sign PATH --key K.pem -o PATH.sig`",
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,10 +35,14 @@ class File:
 
 @dataclass(slots=True)
 class Tree:
-    """The files found, in sorted order, and how many things of each kind were not looked at."""
+    """The files found, in sorted order, and the names of what was not looked at, by reason.
+
+    `left_out` is counted only: links, and folders of tools and environments, which no project means as its own.
+    """
 
     files: list[File] = field(default_factory=list)
-    missed: Counter[str] = field(default_factory=Counter)
+    missed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    left_out: Counter[str] = field(default_factory=Counter)
 
 
 def walk(root: Path) -> Tree:
@@ -60,15 +64,15 @@ def walk(root: Path) -> Tree:
         except OSError as error:
             if folder == root:
                 raise InputError(f"can't read {root}: {error.strerror or error}; look at its owner and mode") from error
-            tree.missed["folders that can't be read"] += 1
+            tree.missed["can't be read"].add(folder.relative_to(root).as_posix())
             continue
         for entry in entries:
             if _take(entry, root, tree) and depth < MOST_DEPTH:
                 waiting.append((Path(entry.path), depth + 1))
             elif depth >= MOST_DEPTH:
-                tree.missed[f"folders deeper than {MOST_DEPTH}"] += 1
+                tree.missed[f"deeper than {MOST_DEPTH} folders"].add(folder.relative_to(root).as_posix())
         if len(tree.files) > MOST_FILES:
-            tree.missed[f"files beyond the first {MOST_FILES}"] += 1
+            tree.missed[f"more than {MOST_FILES} files"].add(folder.relative_to(root).as_posix())
             break
     tree.files.sort(key=lambda file: file.name)
     return tree
@@ -79,7 +83,7 @@ def _take(entry: os.DirEntry[str], root: Path, tree: Tree) -> bool:
     try:
         facts = entry.stat(follow_symlinks=False)
     except OSError:
-        tree.missed["entries that can't be read"] += 1
+        tree.missed["can't be read"].add(entry.name)
         return False
     if stat.S_ISREG(facts.st_mode):
         path = Path(entry.path)
@@ -88,8 +92,10 @@ def _take(entry: os.DirEntry[str], root: Path, tree: Tree) -> bool:
     elif stat.S_ISDIR(facts.st_mode):
         skipped = entry.name in SKIPPED or os.path.lexists(os.path.join(entry.path, "pyvenv.cfg"))  # noqa: PTH118 - a string is at hand
         if skipped:
-            tree.missed["folders of tools and environments"] += 1
+            tree.left_out["folders of tools and environments"] += 1
         return not skipped
+    elif stat.S_ISLNK(facts.st_mode):
+        tree.left_out["links"] += 1
     else:
-        tree.missed["links" if stat.S_ISLNK(facts.st_mode) else "FIFOs, sockets and devices"] += 1
+        tree.missed["FIFO, socket or device"].add(Path(entry.path).relative_to(root).as_posix())
     return False
