@@ -334,6 +334,9 @@ def test_known_flaws_are_found_and_no_answer_is_a_skip(tmp_path: Path, monkeypat
     monkeypatch.setattr(vulnerable.subprocess, "run", lambda *_, **__: Done)
     report = posture(tmp_path, methods=["SUP421"])
     assert next(f.claim for f in report.findings).endswith("at line 1")
+    Done.stdout = json.dumps({"dependencies": [{"name": name, "skip_reason": "not found"} for name in "ab"]})
+    check = posture(tmp_path, methods=["SUP421"]).checks[0]
+    assert (check.status, "knew none of 2 packages" in str(check.reason)) == ("skipped", True)
     Done.stdout = ""
     check = posture(tmp_path, methods=["SUP421"]).checks[0]
     assert (check.status, check.reason) == ("skipped", "pip-audit could not ask its database: could not connect")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from mithridate.core.findings import Severity
@@ -11,7 +11,7 @@ from mithridate.core.method import Outcome
 from mithridate.supply.posture.context import Context, PostureSettings
 from mithridate.supply.posture.lines import is_configuration
 from mithridate.supply.posture.say import Kind, Spot, finding
-from mithridate.supply.posture.secret_forms import LONGEST_LINE, Secret, by_form, by_name
+from mithridate.supply.posture.secret_forms import LEAST_BITS, LONGEST_LINE, MADE_UP, Secret, bits, by_form, by_name
 from mithridate.supply.posture.walk import File
 
 ID, SLUG = "SUP420", "leaked-secret"
@@ -80,8 +80,13 @@ def _secrets(body: str, file: File, more: list[Callable[[str], Any]]) -> Iterato
         yield from by_name(body, file.name, bare=is_configuration(file) and file.suffix != ".json")
     if more and file.suffix not in _PROSE:
         for number, line in enumerate(body.splitlines(), 1):
-            if len(line) <= LONGEST_LINE and any(next(iter(look(line)), None) for look in more):
+            if len(line) <= LONGEST_LINE and any(_real(look(line)) for look in more):
                 yield Secret("token (detect-secrets)", number, "form")
+
+
+def _real(matches: Iterable[str]) -> bool:
+    """Whether one of the matches isn't made up."""
+    return any(bits(match) >= LEAST_BITS and not MADE_UP.search(match) for match in matches)
 
 
 def _detectors() -> list[Callable[[str], Any]]:

@@ -54,9 +54,9 @@ _PLACEHOLDER = re.compile(
     r"none|null|true|false|password|secret|token|abcd|1234|0000|[<>{}$%]|^env|os\.|get|foo|bar|default|empty|string|"
     r"^[a-z]+(?:[-_. ][a-z]+)*$|^/|://|\\"
 )
-_MADE_UP = re.compile(r"(?i)example|xxxx|abcdef|12345|placeholder|your")
+MADE_UP = re.compile(r"(?i)example|xxxx|abcdef|12345|placeholder|your")
 _NAMES = re.compile(r"(?i)passw|secret|api_?key|access_?key|auth_?token|access_?token|private_?key|db_?pass")
-_LEAST_BITS = 3.0  # of Shannon entropy a character: words and runs lie below, keys of 20 and more above
+LEAST_BITS = 3.0  # of Shannon entropy a character: words and runs lie below, keys of 20 and more above
 _EXAMPLES = re.compile(
     r"(?:^|/)(?:tests?|testing|examples?|fixtures?|docs?|mocks?|samples?|conftest\.py|test_[^/]*|[^/]*_test\.py)(?:/|$)|"
     r"\.(?:example|sample|template|dist)$"
@@ -93,7 +93,7 @@ def by_form(body: str) -> Iterator[Secret]:
             continue
         for match in form.finditer(body):
             core = _PREFIX.sub("", match[0])
-            if bits(core) >= _LEAST_BITS and not _MADE_UP.search(core):
+            if bits(core) >= LEAST_BITS and not MADE_UP.search(core):
                 yield Secret(title, body.count("\n", 0, match.start()) + 1, "form")
     if "PRIVATE KEY" in body:
         for match in PRIVATE.finditer(body):
@@ -115,6 +115,6 @@ def by_name(body: str, name: str, *, bare: bool) -> Iterator[Secret]:
         for match in _NAMED.finditer(line):
             value = match["value"]
             mixed = re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
-            told = mixed and " " not in value and bits(value) >= _LEAST_BITS and not _PLACEHOLDER.search(value)
+            told = mixed and " " not in value and bits(value) >= LEAST_BITS and not _PLACEHOLDER.search(value)
             if told and (bare or match["quote"]):
                 yield Secret(f"value of {match['name'][-40:]}", number, "name")

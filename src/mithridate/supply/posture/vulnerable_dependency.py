@@ -45,7 +45,11 @@ def vulnerable_dependency(context: Context, settings: PostureSettings) -> Outcom
         raise Skip("offline: no database was asked")
     if importlib.util.find_spec("pip_audit") is None:
         raise Skip("needs pip-audit: pip install 'mithridate[posture]'")
-    known = _asked(sorted(every))
+    known, unknown = _asked(sorted(every))
+    if len(unknown) >= len(every):
+        raise Skip(f"the advisory database knew none of {len(every)} packages: {next(iter(unknown.values()))[:120]}")
+    for name in unknown:
+        context.missed["unknown to the advisory database"].add(name)
     found = (_finding(file, lines, known) for file, lines in pinned.items())
     return Outcome(tuple(one for one in found if one is not None))
 
@@ -64,8 +68,8 @@ def _key(name: str, version: str) -> str:
     return f"{name.lower().replace('_', '-')} {version}"
 
 
-def _asked(pins: list[tuple[str, str]]) -> dict[str, list[str]]:
-    """The vulnerabilities of each `name version` that has some.
+def _asked(pins: list[tuple[str, str]]) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """The vulnerabilities of each `name version` that has some, and why a name has no answer.
 
     Raises
     ------
@@ -85,10 +89,14 @@ def _asked(pins: list[tuple[str, str]]) -> dict[str, list[str]]:
     try:
         answer: Any = json.loads(done.stdout)
         packages = answer["dependencies"]
-        return {
+        unknown = {
+            str(package["name"]): str(package["skip_reason"]) for package in packages if "skip_reason" in package
+        }
+        known = {
             _key(package["name"], package["version"]): [str(flaw["id"]) for flaw in package["vulns"]]
             for package in packages if package.get("vulns")
         }  # fmt: skip
     except (ValueError, KeyError, TypeError, AttributeError):
         last = (done.stderr.strip().splitlines() or ["no answer"])[-1]
         raise Skip(f"pip-audit could not ask its database: {last[:200]}") from None
+    return known, unknown
