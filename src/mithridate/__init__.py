@@ -14,14 +14,18 @@ if TYPE_CHECKING:
     from mithridate.attacks.poisoning import attack as attack
     from mithridate.core.report import Report as Report
     from mithridate.flows.audit import audit as audit
+    from mithridate.flows.posture import posture as posture
+    from mithridate.supply.sealing.sealed import SealedFile as SealedFile
 
 _PUBLIC = {
     "Report": "mithridate.core.report",
+    "SealedFile": "mithridate.supply.sealing.sealed",
     "attack": "mithridate.attacks.poisoning",
     "audit": "mithridate.flows.audit",
+    "posture": "mithridate.flows.posture",
 }
 
-__all__ = ["Report", "attack", "audit"]
+__all__ = ["Report", "SealedFile", "attack", "audit", "posture"]
 
 
 def __getattr__(name: str) -> Any:

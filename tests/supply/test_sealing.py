@@ -390,5 +390,11 @@ def test_a_fifo_or_a_missing_file_is_one_clear_line(tmp_path: Path, keys: tuple[
             sealing.SealedFile(tmp_path / name, [keys[1]])
     assert time.monotonic() - started < 5
     (tmp_path / "plain").write_bytes(b"x")
+    with pytest.raises(InputError, match="no plain file"):
+        sealing.seal(tmp_path / "plain", tmp_path / "fifo", [keys[0]])
+    (tmp_path / "link").symlink_to(tmp_path / "s")
+    sealing.seal(tmp_path / "plain", tmp_path / "link", [keys[0]])
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "s").read_bytes().startswith(b"MITHSEAL")
     with pytest.raises(InputError, match="source itself"):
         sealing.seal(tmp_path / "plain", tmp_path / "plain", [keys[0]])

@@ -14,28 +14,32 @@ from mithridate.core.errors import InputError
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def rule_options(function: F) -> F:
-    """Options of every verb that obeys access rules: --policy, --as, --ledger."""
-    options = [
-        click.option("--policy", metavar="P.toml", help="Access rules; the decision goes into the log."),
-        click.option("--as", "role", metavar="ROLE", help="The role you act in."),
-        click.option("--ledger", "log", default=str(ledger.PLACE), show_default=True, metavar="F", help="The log."),
-    ]
-    for decorate in reversed(options):
-        function = decorate(function)
-    return function
+def rule_options(flag: str = "--policy") -> Callable[[F], F]:
+    """Options of every verb that obeys access rules: `flag` names the rules' file; --as, --ledger."""
+
+    def add(function: F) -> F:
+        options = [
+            click.option(flag, "access", metavar="P.toml", help="Access rules; the decision goes into the log."),
+            click.option("--as", "role", metavar="ROLE", help="The role you act in."),
+            click.option("--ledger", "log", default=str(ledger.PLACE), show_default=True, metavar="F", help="The log."),
+        ]
+        for decorate in reversed(options):
+            function = decorate(function)
+        return function
+
+    return add
 
 
-def enforcer(policy: str | None, role: str | None, log: str, action: str, artefact: str) -> Callable[..., None]:
-    """What a verb calls with the artefact's own labels before it acts; without --policy it allows everything."""
-    if (policy is None) != (role is None):
-        raise InputError("--policy and --as go together: the rules, and the role you act in")
+def enforcer(access: str | None, role: str | None, log: str, action: str, artefact: str) -> Callable[..., None]:
+    """What a verb calls with the artefact's own labels before it acts; without a file of rules all is allowed."""
+    if (access is None) != (role is None):
+        raise InputError("the access rules and --as go together: name the file, and the role you act in")
 
     def allow(*labels: str) -> None:
-        if policy is not None and role is not None:
+        if access is not None and role is not None:
             from mithridate.flows.access import enforce
 
-            enforce(Path(policy), role, action, Path(artefact), labels=labels, log=Path(log))
+            enforce(Path(access), role, action, Path(artefact), labels=labels, log=Path(log))
 
     return allow
 

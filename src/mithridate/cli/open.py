@@ -16,7 +16,7 @@ from mithridate.cli.seal import identities
 @click.option("--identity", metavar="K.pem", help="Your private key.")
 @click.option("--passphrase-file", metavar="F", help="A file that holds the passphrase.")
 @click.option("--kms", metavar="KEY", help="A key service: file:PATH or pkcs11:... URI.")
-@rule_options
+@rule_options()
 def command(source: str, output: str, **options: str | None) -> None:
     """Open what `mithridate seal` made.
 
@@ -27,5 +27,5 @@ def command(source: str, output: str, **options: str | None) -> None:
     from mithridate.supply.sealing.sealed import open_sealed
 
     keys = identities(options["identity"], options["passphrase_file"], options["kms"], needed=True)
-    allow = enforcer(options["policy"], options["role"], options["log"] or "", "open", source)
+    allow = enforcer(options["access"], options["role"], options["log"] or "", "open", source)
     open_sealed(Path(source), Path(output), keys, allow=allow)

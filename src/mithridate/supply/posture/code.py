@@ -75,7 +75,7 @@ def python(source: str) -> Module | None:
     """The module; None when it isn't Python 3."""
     if not any(mark in source for mark in _MARKS) and not ("torch" in source and "load" in source):
         return Module((), (), frozenset())
-    return _module([("", source)])
+    return _read([("", source)])
 
 
 def notebook(source: str) -> Module | None:
@@ -88,7 +88,7 @@ def notebook(source: str) -> Module | None:
         return None
     cells = [(f"cell {number}, ", _plain(_source(cell))) for number, cell in enumerate(raw["cells"], 1)
              if isinstance(cell, dict) and cell.get("cell_type") == "code"]  # fmt: skip
-    return _module(cells)
+    return _read(cells)
 
 
 def _source(cell: Mapping[str, Any]) -> str:
@@ -101,6 +101,13 @@ def _plain(body: str) -> str:
     if body.lstrip().startswith("%%") and not body.lstrip().startswith(("%%time", "%%capture")):
         return ""
     return re.sub(r"(?m)^(\s*)[%!?].*$", r"\1pass", body)
+
+
+def _read(parts: list[tuple[str, str]]) -> Module | None:
+    try:
+        return _module(parts)
+    except _FAILS:  # nested deeper than the interpreter goes
+        return None
 
 
 def _module(parts: list[tuple[str, str]]) -> Module | None:
@@ -170,7 +177,7 @@ def _call(node: ast.Call, names: Mapping[str, str], prefix: str, lines: list[str
 
 def _shallow(node: ast.Call) -> bool:
     """Whether the arguments are small enough to be written out."""
-    return sum(1 for _ in zip(ast.walk(node), range(500), strict=False)) < 500  # noqa: PLR2004 - nodes
+    return sum(1 for _ in zip(ast.walk(node), range(200), strict=False)) < 200  # noqa: PLR2004 - nodes
 
 
 def _handed_on(node: ast.expr, names: Mapping[str, str], prefix: str, lines: list[str]) -> Iterator[Use]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from collections import Counter, defaultdict
@@ -60,7 +61,7 @@ def walk(root: Path) -> Tree:
         folder, depth = waiting.pop()
         try:
             with os.scandir(folder) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
+                entries = sorted(itertools.islice(found, MOST_FILES + 1), key=lambda entry: entry.name)
         except OSError as error:
             if folder == root:
                 raise InputError(f"can't read {root}: {error.strerror or error}; look at its owner and mode") from error

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ SALT_BYTES, MAC_BYTES = 32, 32
 LOG2_RANGE = (12, 24)  # chunks of 4 KiB to 16 MiB: what a reader must hold
 MOST_STANZA_BYTES = 1 << 20
 MOST_STANZAS = 4096  # an X25519 trial takes some 50 us: at most about a fifth of a second
+MOST_KMS = 64  # each may be a call over a wire
 _SHORT = "the header is cut short"
 
 
@@ -94,8 +96,11 @@ def wrapped(fixed: Fixed, file_key: bytes, recipients: Sequence[Recipient]) -> b
     if not 0 < len(recipients) <= MOST_STANZAS:
         raise InputError(f"a seal needs 1 to {MOST_STANZAS} recipients, got {len(recipients)}; name them")
     stanzas = [recipient.wrap(file_key, fixed.salt) for recipient in recipients]
-    if sum(stanza["kind"] == "scrypt" for stanza in stanzas) > 1:
-        raise InputError("a seal takes one passphrase; give more readers keys of their own with --recipient")
+    count = Counter(stanza["kind"] for stanza in stanzas)
+    if count["scrypt"] > 1 or count["kms"] > MOST_KMS:
+        raise InputError(
+            f"a seal takes one passphrase and {MOST_KMS} key services; give more readers keys of their own (--recipient)"
+        )
     body = json.dumps(stanzas, separators=(",", ":")).encode()
     if len(body) > MOST_STANZA_BYTES:
         raise InputError(f"the recipients' stanzas are larger than {MOST_STANZA_BYTES} bytes; name fewer")
@@ -147,8 +152,9 @@ def _stanzas(body: bytes) -> tuple[Stanza, ...]:
         raise Refused("the header is damaged: its recipients can't be read") from None
     if not isinstance(found, list) or not all(isinstance(stanza, dict) for stanza in found):
         raise Refused("the header is damaged: its recipients are no list of objects")
-    if len(found) > MOST_STANZAS or sum(stanza.get("kind") == "scrypt" for stanza in found) > 1:
-        raise Refused(f"the header is damaged: more than {MOST_STANZAS} recipients, or two passphrases")
+    count = Counter(str(stanza.get("kind")) for stanza in found)
+    if len(found) > MOST_STANZAS or count["scrypt"] > 1 or count["kms"] > MOST_KMS:
+        raise Refused(f"the header is damaged: more than {MOST_STANZAS} recipients, two passphrases or many services")
     return tuple(found)
 
 

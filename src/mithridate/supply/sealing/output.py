@@ -22,7 +22,7 @@ def whole_file(path: Path, *, mode: int) -> Iterator[IO[bytes]]:
 
     Parameters
     ----------
-    path : where it will be; a file that is there already is replaced. mode : permissions, before the umask.
+    path : where it will be; a file that is there already is replaced, and where it is a link, what that points to. mode : permissions, before the umask.
 
     Notes
     -----
@@ -33,8 +33,9 @@ def whole_file(path: Path, *, mode: int) -> Iterator[IO[bytes]]:
     ------
     InputError : the folder isn't there or takes no file, the disk is full, or `path` is a folder.
     """
-    if path.is_dir():
-        raise InputError(f"can't write {path}: it is a folder; give a file name")
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not path.is_file():
+        raise InputError(f"can't write {path}: it is a folder, or no plain file; give a file name")
     folder = path.parent
     try:
         descriptor, temporary = _unnamed(folder, mode)

@@ -226,7 +226,7 @@ def rewrap(
         header = wrapped(sealed.header.fixed, sealed.file_key, recipients)
         descriptor, offset = sealed.descriptor, sealed.header.size
         mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-        with whole_file(target or path, mode=mode) as sink:
+        with whole_file(target or path.resolve(), mode=mode) as sink:
             sink.write(header)
             while part := os.pread(descriptor, _COPY_BYTES, offset):
                 sink.write(part)
