@@ -99,7 +99,7 @@ def wrapped(fixed: Fixed, file_key: bytes, recipients: Sequence[Recipient]) -> b
     count = Counter(stanza["kind"] for stanza in stanzas)
     if count["scrypt"] > 1 or count["kms"] > MOST_KMS:
         raise InputError(
-            f"a seal takes one passphrase and {MOST_KMS} key services; give more readers keys of their own (--recipient)"
+            f"a seal takes one passphrase and {MOST_KMS} key services; give more readers keys of their own"
         )
     body = json.dumps(stanzas, separators=(",", ":")).encode()
     if len(body) > MOST_STANZA_BYTES:

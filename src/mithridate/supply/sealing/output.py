@@ -22,7 +22,8 @@ def whole_file(path: Path, *, mode: int) -> Iterator[IO[bytes]]:
 
     Parameters
     ----------
-    path : where it will be; a file that is there already is replaced, and where it is a link, what that points to. mode : permissions, before the umask.
+    path : where it will be; a file that is there already is replaced, and where it is a link, what that points to.
+    mode : permissions, before the umask.
 
     Notes
     -----
