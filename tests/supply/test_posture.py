@@ -195,20 +195,24 @@ def test_requirements_are_read_as_pip_reads_them(tmp_path: Path) -> None:
     )
     assert [(r.name, r.version) for r in lines][:4] == [("a", "1.0"), ("b", ""), ("c", "1"), ("d", "")]
     assert lines[-1].version == "commit"
+    assert [r[3:] for r in parse("m @ https://x/m-3.8-py3-none-any.whl")] == [("archive", False)]
 
 
 def test_keys_that_others_can_read_are_high_and_data_is_one_low_finding(tmp_path: Path) -> None:
     for name, body, mode in (
         ("k.pem", KEY, 0o644), ("mine.pem", KEY, 0o600), ("cert.pem", "-----BEGIN CERTIFICATE-----\n", 0o644),
         ("id_rsa", "x", 0o644), ("d/a.csv", "1", 0o644), ("d/b.parquet", "1", 0o644), ("e.csv", "1", 0o640),
-        ("w.py", "", 0o666), ("a.py", "", 0o644), (".env.example", "A=", 0o644),
+        ("w.py", "", 0o666), ("a.py", "", 0o644), (".env.example", "A=", 0o644), (".env", "PORT=80\nTOKEN=\n", 0o644),
+        ("x/.env", "PORT=80\nDB_PASSWORD=hunter\n", 0o644),
     ):  # fmt: skip
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(body)
         path.chmod(mode)
     report = posture(tmp_path, offline=True)
-    assert sorted(found(report, "SUP423")) == [("high", "id_rsa"), ("high", "k.pem"), ("low", "d"), ("medium", "w.py")]
+    assert sorted(found(report, "SUP423")) == [
+        ("high", "id_rsa"), ("high", "k.pem"), ("high", "x/.env"), ("low", "d"), ("medium", "w.py"),
+    ]  # fmt: skip
     assert next(f.claim for f in report.findings if f.subject.extra.get("kind_of") == "data").startswith("2 data files")
 
 
@@ -266,9 +270,10 @@ def test_servers_in_other_files_are_found(tmp_path: Path) -> None:
         auth_DOT_py="import gradio as gr\ngr.Interface(f).launch(share=True, auth=('a', p))\n",
         local_DOT_py="import ray\nray.init(dashboard_host='127.0.0.1')\n# 0.0.0.0\n",
         web_DOT_sh="uvicorn app:app --host 0.0.0.0\n",
+        pod_DOT_yaml="apiVersion: v1\nkind: Pod\nspec: {args: ['mlflow server --host 0.0.0.0']}\n",
     )  # fmt: skip
     assert sorted(found(report, "SUP427")) == sorted([
-        ("high", "start.sh"), ("high", "Dockerfile"), ("high", "config.properties"), ("high", "ollama.service"),
+        ("high", "start.sh"), ("medium", "Dockerfile"), ("high", "config.properties"), ("high", "ollama.service"),
         ("high", "jupyter_server_config.py"), ("high", "app.py"), ("high", "dash.py"), ("high", "demo.py"),
     ])  # fmt: skip
 

@@ -220,6 +220,9 @@ def _create(path: Path) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"can't make the folder {path.parent} for the log: {error.strerror or error}") from error
+    try:
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         key = os.urandom(hashlib.sha256().digest_size)
         with closing(sqlite3.connect(draft, isolation_level=None)) as database:

@@ -21,12 +21,15 @@ _ALL = {"0.0.0.0", "::", "*"}  # noqa: S104 - what is looked for
 _JUPYTER = re.compile(
     r"^c\.(?:ServerApp|NotebookApp|JupyterHub|LabApp|IdentityProvider|PasswordIdentityProvider)\.(\w+)$"
 )
+_MANIFEST = re.compile(r"(?m)^apiVersion:\s*\S")
+_IMAGE = re.compile(r"(?:^|/)[^/]*(?:dockerfile|containerfile)[^/]*$", re.IGNORECASE)
 _COMPOSE = re.compile(r"(?:^|/)(?:docker-)?compose[\w.-]*\.ya?ml$", re.IGNORECASE)
 _BIND = (
     "bind it to 127.0.0.1 (in compose: 127.0.0.1:PORT:PORT), or put a proxy with TLS and authentication before it and "
     "name that in the baseline"
 )
 _WIDE = Kind(ID, SLUG, "server without authentication", Severity.HIGH, 0.85, _BIND)
+_INSIDE = Kind(ID, SLUG, "container without authentication", Severity.MEDIUM, 0.7, _BIND)
 _PLAIN = Kind(ID, SLUG, "server without TLS", Severity.MEDIUM, 0.7, _BIND)
 _DEBUG = Kind(ID, SLUG, "debugger", Severity.HIGH, 0.95, "never start a server that others reach with debug=True")
 
@@ -44,10 +47,11 @@ def open_server(context: Context, settings: PostureSettings) -> Outcome:
     Notes
     -----
     Read: compose files, Dockerfiles, shell scripts, unit files, Procfiles, `.env`, TorchServe properties, Jupyter's
-    configuration and Python. High: the program has no authentication, or has it switched off, at this place; medium: it
-    has, but everything goes over plain HTTP. A container's own address isn't judged where nothing publishes it, since
-    it must listen on all of them. Blind to firewalls, and to a proxy that stands in another file: it can be right
-    that the server is open, and then the baseline is the place to say so.
+    configuration and Python. High: the program has no authentication, or has it switched off, at this place. Medium: it
+    has, but everything goes over plain HTTP; or a Dockerfile starts it: a container must listen on all of its own
+    addresses, and is open once its port is published. Kubernetes' manifests are not judged for the same reason. Blind
+    to firewalls, and to a proxy that stands in another file: it can be right that the server is open, and then the
+    baseline is the place to say so.
 
     References
     ----------
@@ -68,6 +72,7 @@ def _findings(file: File, places: Iterator[Open]) -> Iterator[Finding]:
     every = list(places)
     for kind, claim in (
         (_WIDE, "{path} opens a server to everybody without authentication ({where}): "),
+        (_INSIDE, "{path} starts a server that is open to everybody once its port is published ({where}): "),
         (_PLAIN, "{path} opens a server to everybody without TLS ({where}): "),
         (_DEBUG, "{path} starts a debugger that everybody who reaches it can run code in ({where}): "),
     ):
@@ -84,11 +89,14 @@ def _in_text(file: File, body: str) -> Iterator[Open]:
                 kind = _PLAIN if verdict.guarded else _WIDE
                 yield Open(kind, Spot(f"line {service.line}", f"service {service.name}: {verdict.what}", service.line))
         return
+    if _MANIFEST.search(body):
+        return
     whole = body if any(server.environment.search(body) for server in SERVERS) else ""
     for number, line in commands(body):
         verdict = exposed(line, published=False, around=whole)
         if verdict is not None:
-            yield Open(_PLAIN if verdict.guarded else _WIDE, Spot(f"line {number}", verdict.what, number))
+            bare = _INSIDE if _IMAGE.search(file.name) else _WIDE
+            yield Open(_PLAIN if verdict.guarded else bare, Spot(f"line {number}", verdict.what, number))
 
 
 def _in_python(module: Module) -> Iterator[Open]:

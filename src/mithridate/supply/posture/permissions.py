@@ -21,6 +21,7 @@ _DATA = frozenset(
      ".arrow", ".avro", ".tfrecord", ".xlsx", ".duckdb"}
 )  # fmt: skip
 _PRIVATE = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
+_VALUE = re.compile(r"""(?im)^\s*(?:export\s+)?\w*(?:passw|secret|token|key|pwd)\w*\s*=\s*["']?[^\s"'$#]""")
 _TEXT_KEYS = frozenset({".pem", ".key"})
 _MOST_KEY = 1 << 16
 
@@ -74,6 +75,8 @@ def permissions(context: Context, settings: PostureSettings) -> Outcome:
 def _is_key(context: Context, file: File) -> bool:
     if not _KEYS.search(file.name) or not file.size:
         return False
+    if file.path.name.startswith(".env"):
+        return bool(_VALUE.search(context.text(file) or ""))
     if file.suffix not in _TEXT_KEYS:
         return True
     return file.size <= _MOST_KEY and bool(_PRIVATE.search(context.text(file) or ""))

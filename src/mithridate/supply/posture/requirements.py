@@ -18,6 +18,7 @@ _FILES = re.compile(r"(?:^|/)(?:[\w.-]*requirements[\w.-]*\.txt|requirements/[\w
 _NAME = re.compile(r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(.*)$")
 _EXACT = re.compile(r"^={2,3}\s*([^\s,;*]+)\s*$")
 _COMMIT = re.compile(r"@[0-9a-f]{40}\b")
+_ARCHIVE = re.compile(r"://\S+\.(?:whl|tar\.gz|zip|tar\.bz2)(?:#\S*)?$")
 _INDEX = re.compile(r"^--?(?:extra-index-url|trusted-host|index-url|i|find-links|f)\b[ =]*(\S*)")
 
 _LOCK = "write the versions down with hashes, and install with --require-hashes: `pip-compile --generate-hashes FILE`"
@@ -64,7 +65,9 @@ def parse(body: str) -> list[Requirement]:
         if stripped.startswith("-e") or "://" in spec or match is None:
             where = stripped.removeprefix("--editable").removeprefix("-e").strip(" =")
             pinned = "commit" if _COMMIT.search(spec) else "local" if "://" not in spec else ""
-            found.append(Requirement(number, stripped[:200], where[:80], pinned, True))
+            archive = bool(_ARCHIVE.search(spec))
+            whole = hashed or not archive or "#sha256=" in spec
+            found.append(Requirement(number, stripped[:200], where[:80], "archive" if archive else pinned, whole))
             continue
         exact = _EXACT.match(match[2])
         found.append(Requirement(number, spec[:200], match[1], exact[1] if exact else "", hashed))
