@@ -112,11 +112,12 @@ def test_notebooks_are_read_cell_by_cell(tmp_path: Path) -> None:
         {"cell_type": "code", "source": "if x:\n    !ls\ny = pickle.load(f)"},
         {"cell_type": "code", "source": "%%bash\npickle.load(f)"},
         {"cell_type": "code", "source": f"token = '{TOKEN}'", "outputs": []},
+        {"cell_type": "code", "source": ["db_password = 'SuperSecret123!'\n"], "outputs": []},
     ]
     report = look(tmp_path, n_DOT_ipynb=json.dumps({"cells": cells, "nbformat": 4}))
     assert found(report, "SUP425") == [("medium", "n.ipynb")]
     assert "cell 3, line 3" in next(f.claim for f in report.findings if f.method == "SUP425")
-    assert found(report, "SUP420") == [("high", "n.ipynb")]
+    assert found(report, "SUP420") == [("high", "n.ipynb"), ("medium", "n.ipynb")]
 
 
 @pytest.mark.parametrize(
@@ -258,6 +259,7 @@ def test_compose_services_are_judged_by_port_and_key(
 def test_servers_in_other_files_are_found(tmp_path: Path) -> None:
     report = look(
         tmp_path,
+        serve_DOT_sh="torchserve --start --disable-token-auth\n",
         start_DOT_sh="mlflow ui --host 0.0.0.0\n",
         fine_DOT_sh="mlflow ui --host 127.0.0.1\n# mlflow ui --host 0.0.0.0\n",
         Dockerfile='CMD ["ray", "start", "--head", "--dashboard-host=0.0.0.0", "--block"]\n',
@@ -273,7 +275,8 @@ def test_servers_in_other_files_are_found(tmp_path: Path) -> None:
         pod_DOT_yaml="apiVersion: v1\nkind: Pod\nspec: {args: ['mlflow server --host 0.0.0.0']}\n",
     )  # fmt: skip
     assert sorted(found(report, "SUP427")) == sorted([
-        ("high", "start.sh"), ("medium", "Dockerfile"), ("high", "config.properties"), ("high", "ollama.service"),
+        ("high", "serve.sh"), ("high", "start.sh"), ("medium", "Dockerfile"), ("high", "config.properties"),
+        ("high", "ollama.service"),
         ("high", "jupyter_server_config.py"), ("high", "app.py"), ("high", "dash.py"), ("high", "demo.py"),
     ])  # fmt: skip
 

@@ -91,6 +91,16 @@ def notebook(source: str) -> Module | None:
     return _read(cells)
 
 
+def cell_text(source: str) -> str:
+    """The code of a notebook's cells, one below the other; empty when it isn't one."""
+    try:
+        raw: Any = json.loads(source)
+        cells = raw["cells"]
+        return "\n".join(_source(cell) for cell in cells if cell.get("cell_type") == "code")
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+        return ""
+
+
 def _source(cell: Mapping[str, Any]) -> str:
     body = cell.get("source", "")
     return "".join(part for part in body if isinstance(part, str)) if isinstance(body, list) else str(body)

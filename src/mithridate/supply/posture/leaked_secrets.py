@@ -8,6 +8,7 @@ from typing import Any
 
 from mithridate.core.findings import Severity
 from mithridate.core.method import Outcome
+from mithridate.supply.posture.code import cell_text
 from mithridate.supply.posture.context import Context, PostureSettings
 from mithridate.supply.posture.lines import is_configuration
 from mithridate.supply.posture.say import Kind, Spot, finding
@@ -77,7 +78,8 @@ def _secrets(body: str, file: File, more: list[Callable[[str], Any]]) -> Iterato
         if secret.how != "key" or file.suffix not in _KEY_FILES:
             yield secret
     if file.suffix not in _PROSE:
-        yield from by_name(body, file.name, bare=is_configuration(file) and file.suffix != ".json")
+        named = cell_text(body) if file.suffix == ".ipynb" else body
+        yield from by_name(named, file.name, bare=is_configuration(file) and file.suffix != ".json")
     if more and file.suffix not in _PROSE:
         for number, line in enumerate(body.splitlines(), 1):
             if len(line) <= LONGEST_LINE and any(_real(look(line)) for look in more):

@@ -45,17 +45,17 @@ PRIVATE = re.compile(
 )
 _NAMED = re.compile(
     r"""(?ix) (?<![\w.-]) ["']? (?P<name> [\w.-]*? (?: passw(?:or)?d | passwd | secret | api_?key | access_?key |
-    auth_?token | access_?token | private_?key | client_?secret | secret_?key | db_?pass )) ["']?
-    \s* (?: [:=] | := ) \s* (?P<quote> ["'])?
+    (?:auth|access|api|bot|bearer|refresh|hf|hub|github|gitlab|slack|wandb)_?token | private_?key | client_?secret |
+    secret_?key | db_?pass )) ["']? \s* (?: [:=] | := ) \s* (?P<quote> ["'])?
     (?P<value> (?(quote) [^"'\n]{8,200} | [^\s"'#,;{}()\[\]]{8,200} )) (?(quote) ["'])"""
 )
 _PLACEHOLDER = re.compile(
-    r"(?i)example|sample|dummy|fake|change[-_ ]?me|placeholder|your|redact|insert|replace|test|todo|xxxx|\*\*\*|\.\.\.|"
-    r"none|null|true|false|password|secret|token|abcd|1234|0000|[<>{}$%]|^env|os\.|get|foo|bar|default|empty|string|"
-    r"^[a-z]+(?:[-_. ][a-z]+)*$|^/|://|\\"
+    r"(?i)example|sample|dummy|fake|change[-_ ]?me|placeholder|your[-_ ]|redact|insert|replace|xxxx|\*\*\*|\.\.\.|"
+    r"(?<![a-z])(?:test|todo|get|foo|bar|default|empty|string|none|null|true|false|env|your)(?![a-z])|12345678|abcdef|"
+    r"[<>{}$%]|os\.|^[a-z]+(?:[-_. ][a-z]+)*$|^/|://|\\"
 )
 MADE_UP = re.compile(r"(?i)example|xxxx|abcdef|12345|placeholder|your")
-_NAMES = re.compile(r"(?i)passw|secret|api_?key|access_?key|auth_?token|access_?token|private_?key|db_?pass")
+_NAMES = re.compile(r"(?i)passw|secret|api_?key|access_?key|token|private_?key|db_?pass")
 LEAST_BITS = 3.0  # of Shannon entropy a character: words and runs lie below, keys of 20 and more above
 _EXAMPLES = re.compile(
     r"(?:^|/)(?:tests?|testing|examples?|fixtures?|docs?|mocks?|samples?|conftest\.py|test_[^/]*|[^/]*_test\.py)(?:/|$)|"

@@ -77,8 +77,8 @@ SERVERS = (
         _host("--http-address", "--grpc-address"), listens=True,
     ),
     Server(
-        "TorchServe", _words(r"^\s*(?:management|inference)_address\s*="),
-        _words(rf"(?:management|inference)_address\s*=\s*http://{_EVERY}"),
+        "TorchServe", _words(r"^\s*(?:management|inference)_address\s*=", r"\btorchserve\b"),
+        _words(rf"(?:management|inference)_address\s*=\s*http://{_EVERY}", r"--disable-token-auth\b"),
         off=_words(r"disable_token_authorization\s*=\s*true"),
     ),
     Server(

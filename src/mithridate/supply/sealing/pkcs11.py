@@ -61,7 +61,13 @@ class Pkcs11Kms:
         """A fresh nonce and the key, encrypted by the token with AES-GCM."""
         nonce = os.urandom(NONCE_BYTES)
         with self._key() as (secret, how):
-            return nonce + bytes(secret.encrypt(key, **how(nonce, context)))
+            from pkcs11.exceptions import PKCS11Error
+
+            try:
+                return nonce + bytes(secret.encrypt(key, **how(nonce, context)))
+            except PKCS11Error as error:
+                why = f"{type(error).__name__}; it must be allowed to encrypt, and the token must know AES-GCM"
+                raise InputError(f"the key {self.name} can't wrap: {why}") from error
 
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
         """The inverse of `wrap`; `Refused` when the token's key did not wrap it."""
