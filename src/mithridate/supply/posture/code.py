@@ -14,11 +14,11 @@ Constant: TypeAlias = "str | int | float | bool | bytes | None"
 
 # what any check looks for: a file without one of the first isn't parsed, a call without one of the second isn't kept
 _MARKS = ("pickle", "joblib", "dill", "shelve", "yaml", "trust_re", "0.0.0.0", "dangerous", "safe_mode",  # noqa: S104 - looked for
-          "unsafe", "hub.load", "gradio", "ServerApp", "NotebookApp", "marshal")  # fmt: skip
+          "unsafe", "hub.load", "gradio", "ServerApp", "NotebookApp", "marshal", "insecure_port")  # fmt: skip
 _WORDS = re.compile(
-    r"pickle|joblib|torch\.load|torch\.hub|dill|shelve|yaml|trust_re|dangerous|safe_mode|marshal|^ray\.init|^uvicorn\.run"
+    r"pickle|joblib|torch\.load|torch\.hub|dill|shelve|yaml|trust_re|dangerous|safe_mode|marshal|^ray\.init|^uvicorn\.run|^http\.server"
 )
-_METHODS = {".run", ".launch"}  # of objects whose class isn't known: a server's, perhaps
+_METHODS = {".run", ".launch", ".add_insecure_port"}  # of objects whose class isn't known: a server's, perhaps
 _FAILS = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 

@@ -12,7 +12,16 @@ from mithridate.supply.posture.code import cell_text
 from mithridate.supply.posture.context import Context, PostureSettings
 from mithridate.supply.posture.lines import is_configuration
 from mithridate.supply.posture.say import Kind, Spot, finding
-from mithridate.supply.posture.secret_forms import LEAST_BITS, LONGEST_LINE, MADE_UP, Secret, bits, by_form, by_name
+from mithridate.supply.posture.secret_forms import (
+    EXAMPLES,
+    LEAST_BITS,
+    LONGEST_LINE,
+    MADE_UP,
+    Secret,
+    bits,
+    by_form,
+    by_name,
+)
 from mithridate.supply.posture.walk import File
 
 ID, SLUG = "SUP420", "leaked-secret"
@@ -32,6 +41,7 @@ _REVOKE = (
     "revoke it where it was issued (git keeps it even when the line goes), and read the new one from outside the files"
 )
 _FORM = Kind(ID, SLUG, "token", Severity.HIGH, 0.95, _REVOKE)
+_LIKE = Kind(ID, SLUG, "example", Severity.LOW, 0.5, "write a placeholder that can't be taken for a secret")
 _NAME = Kind(ID, SLUG, "named value", Severity.MEDIUM, 0.6, _REVOKE)
 
 
@@ -41,10 +51,10 @@ def leaked_secrets(context: Context, settings: PostureSettings) -> Outcome:
     Notes
     -----
     High: a token of the form that a known issuer gives it, or a private key in PEM; medium: a value beside a name such
-    as `api_key`, outside tests and examples. Values that are made up (words, runs, "example", less than 3 bits of
-    entropy a character) are left out. More issuers' forms are looked for where detect-secrets is installed. The
-    secret itself is never shown. A private key in a file of its own is judged by who can read it (SUP423). Nothing is
-    tried out: whether a token is still valid isn't known. Git's history is not read.
+    as `api_key`, outside tests and examples. Values that are made up (words, runs, less than 3 bits of entropy a
+    character) are left out, and tokens with "example" in them are low. More issuers' forms are looked for where
+    detect-secrets is installed. The secret itself is never shown. A private key in a file of its own is judged by who
+    can read it (SUP423). Nothing is tried out: whether a token is still valid isn't known. Git's history is not read.
 
     References
     ----------
@@ -60,6 +70,7 @@ def leaked_secrets(context: Context, settings: PostureSettings) -> Outcome:
         secrets = list(_secrets(body, file, more))
         for kind, hows, claim in (
             (_FORM, {"form", "key"}, "{path} holds a secret at {where}: "),
+            (_LIKE, {"example"}, "{path} holds what has a secret's form, but looks made up, at {where}: "),
             (_NAME, {"name"}, "{path} seems to hold a secret at {where}: "),
         ):
             spots = [Spot(f"line {s.line}", s.title, s.line) for s in secrets if s.how in hows]
@@ -75,7 +86,9 @@ def _is_read(file: File) -> bool:
 
 def _secrets(body: str, file: File, more: list[Callable[[str], Any]]) -> Iterator[Secret]:
     for secret in by_form(body):
-        if secret.how != "key" or file.suffix not in _KEY_FILES:
+        own_file = secret.how == "key" and file.suffix in _KEY_FILES
+        shown = secret.how == "example" and (file.suffix in _PROSE or EXAMPLES.search(file.name.lower()))
+        if not own_file and not shown:
             yield secret
     if file.suffix not in _PROSE:
         named = cell_text(body) if file.suffix == ".ipynb" else body

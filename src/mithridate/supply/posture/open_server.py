@@ -22,6 +22,8 @@ _JUPYTER = re.compile(
     r"^c\.(?:ServerApp|NotebookApp|JupyterHub|LabApp|IdentityProvider|PasswordIdentityProvider)\.(\w+)$"
 )
 _MANIFEST = re.compile(r"(?m)^apiVersion:\s*\S")
+_GRPC = re.compile(r"0\.0\.0\.0:|\[::\]:")
+_HTTP = re.compile(r"http\.server\.(?:Threading)?HTTPServer")
 _IMAGE = re.compile(r"(?:^|/)[^/]*(?:dockerfile|containerfile)[^/]*$", re.IGNORECASE)
 _COMPOSE = re.compile(r"(?:^|/)(?:docker-)?compose[\w.-]*\.ya?ml$", re.IGNORECASE)
 _BIND = (
@@ -49,9 +51,9 @@ def open_server(context: Context, settings: PostureSettings) -> Outcome:
     Read: compose files, Dockerfiles, shell scripts, unit files, Procfiles, `.env`, TorchServe properties, Jupyter's
     configuration and Python. High: the program has no authentication, or has it switched off, at this place. Medium: it
     has, but everything goes over plain HTTP; or a Dockerfile starts it: a container must listen on all of its own
-    addresses, and is open once its port is published. Kubernetes' manifests are not judged for the same reason. Blind
-    to firewalls, and to a proxy that stands in another file: it can be right that the server is open, and then the
-    baseline is the place to say so.
+    addresses, and is open once its port is published; or a program that listens on all of them (vLLM, Triton) isn't
+    told where to. Kubernetes' manifests are not judged. Blind to firewalls, and to a proxy that stands in another file:
+    it can be right that the server is open, and then the baseline is the place to say so.
 
     References
     ----------
@@ -72,7 +74,7 @@ def _findings(file: File, places: Iterator[Open]) -> Iterator[Finding]:
     every = list(places)
     for kind, claim in (
         (_WIDE, "{path} opens a server to everybody without authentication ({where}): "),
-        (_INSIDE, "{path} starts a server that is open to everybody once its port is published ({where}): "),
+        (_INSIDE, "{path} starts a server that is open to whoever reaches its port ({where}): "),
         (_PLAIN, "{path} opens a server to everybody without TLS ({where}): "),
         (_DEBUG, "{path} starts a debugger that everybody who reaches it can run code in ({where}): "),
     ):
@@ -95,8 +97,9 @@ def _in_text(file: File, body: str) -> Iterator[Open]:
     for number, line in commands(body):
         verdict = exposed(line, published=False, around=whole)
         if verdict is not None:
-            bare = _INSIDE if _IMAGE.search(file.name) else _WIDE
-            yield Open(_PLAIN if verdict.guarded else bare, Spot(f"line {number}", verdict.what, number))
+            bare = _INSIDE if _IMAGE.search(file.name) or not verdict.told else _WIDE
+            if verdict.told or not verdict.guarded:
+                yield Open(_PLAIN if verdict.guarded else bare, Spot(f"line {number}", verdict.what, number))
 
 
 def _in_python(module: Module) -> Iterator[Open]:
@@ -134,5 +137,9 @@ def _call(use: Use, module: Module) -> Iterator[Open]:
     elif use.name == ".launch" and "gradio" in module.imports and keys.get("auth") is None and "**" not in keys:
         if keys.get("server_name") in _ALL or keys.get("share") is True:
             yield Open(_WIDE, Spot(use.where, "Gradio for everybody, without auth=", use.line))
+    elif use.name == ".add_insecure_port" and any(map(_GRPC.search, use.arguments)):
+        yield Open(_PLAIN, Spot(use.where, "gRPC on every address without TLS", use.line))
+    elif _HTTP.fullmatch(use.name) and any("'0.0.0.0'" in part for part in use.arguments):
+        yield Open(_PLAIN, Spot(use.where, "http.server on every address", use.line))
     elif use.name == "uvicorn.run" and keys.get("host") in _ALL and not {"ssl_keyfile", "**"} & set(keys):
         yield Open(_PLAIN, Spot(use.where, "Uvicorn on every address without ssl_keyfile", use.line))

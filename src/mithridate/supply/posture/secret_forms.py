@@ -57,7 +57,7 @@ _PLACEHOLDER = re.compile(
 MADE_UP = re.compile(r"(?i)example|xxxx|abcdef|12345|placeholder|your")
 _NAMES = re.compile(r"(?i)passw|secret|api_?key|access_?key|token|private_?key|db_?pass")
 LEAST_BITS = 3.0  # of Shannon entropy a character: words and runs lie below, keys of 20 and more above
-_EXAMPLES = re.compile(
+EXAMPLES = re.compile(
     r"(?:^|/)(?:tests?|testing|examples?|fixtures?|docs?|mocks?|samples?|conftest\.py|test_[^/]*|[^/]*_test\.py)(?:/|$)|"
     r"\.(?:example|sample|template|dist)$"
 )
@@ -67,7 +67,7 @@ LONGEST_LINE = 4000  # what is longer is made by a machine: no line that a perso
 
 
 class Secret(NamedTuple):
-    """One that was found: what it is, its 1-based line, and how sure it is (`form`, `name` or `key`)."""
+    """One that was found: what it is, its 1-based line, and by what: `form`, `key`, `name`, or only an `example`."""
 
     title: str
     line: int
@@ -87,14 +87,15 @@ def bits(value: str) -> float:
 
 
 def by_form(body: str) -> Iterator[Secret]:
-    """Tokens of a known issuer's form and private keys in PEM, those made up for documentation left out."""
+    """Tokens of a known issuer's form and private keys in PEM; one made up for documentation is an example."""
     for title, form in _FORM:
         if not any(mark in body for mark in _MARKS[title]):
             continue
         for match in form.finditer(body):
             core = _PREFIX.sub("", match[0])
-            if bits(core) >= LEAST_BITS and not MADE_UP.search(core):
-                yield Secret(title, body.count("\n", 0, match.start()) + 1, "form")
+            if bits(core) >= LEAST_BITS:
+                how = "example" if MADE_UP.search(core) else "form"
+                yield Secret(title, body.count("\n", 0, match.start()) + 1, how)
     if "PRIVATE KEY" in body:
         for match in PRIVATE.finditer(body):
             yield Secret("private key", body.count("\n", 0, match.start()) + 1, "key")
@@ -107,7 +108,7 @@ def by_name(body: str, name: str, *, bare: bool) -> Iterator[Secret]:
     ----------
     name : the file's path. bare : values needn't stand in quotes, as in `.env`, INI and YAML files.
     """
-    if _EXAMPLES.search(name.lower()) or not _NAMES.search(body):
+    if EXAMPLES.search(name.lower()) or not _NAMES.search(body):
         return
     for number, line in enumerate(body.splitlines(), 1):
         if len(line) > LONGEST_LINE or not _NAMES.search(line):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 _EVERY = r"(?:0\.0\.0\.0|::|\[::\]|\*)"
+_LOCAL = re.compile(r"127\.0\.0\.1|localhost|--host\b|--hostname\b|-address\b|--help|--version")
 _NEVER = re.compile(r"(?!)")
 
 
@@ -16,6 +17,7 @@ class Server:
 
     program : its command or image. wide : listens on every address. guard : asks for a key. off : switches that off.
     always : authentication is there unless it is switched off. listens : on every address unless told otherwise.
+    bare : a command that says nothing of addresses counts, too.
     """
 
     name: str
@@ -26,13 +28,15 @@ class Server:
     environment: re.Pattern[str] = _NEVER
     always: bool = False
     listens: bool = False
+    bare: bool = False
 
 
 class Verdict(NamedTuple):
-    """A server that everybody reaches: what it is, and whether it asks for a key."""
+    """A server that everybody reaches: what it is, whether it asks for a key, and whether it was told to listen so."""
 
     what: str
     guarded: bool
+    told: bool = True
 
 
 def _host(*flags: str) -> re.Pattern[str]:
@@ -62,7 +66,7 @@ SERVERS = (
     Server("TensorBoard", _words(r"\btensorboard\b"), _words(rf"--bind_all\b|--host[= ]{_EVERY}")),
     Server(
         "vLLM", _words(r"\bvllm serve\b", r"vllm\.entrypoints", r"image:\s*\S*vllm"), _host("--host"),
-        _words(r"--api-key\b", r"VLLM_API_KEY"), environment=_words(r"VLLM_API_KEY"), listens=True,
+        _words(r"--api-key\b", r"VLLM_API_KEY"), environment=_words(r"VLLM_API_KEY"), listens=True, bare=True,
     ),
     Server("SGLang", _words(r"sglang\.launch_server", r"image:\s*\S*sglang"), _host("--host"), _words(r"--api-key\b")),
     Server(
@@ -74,7 +78,7 @@ SERVERS = (
     ),
     Server(
         "Triton", _words(r"\btritonserver\b", r"image:\s*\S*tritonserver"),
-        _host("--http-address", "--grpc-address"), listens=True,
+        _host("--http-address", "--grpc-address"), listens=True, bare=True,
     ),
     Server(
         "TorchServe", _words(r"^\s*(?:management|inference)_address\s*=", r"\btorchserve\b"),
@@ -83,7 +87,7 @@ SERVERS = (
     ),
     Server(
         "TGI", _words(r"text-generation-(?:launcher|inference)"), _host("--hostname"),
-        _words(r"--api-key\b", r"API_KEY"), listens=True,
+        _words(r"--api-key\b", r"API_KEY"), listens=True, bare=True,
     ),
     Server("BentoML", _words(r"\bbentoml serve\b"), _host("--host")),
     Server("Streamlit", _words(r"\bstreamlit run\b"), _host("--server.address")),
@@ -125,11 +129,13 @@ def exposed(text: str, *, published: bool, around: str = "") -> Verdict | None:
         if not server.program.search(text if "image:" in text else flat):
             continue
         wide = bool(server.wide.search(flat))
-        if not (published and (wide or server.listens) if "image:" in text or published else wide):
+        anyway = server.bare and not _LOCAL.search(flat)
+        if not (published and (wide or server.listens) if "image:" in text or published else wide or anyway):
             continue
         off = bool(server.off.search(flat))
         guarded = not off and (server.always or bool(server.guard.search(f"{flat} {around}")))
-        return Verdict(f"{server.name}{' with authentication switched off' if off else ''}", guarded)
+        how = " with authentication switched off" if off else ""
+        return Verdict(f"{server.name}{how}", guarded, told=wide or published)
     return None
 
 
