@@ -17,6 +17,7 @@ from mithridate.supply.posture.walk import File, Tree, walk
 MOST_TEXT = 2 << 20  # bytes of a file that is read as text: no code or configuration of people's own is larger
 MOST_NOTEBOOK = 32 << 20  # notebooks hold their pictures
 _SNIFFED = 8192
+_CODE = {".py", ".pyw", ".ipynb"}
 _HELD = 64 << 20  # bytes of text kept for the next check
 
 
@@ -58,17 +59,21 @@ class Context:
 
     def _read(self, file: File) -> str | None:
         most = MOST_NOTEBOOK if file.suffix == ".ipynb" else MOST_TEXT
-        if file.size > most:
-            self.missed[f"text of more than {most >> 20} MiB"].add(file.name)
-            return None
         try:
             descriptor = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
             with os.fdopen(descriptor, "rb") as opened:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     return None
-                content = opened.read(most)
+                content = opened.read(_SNIFFED)
+                if b"\0" in content and file.suffix not in _CODE:
+                    return None
+                if file.size <= most:
+                    content += opened.read(most)
         except OSError:
             self.missed["can't be read"].add(file.name)
+            return None
+        if file.size > most:
+            self.missed[f"text of more than {most >> 20} MiB"].add(file.name)
             return None
         return None if b"\0" in content[:_SNIFFED] else content.decode("utf-8", errors="replace")
 
@@ -77,7 +82,7 @@ class Context:
         if self._modules is None:
             self._modules = {}
             for file in self.files:
-                if file.suffix in {".py", ".pyw", ".ipynb"}:
+                if file.suffix in _CODE:
                     self._modules[file.name] = self._module(file)
         for file in self.files:
             module = self._modules.get(file.name)

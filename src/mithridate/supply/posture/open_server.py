@@ -21,6 +21,7 @@ _ALL = {"0.0.0.0", "::", "*"}  # noqa: S104 - what is looked for
 _JUPYTER = re.compile(
     r"^c\.(?:ServerApp|NotebookApp|JupyterHub|LabApp|IdentityProvider|PasswordIdentityProvider)\.(\w+)$"
 )
+_SCRIPT = re.compile(r"(?:\.(?:sh|bash|service|dockerfile)|(?:^|/)(?:procfile|[^/]*dockerfile[^/]*))$", re.IGNORECASE)
 _MANIFEST = re.compile(r"(?m)^apiVersion:\s*\S")
 _GRPC = re.compile(r"0\.0\.0\.0:|\[::\]:")
 _HTTP = re.compile(r"http\.server\.(?:Threading)?HTTPServer")
@@ -93,9 +94,10 @@ def _in_text(file: File, body: str) -> Iterator[Open]:
         return
     if _MANIFEST.search(body):
         return
+    script = bool(_SCRIPT.search(file.name))
     whole = body if any(server.environment.search(body) for server in SERVERS) else ""
     for number, line in commands(body):
-        verdict = exposed(line, published=False, around=whole)
+        verdict = exposed(line, published=False, script=script, around=whole)
         if verdict is not None:
             bare = _INSIDE if _IMAGE.search(file.name) or not verdict.told else _WIDE
             if verdict.told or not verdict.guarded:

@@ -17,7 +17,7 @@ class Server:
 
     program : its command or image. wide : listens on every address. guard : asks for a key. off : switches that off.
     always : authentication is there unless it is switched off. listens : on every address unless told otherwise.
-    bare : a command that says nothing of addresses counts, too.
+    bare : a command of a script that is open where it says nothing of addresses.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Server:
     environment: re.Pattern[str] = _NEVER
     always: bool = False
     listens: bool = False
-    bare: bool = False
+    bare: re.Pattern[str] = _NEVER
 
 
 class Verdict(NamedTuple):
@@ -37,6 +37,12 @@ class Verdict(NamedTuple):
     what: str
     guarded: bool
     told: bool = True
+
+
+def _starts(command: str) -> re.Pattern[str]:
+    """The command where a shell, a Dockerfile or a unit starts it, and not where it is spoken of."""
+    before = r"(?:^|&&|;)\s*(?:CMD|ENTRYPOINT|ExecStart=|exec|nohup|sudo)?\s*(?:\S+=\S+\s+)*"
+    return re.compile(rf"{before}(?:{command})(?:\s|$)")
 
 
 def _host(*flags: str) -> re.Pattern[str]:
@@ -66,7 +72,8 @@ SERVERS = (
     Server("TensorBoard", _words(r"\btensorboard\b"), _words(rf"--bind_all\b|--host[= ]{_EVERY}")),
     Server(
         "vLLM", _words(r"\bvllm serve\b", r"vllm\.entrypoints", r"image:\s*\S*vllm"), _host("--host"),
-        _words(r"--api-key\b", r"VLLM_API_KEY"), environment=_words(r"VLLM_API_KEY"), listens=True, bare=True,
+        _words(r"--api-key\b", r"VLLM_API_KEY"), environment=_words(r"VLLM_API_KEY"), listens=True,
+        bare=_starts(r"vllm serve|python3? -m vllm\.entrypoints\S*"),
     ),
     Server("SGLang", _words(r"sglang\.launch_server", r"image:\s*\S*sglang"), _host("--host"), _words(r"--api-key\b")),
     Server(
@@ -78,7 +85,7 @@ SERVERS = (
     ),
     Server(
         "Triton", _words(r"\btritonserver\b", r"image:\s*\S*tritonserver"),
-        _host("--http-address", "--grpc-address"), listens=True, bare=True,
+        _host("--http-address", "--grpc-address"), listens=True, bare=_starts("tritonserver"),
     ),
     Server(
         "TorchServe", _words(r"^\s*(?:management|inference)_address\s*=", r"\btorchserve\b"),
@@ -87,7 +94,7 @@ SERVERS = (
     ),
     Server(
         "TGI", _words(r"text-generation-(?:launcher|inference)"), _host("--hostname"),
-        _words(r"--api-key\b", r"API_KEY"), listens=True, bare=True,
+        _words(r"--api-key\b", r"API_KEY"), listens=True, bare=_starts("text-generation-launcher"),
     ),
     Server("BentoML", _words(r"\bbentoml serve\b"), _host("--host")),
     Server("Streamlit", _words(r"\bstreamlit run\b"), _host("--server.address")),
@@ -116,12 +123,13 @@ SERVERS = (
 )  # fmt: skip
 
 
-def exposed(text: str, *, published: bool, around: str = "") -> Verdict | None:
+def exposed(text: str, *, published: bool, script: bool = False, around: str = "") -> Verdict | None:
     """What a command or a compose service opens to everybody; None where it opens nothing that is known.
 
     Parameters
     ----------
     text : the command, or the service's lines. published : whether a port of it is reachable from outside the machine.
+    script : whether the text is a command as a script starts it.
     around : the rest of the file, where a variable may ask for a key.
     """
     flat = _flat(text)
@@ -129,7 +137,7 @@ def exposed(text: str, *, published: bool, around: str = "") -> Verdict | None:
         if not server.program.search(text if "image:" in text else flat):
             continue
         wide = bool(server.wide.search(flat))
-        anyway = server.bare and not _LOCAL.search(flat)
+        anyway = script and server.bare.search(flat) and not _LOCAL.search(flat)
         if not (published and (wide or server.listens) if "image:" in text or published else wide or anyway):
             continue
         off = bool(server.off.search(flat))
