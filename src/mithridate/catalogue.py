@@ -217,13 +217,13 @@ METHODS: tuple[Method, ...] = (
         references=("RFC 9116, security.txt",),
     ),
     Method(
-        id="SUP430", slug="unsigned-model", family="posture", function=f"{_POSTURE}.unsigned_model:unsigned_model",
+        id="SUP440", slug="unsigned-model", family="posture", function=f"{_POSTURE}.unsigned_model:unsigned_model",
         title="Models without a signature", threat="supply chain",
         standards=("AML.T0010", "ML06:2023", "CWE-353"),
         references=("OpenSSF, Model signing specification 1.0",),
     ),
     Method(
-        id="SUP431", slug="not-looked-at", family="posture", function=f"{_POSTURE}.not_looked_at:not_looked_at",
+        id="SUP441", slug="not-looked-at", family="posture", function=f"{_POSTURE}.not_looked_at:not_looked_at",
         title="Files that could not be looked at", threat="supply chain", standards=("ML06:2023",),
         references=("Saltzer, Schroeder (1975), The protection of information in computer systems",),
     ),

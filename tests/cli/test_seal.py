@@ -91,9 +91,15 @@ def test_what_can_not_run_is_exit_2_one_line_and_no_file(
     assert {path: path.read_bytes() for path in place.iterdir()} == before
 
 
-def test_a_file_that_was_never_sealed_is_refused(place: Path) -> None:
-    assert run("open", "f", "-o", "o", "--identity", "a.pem") == 1
+def test_a_file_that_was_never_sealed_is_refused_and_the_report_says_so(place: Path) -> None:
+    assert run("open", "f", "-o", "o", "--identity", "a.pem", "--report", "r.json", "--report", "r.sarif") == 1
     assert not (place / "o").exists()
+    report = json.loads((place / "r.json").read_text())
+    assert report["verdict"] == "findings"
+    assert report["findings"][0]["claim"] == "refused: this is no sealed file: it doesn't begin as one"
+    assert run("seal", "f", "-o", "s", "--recipient", "a.pub") == 0
+    assert run("open", "s", "-o", "o", "--identity", "a.pem", "--report", "r.json") == 0
+    assert json.loads((place / "r.json").read_text())["verdict"] == "clean"
 
 
 def test_the_rules_bind_open_and_every_decision_is_in_the_log(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

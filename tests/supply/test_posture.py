@@ -314,12 +314,12 @@ volumes:
 def test_models_need_a_card_and_a_signature(tmp_path: Path) -> None:
     report = look(tmp_path, a__m_DOT_pt="x" * 2000, b__m_DOT_onnx="x" * 2000, tests__t_DOT_pt="x" * 2000)
     assert found(report, "SUP428") == [("low", "a/m.pt"), ("low", "b/m.onnx")]
-    assert found(report, "SUP430") == [("low", "a/m.pt"), ("low", "b/m.onnx")]
+    assert found(report, "SUP440") == [("low", "a/m.pt"), ("low", "b/m.onnx")]
     card = "# M\n## Intended use\nx\n## Training data\ny\n"
     report = look(
         tmp_path, a__README_DOT_md=card, b__model_card_DOT_md="x", a__m_DOT_pt_DOT_sig="s", b__model_DOT_sig="s"
     )
-    assert found(report, "SUP428") == found(report, "SUP430") == []
+    assert found(report, "SUP428") == found(report, "SUP440") == []
     assert {check.method for check in look(tmp_path / "new", a_DOT_py="").checks if check.status == "skipped"} >= {
         "SUP428"
     }
@@ -377,7 +377,7 @@ def test_hostile_folders_are_walked_to_the_end(tmp_path: Path) -> None:
     assert time.process_time() - started < 5
     assert ("medium", "last.py") in found(report, "SUP425")
     assert len(found(report, "SUP425")) == 2
-    reasons = {str(f.subject.extra["kind_of"]) for f in report.findings if f.method == "SUP431"}
+    reasons = {str(f.subject.extra["kind_of"]) for f in report.findings if f.method == "SUP441"}
     assert reasons >= {"FIFO, socket or device", "text of more than 2 MiB", "no Python 3 that can be parsed"}
     json.dumps(report.to_json()).encode()
 

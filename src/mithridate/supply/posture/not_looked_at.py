@@ -6,7 +6,7 @@ from mithridate.core.findings import Finding, Json, Severity, Subject, table
 from mithridate.core.method import Outcome
 from mithridate.supply.posture.context import Context, PostureSettings
 
-ID, SLUG = "SUP431", "not-looked-at"
+ID, SLUG = "SUP441", "not-looked-at"
 _MOST_SHOWN = 20
 
 

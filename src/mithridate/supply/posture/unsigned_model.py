@@ -10,7 +10,7 @@ from mithridate.supply.posture.model_files import models
 from mithridate.supply.posture.say import Kind, finding
 from mithridate.supply.posture.walk import File
 
-ID, SLUG = "SUP430", "unsigned-model"
+ID, SLUG = "SUP440", "unsigned-model"
 _BESIDE = (
     ".sig",
     ".sigstore",
