@@ -133,9 +133,7 @@ def _with_numbers(checks: Sequence[CheckResult], combined: Combined) -> tuple[Ch
 
 
 def _facts(job: Job, started: datetime, seconds: float) -> dict[str, Any]:
-    packages = {
-        name: version(name) for name in ("mithridate", "numpy", "scipy", "scikit-learn", "pyarrow", "faiss-cpu")
-    }
+    packages = {name: version(name) for name in ("mithridate", "numpy", "scipy", "scikit-learn", "pyarrow")}
     return {
         "command": job.command, "seed": getattr(job.settings, "seed", 0), "version": packages["mithridate"],
         "versions": packages, "started": started.isoformat(timespec="seconds"), "seconds": round(seconds, 3),

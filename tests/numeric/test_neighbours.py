@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from mithridate.core.errors import InputError
 from mithridate.numeric import neighbours
-from mithridate.numeric.neighbours import nearest
+from mithridate.numeric.neighbours import closest, nearest
 
 
 def test_neighbours_on_a_line_are_the_ones_worked_by_hand() -> None:
@@ -39,6 +39,26 @@ def test_inverted_lists_find_most_true_neighbours(monkeypatch: pytest.MonkeyPatc
     shared = np.mean([len(np.intersect1d(a, b)) / 10 for a, b in zip(exact.indices, lists.indices, strict=True)])
     assert shared > 0.8
     assert not (lists.indices == np.arange(4000)[:, None]).any()
+
+
+def test_many_copies_of_one_row_are_neighbours_at_no_distance(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    rows = np.concatenate([np.ones((3000, 8)), rng.normal(size=(500, 8)) * 5]).astype(np.float32)
+    monkeypatch.setattr(neighbours, "EXACT_ROWS", 1000)
+    found = nearest(rows[rng.permutation(len(rows))], k=10)
+    assert not (found.indices == np.arange(len(rows))[:, None]).any()
+    assert (found.distances.max(axis=1) < 0.01).sum() == 3000
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 300), st.integers(1, 12), st.integers(1, 4), st.integers(0, 2**31))
+def test_the_closest_rows_are_those_of_a_full_sort(n_rows: int, k: int, width: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    among, queries = (rng.integers(-4, 5, (n, width)).astype(np.float32) for n in (n_rows, 7))
+    found = closest(queries, among, k=k)
+    squares = ((queries[:, None] - among[None]) ** 2).sum(axis=2)
+    expected = np.argsort(squares, axis=1, kind="stable")[:, :k]  # whole numbers: no rounding, equal ones by position
+    assert found.tolist() == expected.tolist()
 
 
 def test_too_many_neighbours_are_refused() -> None:

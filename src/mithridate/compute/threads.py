@@ -30,8 +30,7 @@ def threads(count: int) -> Iterator[None]:
     -----
     Two threads on two contended cores took four times the processor time of one for the same audit, spinning.
     """
-    import faiss  # noqa: F401 - a library must be loaded to be held
-    import scipy.linalg  # noqa: F401 - it brings a BLAS of its own
+    import scipy.linalg  # noqa: F401 - a library must be loaded to be held, and it brings a BLAS of its own
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(limits=count):

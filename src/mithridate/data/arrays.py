@@ -137,9 +137,9 @@ def images(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
         return np.ascontiguousarray(array)
     if array.dtype == np.bool_:
         return np.ascontiguousarray(array).view(np.uint8) * np.uint8(_BYTE)
-    if array.dtype.kind == "f":
-        _refuse_infinite(array, name)
     low, high = array.min(), array.max()
+    if not (np.isfinite(low) and np.isfinite(high)):  # one NaN or infinity among the values shows in these
+        _refuse_infinite(array, name)
     if low < 0 or high > _BYTE:
         raise InputError(
             f"{name} looks like images with values in [{low:.4g}, {high:.4g}]; images are 0 to 255 or 0 to 1: undo the "

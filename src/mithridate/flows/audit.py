@@ -21,12 +21,12 @@ from mithridate.core.files import atomic
 from mithridate.core.findings import Finding, Severity, Subject
 from mithridate.core.progress import Progress, Silent
 from mithridate.core.report import Report, Target
+from mithridate.data.arrow import arrow_table
 from mithridate.data.dataset import Dataset
 from mithridate.data.memory import from_memory
 from mithridate.data.read import read
 from mithridate.data.shards import large
 from mithridate.data.write import write
-from mithridate.models.extractors import extract
 from mithridate.reports.notebook import to_notebook
 from mithridate.reports.write import write_report
 from mithridate.run import Job, run
@@ -61,7 +61,7 @@ class AuditReport(Report):
 
         if self.table is None:
             raise InputError("this report holds no rows; run the audit again, or read the file that --scores wrote")
-        return pa.concat_tables(pa.table(part.columns()) for part in tables(self.table))
+        return pa.concat_tables(arrow_table(part.columns()) for part in tables(self.table))
 
     def save(self, *paths: str | Path) -> None:
         """Write the report to each path, format by suffix (.json .html .sarif .xml .md .txt)."""
@@ -149,6 +149,8 @@ def audit(
     trusted = None if reference is None else as_pictures(_trusted(reference, label, data))
     inputs = _inputs(rows, model=model, recipe=recipe, probabilities=probabilities, trusted=trusted)
     if embedding is not None:
+        from mithridate.models.extractors import extract
+
         inputs["embedding"] = extract(embedding, data)
     of_sounds = data.modality == "audio"
     del data
@@ -339,25 +341,23 @@ def _slim(finding: Any, path: Path) -> Any:
     subject: Subject = finding.subject
     if len(subject.rows) <= MOST_ROWS:
         return finding
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     beside = path.with_name(f"{path.stem}.{finding.fingerprint}.rows.parquet")
     with atomic(beside) as temporary:
-        pq.write_table(pa.table({"row": np.asarray(subject.rows, dtype=np.int64)}), temporary)
+        pq.write_table(arrow_table({"row": np.asarray(subject.rows, dtype=np.int64)}), temporary)
     extra = {**subject.extra, "rows_file": beside.name, "n_rows": len(subject.rows)}
     return replace(finding, subject=replace(subject, rows=(), extra=extra))
 
 
 def save_scores(report: AuditReport, path: str | Path) -> None:
     """Write the row table as Parquet (`--scores`)."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if report.table is None:
         raise InputError("this report holds no rows; run the audit again")
     with atomic(path) as temporary:
-        parts = (pa.table(part.columns()) for part in tables(report.table))
+        parts = (arrow_table(part.columns()) for part in tables(report.table))
         first = next(parts)
         with pq.ParquetWriter(temporary, first.schema) as writer:
             for part in chain([first], parts):

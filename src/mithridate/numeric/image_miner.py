@@ -317,19 +317,27 @@ def with_foreign(stage: Stage, mined: Mined, rng: np.random.Generator) -> Mined:
     """
     carriers = rng.permutation(mined.core)[:ASKED]
     near = (mined.p_values <= CLOSE[2][0]) & (mined.scores >= mined.tokens.near / 2)  # a carrier, or too like one
-    rest = rng.permutation(np.setdiff1d(np.flatnonzero(stage.labels >= 0), mined.rows[near]))
+    rest = rng.permutation(_without(np.flatnonzero(stage.labels >= 0), mined.rows[near], len(stage.labels)))
     mine = stage.labels[rest] == mined.code
     honest, outside = rest[mine], rest[~mine]
     honest = honest[: min(ASKED, len(honest) // 2)]
     if not len(carriers) or not len(honest):
         return mined
     ask = np.concatenate([carriers, honest, outside[:ASKED]])
-    train = np.setdiff1d(rest, ask)
+    train = _without(rest, ask, len(stage.labels))
     train = rng.permutation(train)[:FOREIGN_TRAIN]
     hidden = _hidden(stage, mined)
     probe = fit_probe(hidden(train), (one_hot(stage.labels[train], stage.n_classes),), rng)
     belief = (probe.features(hidden(ask)) @ probe.weights[0])[:, mined.code]
     return ranked(mined, belief, len(carriers), len(honest))
+
+
+def _without(rows: Rows, others: Rows, n_rows: int) -> Rows:
+    """The rows that are not among the others, ascending; all are positions below `n_rows`, so nothing is searched."""
+    left = np.zeros(n_rows, np.bool_)
+    left[rows] = True
+    left[others] = False
+    return np.flatnonzero(left)
 
 
 def ranked(mined: Mined, belief: Floats, n_carriers: int, n_honest: int) -> Mined:

@@ -54,7 +54,8 @@ def _band(planes: Floats, band: int) -> Floats:
     high, wide = (
         dct(np.eye(side), norm="ortho", axis=0)[: min(band, side)].astype(np.float32) for side in planes.shape[1:]
     )
-    return np.asarray((high @ planes @ wide.T).reshape(len(planes), -1), np.float32)
+    lines = planes.reshape(-1, planes.shape[2]) @ wide.T  # one product for all lines of all images
+    return np.asarray((high @ lines.reshape(*planes.shape[:2], -1)).reshape(len(planes), -1), np.float32)
 
 
 def two_valued(scores: Floats) -> Floats:
@@ -152,8 +153,8 @@ def _half(fitting: Floats, judging: Floats, ordinary: Floats) -> Half:
     n, d = inner.shape
     mixed = (inner.T @ inner + SHRINK * d * ordinary) / np.float32(n + SHRINK * d)
     root = _root(mixed, RIDGE)
-    white = np.ascontiguousarray(solve_triangular(root, inner.T, lower=True).T, np.float32)
     starts = np.asarray(solve_triangular(root, np.eye(d, dtype=np.float32), lower=True), np.float32)
+    white = np.asarray(inner @ starts.T, np.float32)
     starts = starts[:, np.argsort(two_valued(np.asarray(white @ starts, np.float32)), kind="stable")[:STARTS]]
     starts = np.concatenate([starts, _foreign(white, inner, root, ordinary)], axis=1)
     for _ in range(ROUNDS):
@@ -190,7 +191,9 @@ def _foreign(white: Floats, inner: Floats, root: Floats, ordinary: Floats) -> Fl
     for power in (2, 3):  # one-unit fixed points: skewed and peaked components
         turn = turns[0]
         for _ in range(TURNS):
-            turn = inside.T @ (inside @ turn) ** power / np.float32(len(inside)) - (3 * turn if power % 2 else 0)
+            along = inside @ turn
+            raised = along * along if power == 2 else along * along * along  # noqa: PLR2004 - ** 3 is 20 times slower
+            turn = inside.T @ raised / np.float32(len(inside)) - (3 * turn if power % 2 else 0)
             turn /= np.linalg.norm(turn, axis=0) + np.float32(1e-9)
         turns.append(turn)
     return np.asarray(plane @ np.concatenate(turns, axis=1), np.float32)
@@ -199,11 +202,11 @@ def _foreign(white: Floats, inner: Floats, root: Floats, ordinary: Floats) -> Fl
 def upper_part(scores: Floats) -> Flags:
     """(n, m) rows in the upper of the two groups that lie furthest apart, column by column (Otsu's threshold)."""
     n = len(scores)
-    ordered = np.sort(scores, axis=0)
-    sums, counts = np.cumsum(ordered, axis=0), np.arange(1, n + 1, dtype=np.float32)[:, None]
-    gaps = (sums[-1] - sums[:-1]) / (n - counts[:-1]) - sums[:-1] / counts[:-1]
-    between = counts[:-1] * (n - counts[:-1]) * gaps * gaps
+    ordered = np.sort(scores.T, axis=1)  # a column's scores side by side: sorted three times as fast
+    sums, counts = np.cumsum(ordered, axis=1), np.arange(1, n, dtype=np.float32)
+    gaps = (sums[:, -1:] - sums[:, :-1]) / (n - counts) - sums[:, :-1] / counts
+    between = counts * (n - counts) * gaps * gaps
     least = min(max(4, int(LEAST_SHARE * n)), (n - 1) // 2)
-    between[:least], between[len(between) - least :] = 0, 0
-    place, columns = between.argmax(axis=0), np.arange(scores.shape[1])
-    return np.asarray(scores > (ordered[place, columns] + ordered[place + 1, columns]) / 2, np.bool_)
+    between[:, :least], between[:, n - 1 - least :] = 0, 0
+    place, columns = between.argmax(axis=1), np.arange(scores.shape[1])
+    return np.asarray(scores > (ordered[columns, place] + ordered[columns, place + 1]) / 2, np.bool_)

@@ -89,7 +89,7 @@ def _side(room: Room, places: Rows) -> _Side:
     inputs = inputs - centre
     gram = inputs.T @ inputs
     gram[np.diag_indices_from(gram)] += PENALTY * float(np.trace(gram)) / len(gram) + 1e-6
-    return _Side(room.rows[places], centre, inputs, cho_factor(gram, lower=True, overwrite_a=True)[0])
+    return _Side(room.rows[places], centre, inputs, cho_factor(gram.T, lower=True, overwrite_a=True)[0])
 
 
 def overlay_scores(room: Directions, chosen: Ints, asked: Ints, features: Floats | None = None) -> Floats:

@@ -123,12 +123,13 @@ def _lift(rows: FloatArray, turn: FloatArray, phase: FloatArray) -> FloatArray:
 def _moments(
     rows: npt.NDArray[np.int64], features: FloatArray, codes: Codes, lift: tuple[FloatArray, FloatArray], n_classes: int
 ) -> tuple[FloatArray, FloatArray]:
+    """Gram matrix, its lower triangle alone, and products with the label indicators."""
     width = lift[0].shape[1]
-    gram, cross = np.zeros((width, width), np.float32), np.zeros((width, n_classes), np.float32)
+    gram, cross = np.zeros((width, width), np.float32, order="F"), np.zeros((width, n_classes), np.float32)
     for start in range(0, len(rows), BLOCK):
         part = rows[start : start + BLOCK]
         lifted = _lift(features[part], *lift)
-        gram += lifted.T @ lifted
+        gram = linalg.blas.ssyrk(1, lifted.T, beta=1, c=gram, overwrite_c=True, lower=True)  # added in place
         cross += lifted.T @ indicators(codes[part], n_classes)
     return gram, cross
 

@@ -132,7 +132,8 @@ def fit_scores(features: Floats, codes: Codes, *, n_classes: int, ridge: float) 
     share = truth.mean(axis=0)
     gram = rows.T @ rows
     gram[np.diag_indices_from(gram)] += np.float32(ridge * np.trace(gram) / len(gram) + 1e-9)
-    return Linear(centre, np.asarray(cho_solve(cho_factor(gram), rows.T @ (truth - share))), share)
+    factor = cho_factor(gram.T, lower=True, overwrite_a=True)  # in LAPACK's own order: no copy
+    return Linear(centre, np.asarray(cho_solve(factor, rows.T @ (truth - share))), share)
 
 
 class Contest(NamedTuple):

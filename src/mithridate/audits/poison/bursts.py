@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import faiss
 import numpy as np
 import numpy.typing as npt
 
+from mithridate.numeric.neighbours import closest
 from mithridate.numeric.rates import benjamini_hochberg, null_share
 
 IntArray = npt.NDArray[np.int64]
@@ -93,11 +93,7 @@ def _support(
     queries: IntArray, base: IntArray, group: IntArray, codes: npt.NDArray[np.int32], features: npt.NDArray[np.float32]
 ) -> FloatArray:
     """Share of a row's nearest records with its own label, less the share of the strongest other label; [-1, 1]."""
-    index = faiss.IndexFlatL2(features.shape[1])
-    index.add(np.ascontiguousarray(features[base], dtype=np.float32))
-    k = min(_NEIGHBOURS + 1, len(base))
-    _, found = index.search(np.ascontiguousarray(features[queries], dtype=np.float32), k)
-    rows = base[found]
+    rows = base[closest(features[queries], features[base], k=_NEIGHBOURS + 1)]
     other = group[rows] != group[queries][:, None]
     other &= np.cumsum(other, axis=1) <= _NEIGHBOURS
     votes = np.zeros((len(queries), int(codes.max()) + 1))

@@ -9,11 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from mithridate.compute import executor
 from mithridate.core.method import Outcome, RowScores
 from mithridate.core.progress import Progress, Silent
 from mithridate.data.dataset import Dataset
-from mithridate.models.out_of_sample import out_of_sample
 from mithridate.models.protocol import Recipe
 
 T = TypeVar("T")
@@ -110,6 +108,9 @@ def prepare(*, dataset: Dataset, settings: AuditSettings, progress: Progress, **
     context = Context(dataset=dataset, settings=settings, progress=progress, **parts)
     if context.recipe is None:
         return context
+    from mithridate.compute import executor  # what trains models is loaded where something is to be trained
+    from mithridate.models.out_of_sample import out_of_sample
+
     if context.probabilities is None:
         context.probabilities = out_of_sample(
             dataset,
