@@ -13,7 +13,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks"
-NAMES = ("poison", "retrain", "attacks", "clean", "labels", "sources", "power", "speed", "scale", "scan_equivalence")
+NAMES = (
+    *("poison", "retrain", "attacks", "clean", "labels", "sources", "power", "speed", "scale"),
+    *("scan_equivalence", "sealing"),
+)
 KEYS = {"benchmark", "command", "date", "machine", "options", "seeds", "summary", "targets", "cells"}
 
 

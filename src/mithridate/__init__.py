@@ -14,18 +14,22 @@ if TYPE_CHECKING:
     from mithridate.attacks.poisoning import attack as attack
     from mithridate.core.report import Report as Report
     from mithridate.flows.audit import audit as audit
+    from mithridate.flows.posture import posture as posture
     from mithridate.flows.scan import scan as scan
     from mithridate.supply.safe_load import safe_load as safe_load
+    from mithridate.supply.sealing.sealed import SealedFile as SealedFile
 
 _PUBLIC = {
     "Report": "mithridate.core.report",
+    "SealedFile": "mithridate.supply.sealing.sealed",
     "attack": "mithridate.attacks.poisoning",
     "audit": "mithridate.flows.audit",
+    "posture": "mithridate.flows.posture",
     "safe_load": "mithridate.supply.safe_load",
     "scan": "mithridate.flows.scan",
 }
 
-__all__ = ["Report", "attack", "audit", "safe_load", "scan"]
+__all__ = ["Report", "SealedFile", "attack", "audit", "posture", "safe_load", "scan"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ from mithridate.core.method import Method
 _POISON = "mithridate.audits.poison"
 _SHARDED = f"{_POISON}.sharded"
 _SCAN = "mithridate.supply.scan"
+_POSTURE = "mithridate.supply.posture"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             title="Unsafe model and data files, before anything loads them",
             prepare=f"{_SCAN}.family:prepare",
             combine=f"{_SCAN}.family:combine",
+        ),
+        "posture": Family(
+            title="The project around the model: secrets, dependencies, permissions, unsafe calls, open servers",
+            prepare=f"{_POSTURE}.context:prepare",
+            combine=f"{_POSTURE}.context:combine",
         ),
     }
 )
@@ -185,6 +191,77 @@ METHODS: tuple[Method, ...] = (
         title="Code that comes with a model", threat="supply chain",
         standards=("AML.T0010", "AML.T0011.000", "ML06:2023"),
         references=("MITRE ATLAS, AML.T0011.000 unsafe AI artifacts",),
+        id="SUP420", slug="leaked-secret", family="posture", function=f"{_POSTURE}.leaked_secrets:leaked_secrets",
+        title="Secrets in code, notebooks and configurations", threat="supply chain",
+        standards=("AML.T0055", "CWE-798"),
+        references=("Meli, McNiece, Reaves (2019), How bad can it git?, NDSS",),
+    ),
+    Method(
+        id="SUP421", slug="vulnerable-dependency", family="posture",
+        function=f"{_POSTURE}.vulnerable_dependency:vulnerable_dependency",
+        title="Dependencies with published vulnerabilities", threat="supply chain",
+        standards=("AML.T0010", "ML06:2023", "CWE-1395"),
+        references=("pip-audit and the Python Packaging Advisory Database",),
+    ),
+    Method(
+        id="SUP422", slug="loose-requirement", family="posture", function=f"{_POSTURE}.requirements:requirements",
+        title="Requirements without version or hash", threat="supply chain",
+        standards=("AML.T0010", "ML06:2023", "CWE-494"),
+        references=("SLSA 1.0, Supply-chain levels for software artifacts",),
+    ),
+    Method(
+        id="SUP423", slug="open-permissions", family="posture", function=f"{_POSTURE}.permissions:permissions",
+        title="Keys and data that others can read or change", threat="supply chain",
+        standards=("AML.T0055", "CWE-732"),
+        references=("CWE-732, Incorrect permission assignment for critical resource",),
+    ),
+    Method(
+        id="SUP424", slug="remote-code", family="posture", function=f"{_POSTURE}.remote_code:remote_code",
+        title="Code of a model hub that runs here", threat="supply chain",
+        standards=("AML.T0010", "AML.T0011.000", "CWE-494"),
+        references=("MITRE ATLAS, AML.T0010 AI supply chain compromise",),
+    ),
+    Method(
+        id="SUP425", slug="unsafe-load", family="posture", function=f"{_POSTURE}.unsafe_load:unsafe_load",
+        title="Code that unpickles", threat="supply chain",
+        standards=("AML.T0011.000", "ML06:2023", "CWE-502"),
+        references=("CWE-502, Deserialization of untrusted data", "PyTorch documentation, torch.load"),
+    ),
+    Method(
+        id="SUP426", slug="unsafe-yaml", family="posture", function=f"{_POSTURE}.unsafe_yaml:unsafe_yaml",
+        title="YAML read with an unsafe loader", threat="supply chain",
+        standards=("AML.T0011.000", "CWE-502"),
+        references=("CVE-2020-14343 (PyYAML)",),
+    ),
+    Method(
+        id="SUP427", slug="open-server", family="posture", function=f"{_POSTURE}.open_server:open_server",
+        title="Servers open to everybody", threat="supply chain",
+        standards=("AML.T0049", "ML05:2023", "CWE-306"),
+        references=("CVE-2023-43654 (TorchServe), CVE-2023-48022 (Ray)",),
+    ),
+    Method(
+        id="SUP428", slug="no-model-card", family="posture", function=f"{_POSTURE}.model_card:model_card",
+        title="Models without a model card", threat="supply chain",
+        standards=("EU-AI-ACT-13",),
+        references=("Mitchell et al. (2019), Model cards for model reporting, FAT*",),
+    ),
+    Method(
+        id="SUP429", slug="no-incident-contact", family="posture",
+        function=f"{_POSTURE}.incident_contact:incident_contact",
+        title="Nobody to tell of an incident", threat="supply chain",
+        standards=("EU-AI-ACT-15",),
+        references=("RFC 9116, security.txt",),
+    ),
+    Method(
+        id="SUP440", slug="unsigned-model", family="posture", function=f"{_POSTURE}.unsigned_model:unsigned_model",
+        title="Models without a signature", threat="supply chain",
+        standards=("AML.T0010", "ML06:2023", "CWE-353"),
+        references=("OpenSSF, Model signing specification 1.0",),
+    ),
+    Method(
+        id="SUP441", slug="not-looked-at", family="posture", function=f"{_POSTURE}.not_looked_at:not_looked_at",
+        title="Files that could not be looked at", threat="supply chain", standards=("ML06:2023",),
+        references=("Saltzer, Schroeder (1975), The protection of information in computer systems",),
     ),
 )  # fmt: skip
 

@@ -9,13 +9,18 @@ from typing import Any
 
 import click
 
-from mithridate.core.errors import Error, MissingExtra
+from mithridate.core.errors import Error, MissingExtra, Refused
 
 VERBS = {  # verb -> what `--help` says of it; the verb's file is cli/<verb>.py
     "audit": "Find poison, label errors, duplicates, outliers and bad sources in training data.",
     "attack": "Make a poisoned copy of a data set, and the truth about it.",
     "scan": "Find unsafe model and data files, before anything loads them.",
     "convert": "Write a torch file as safetensors, with a proof for each tensor.",
+    "seal": "Encrypt a file or folder for the holders of keys, or with a passphrase.",
+    "open": "Open what was sealed: all of it, or nothing when a byte isn't authentic.",
+    "access": "Say what the access rules allow a role to do with an artefact.",
+    "ledger": "Read and verify the log of what was decided.",
+    "posture": "Check the project around the model: secrets, dependencies, servers.",
     "report": "Turn a report into another format.",
     "methods": "List the methods: what is checked.",
     "explain": "Explain one method: what it finds, when it fails, what to read.",
@@ -68,6 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> Any:
     except (click.Abort, KeyboardInterrupt):
         click.echo("mithridate: interrupted; no file was left half written", err=True)
         code = 130
+    except Refused as error:
+        click.echo(f"mithridate: refused: {error}", err=True)
+        code = 1
     except (Error, MissingExtra) as error:
         click.echo(f"mithridate: {error}", err=True)
         code = 2

@@ -4,6 +4,7 @@ Error
 ├── InputError      the user's data, model or setting can't be used as given
 ├── MissingExtra    an optional dependency isn't installed
 ├── Skip            a check does not apply here (becomes a `skipped` result)
+├── Refused         what was to be shown does not hold: a seal, a rule, a log
 └── InternalError   a promise inside Mithridate was broken
 """
 
@@ -28,6 +29,10 @@ class MissingExtra(Error):
 
 class Skip(Error):
     """Raised by a method that does not apply to this target; the message is the reason."""
+
+
+class Refused(Error):
+    """A seal, a rule or a log does not hold: says what, and never more of the content; exit code 1."""
 
 
 class InternalError(Error):

@@ -1,0 +1,75 @@
+"""`mithridate access check`: what the rules say, without doing it; and the options of verbs that obey them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from mithridate.core import ledger
+from mithridate.core.errors import InputError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def rule_options(flag: str = "--policy") -> Callable[[F], F]:
+    """Options of every verb that obeys access rules: `flag` names the rules' file; --as, --ledger."""
+
+    def add(function: F) -> F:
+        options = [
+            click.option(flag, "access", metavar="P.toml", help="Access rules; the decision goes into the log."),
+            click.option("--as", "role", metavar="ROLE", help="The role you act in."),
+            click.option("--ledger", "log", default=str(ledger.PLACE), show_default=True, metavar="F", help="The log."),
+        ]
+        for decorate in reversed(options):
+            function = decorate(function)
+        return function
+
+    return add
+
+
+def enforcer(access: str | None, role: str | None, log: str, action: str, artefact: str) -> Callable[..., None]:
+    """What a verb calls with the artefact's own labels before it acts; without a file of rules all is allowed."""
+    if (access is None) != (role is None):
+        raise InputError("the access rules and --as go together: name the file, and the role you act in")
+
+    def allow(*labels: str) -> None:
+        if access is not None and role is not None:
+            from mithridate.flows.access import enforce
+
+            enforce(Path(access), role, action, Path(artefact), labels=labels, log=Path(log))
+
+    return allow
+
+
+@click.group("access")
+def command() -> None:
+    """Say what the access rules allow.
+
+    The rules are a TOML file with [labels], the files that carry a label, and
+    [[rule]] tables: effect (allow or deny), role, action, label. Deny wins, and
+    what no rule allows is denied. They bind those who use this program; whoever
+    holds a key can decrypt with another.
+    """
+
+
+@command.command("check")
+@click.argument("artefact", metavar="ARTEFACT")
+@click.option("--policy", required=True, metavar="P.toml", help="The rules.")
+@click.option("--as", "role", required=True, metavar="ROLE", help="The role that asks.")
+@click.option("--action", required=True, metavar="A", help="What it wants to do, such as open or verify.")
+@click.option("--ledger", "log", default=str(ledger.PLACE), show_default=True, metavar="F", help="The log.")
+def check(artefact: str, policy: str, role: str, action: str, log: str) -> None:
+    """Whether ROLE may do this with ARTEFACT; the answer goes into the log.
+
+    The label of a sealed file is read from its header, which only opening it
+    authenticates. Exit code: 0 allowed, 1 denied, 2 could not tell.
+    """
+    from mithridate.flows.access import decide
+    from mithridate.supply.sealing.envelope import label_of
+
+    decision = decide(Path(policy), role, action, Path(artefact), labels=label_of(Path(artefact)), log=Path(log))
+    click.echo(f"{'allowed' if decision.allowed else 'denied'}: {decision.reason}")
+    raise click.exceptions.Exit(0 if decision.allowed else 1)

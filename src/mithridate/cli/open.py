@@ -1,0 +1,40 @@
+"""`mithridate open SEALED -o FILE --identity K.pem`: all of it, authentic, or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mithridate.cli.access import enforcer, rule_options
+from mithridate.cli.common import check_outputs, command_line
+from mithridate.cli.seal import identities
+from mithridate.core.errors import Refused
+
+
+@click.command("open")
+@click.argument("source", metavar="SEALED")
+@click.option("-o", "--output", required=True, metavar="FILE", help="Where the content goes, readable by you alone.")
+@click.option("--identity", metavar="K.pem", help="Your private key.")
+@click.option("--passphrase-file", metavar="F", help="A file that holds the passphrase.")
+@click.option("--kms", metavar="KEY", help="A key service: file:PATH or pkcs11:... URI.")
+@click.option("--report", "reports", multiple=True, metavar="R.json", help="Write what held or didn't. Repeatable.")
+@rule_options()
+def command(source: str, output: str, reports: tuple[str, ...], **options: str | None) -> None:
+    """Open what `mithridate seal` made.
+
+    Exit code: 0 when all of it is authentic and written; 1 when the key is wrong,
+    a byte isn't what was sealed, or the rules deny it, and then nothing is left at
+    FILE; 2 when it could not run.
+    """
+    check_outputs(reports)
+    from mithridate.flows.open import open_with_report
+    from mithridate.reports.write import write_report
+
+    keys = identities(options["identity"], options["passphrase_file"], options["kms"], needed=True)
+    allow = enforcer(options["access"], options["role"], options["log"] or "", "open", source)
+    report = open_with_report(Path(source), Path(output), keys, allow=allow, command=command_line())
+    for path in reports:
+        write_report(report, path)
+    for finding in report.findings:
+        raise Refused(finding.claim.removeprefix("refused: "))

@@ -1,0 +1,54 @@
+"""Opening a sealed file with a report of whether all of it is authentic, for who must keep a record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from mithridate.core.errors import Refused
+from mithridate.core.findings import Finding, Json, Severity, Subject
+from mithridate.core.report import CheckResult, Report, Target
+from mithridate.supply.sealing.recipients import Identity
+from mithridate.supply.sealing.sealed import open_sealed
+
+METHOD, SLUG, TITLE = "SUP442", "seal-does-not-hold", "Seals that don't hold"
+
+
+def open_with_report(
+    path: Path,
+    target: Path,
+    identities: list[Identity],
+    *,
+    allow: Callable[[str], None] | None = None,
+    command: str = "",
+) -> Report:
+    """Open a sealed file as `open_sealed`; what was refused is a finding, and then nothing is at `target`.
+
+    Raises
+    ------
+    InputError : the sealed file isn't there, or the target can't be written.
+    """
+    started, clock = datetime.now(UTC), time.perf_counter()
+    findings: tuple[Finding, ...] = ()
+    try:
+        open_sealed(path, target, identities, allow=allow)
+    except Refused as refusal:
+        findings = (_finding(path, str(refusal)),)
+    seconds = time.perf_counter() - clock
+    check = CheckResult(METHOD, SLUG, TITLE, "found" if findings else "clean", seconds=seconds, wanted=True)
+    run: dict[str, Json] = {
+        "command": command, "seed": 0, "version": version("mithridate"),
+        "started": started.isoformat(timespec="seconds"), "seconds": round(seconds, 3),
+    }  # fmt: skip
+    return Report(Target("file", path.name, ""), (check,), findings, run)
+
+
+def _finding(path: Path, why: str) -> Finding:
+    return Finding(
+        method=METHOD, slug=SLUG, severity=Severity.HIGH, confidence=1.0, claim=f"refused: {why}",
+        subject=Subject("file", extra={"path": path.name}), standards=("CWE-353",), place="seal",
+        remedy="nothing was written: look at the key and the role, then ask whoever sealed the file for another copy",
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""The project around the model: secrets, dependencies, permissions, unsafe calls, open servers, missing papers."""

@@ -1,0 +1,114 @@
+"""Secrets in code, notebooks and configurations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from mithridate.core.findings import Severity
+from mithridate.core.method import Outcome
+from mithridate.supply.posture.code import cell_text
+from mithridate.supply.posture.context import Context, PostureSettings
+from mithridate.supply.posture.lines import is_configuration
+from mithridate.supply.posture.say import Kind, Spot, finding
+from mithridate.supply.posture.secret_forms import (
+    EXAMPLES,
+    LEAST_BITS,
+    LONGEST_LINE,
+    MADE_UP,
+    Secret,
+    bits,
+    by_form,
+    by_name,
+)
+from mithridate.supply.posture.walk import File
+
+ID, SLUG = "SUP420", "leaked-secret"
+_CODE = frozenset(
+    {".py", ".pyw", ".ipynb", ".r", ".jl", ".js", ".ts", ".java", ".go", ".rs", ".c", ".cpp", ".h", ".sh", ".bash",
+     ".ps1", ".sql", ".tf", ".tfvars", ".hcl", ".xml", ".gradle", ".md", ".rst", ".txt", ".pem", ".key", ".json",
+     ".html"}
+)  # fmt: skip
+_PROSE = frozenset({".md", ".rst", ".txt", ".html", ".xml"})
+_LOCKS = re.compile(r"(?:^|/)(?:package-lock\.json|[\w.-]+\.lock|constraints[\w.-]*\.txt)$")
+_KEY_FILES = frozenset({".pem", ".key"})
+_MORE = ("ArtifactoryDetector", "CloudantDetector", "DiscordBotTokenDetector", "IbmCloudIamDetector",
+         "MailchimpDetector", "SquareOAuthDetector", "TelegramBotTokenDetector", "TwilioKeyDetector",
+         "SoftlayerDetector")  # fmt: skip
+
+_REVOKE = (
+    "revoke it where it was issued (git keeps it even when the line goes), and read the new one from outside the files"
+)
+_FORM = Kind(ID, SLUG, "token", Severity.HIGH, 0.95, _REVOKE)
+_LIKE = Kind(ID, SLUG, "example", Severity.LOW, 0.5, "write a placeholder that can't be taken for a secret")
+_NAME = Kind(ID, SLUG, "named value", Severity.MEDIUM, 0.6, _REVOKE)
+
+
+def leaked_secrets(context: Context, settings: PostureSettings) -> Outcome:
+    """Keys, tokens and passwords that stand in files of the project.
+
+    Notes
+    -----
+    High: a token of the form that a known issuer gives it, or a private key in PEM; medium: a value beside a name such
+    as `api_key`, outside tests and examples. Values that are made up (words, runs, less than 3 bits of entropy a
+    character) are left out, and tokens with "example" in them are low. More issuers' forms are looked for where
+    detect-secrets is installed. The secret itself is never shown. A private key in a file of its own is judged by who
+    can read it (SUP423). Nothing is tried out: whether a token is still valid isn't known. Git's history is not read.
+
+    References
+    ----------
+    Meli, McNiece, Reaves (2019), How bad can it git? Characterizing secret leakage in public GitHub repositories, NDSS.
+    """
+    del settings
+    more = _detectors()
+    found = []
+    for file in context.files:
+        body = context.text(file) if _is_read(file) else None
+        if body is None:
+            continue
+        secrets = list(_secrets(body, file, more))
+        for kind, hows, claim in (
+            (_FORM, {"form", "key"}, "{path} holds a secret at {where}: "),
+            (_LIKE, {"example"}, "{path} holds what has a secret's form, but looks made up, at {where}: "),
+            (_NAME, {"name"}, "{path} seems to hold a secret at {where}: "),
+        ):
+            spots = [Spot(f"line {s.line}", s.title, s.line) for s in secrets if s.how in hows]
+            if spots:
+                found.append(finding(kind, file, claim + ", ".join(sorted({spot.what for spot in spots})[:5]), spots))
+    return Outcome(tuple(found))
+
+
+def _is_read(file: File) -> bool:
+    known = file.suffix in _CODE or is_configuration(file) or not file.path.suffix
+    return known and not _LOCKS.search(file.name)
+
+
+def _secrets(body: str, file: File, more: list[Callable[[str], Any]]) -> Iterator[Secret]:
+    for secret in by_form(body):
+        own_file = secret.how == "key" and file.suffix in _KEY_FILES
+        shown = secret.how == "example" and (file.suffix in _PROSE or EXAMPLES.search(file.name.lower()))
+        if not own_file and not shown:
+            yield secret
+    if file.suffix not in _PROSE:
+        named = cell_text(body) if file.suffix == ".ipynb" else body
+        yield from by_name(named, file.name, bare=is_configuration(file) and file.suffix != ".json")
+    if more and file.suffix not in _PROSE:
+        for number, line in enumerate(body.splitlines(), 1):
+            if len(line) <= LONGEST_LINE and any(_real(look(line)) for look in more):
+                yield Secret("token (detect-secrets)", number, "form")
+
+
+def _real(matches: Iterable[str]) -> bool:
+    """Whether one of the matches isn't made up."""
+    return any(bits(match) >= LEAST_BITS and not MADE_UP.search(match) for match in matches)
+
+
+def _detectors() -> list[Callable[[str], Any]]:
+    """Forms of further issuers from detect-secrets, without its network checks; empty where it isn't installed."""
+    try:
+        from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+    except ImportError:
+        return []
+    plugins = get_mapping_from_secret_type_to_class().values()
+    return [plugin().analyze_string for plugin in plugins if plugin.__name__ in _MORE]

@@ -1,0 +1,36 @@
+"""Lines of configurations and command files: comments left out, continued lines joined."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mithridate.supply.posture.walk import File
+
+_NAMES = re.compile(
+    r"(?:^|/)(?:[^/]*dockerfile[^/]*|containerfile|procfile|makefile|[^/]*\.env|\.env[^/]*|[^/]*\.(?:ya?ml|toml|ini|cfg|conf|"
+    r"properties|sh|bash|service|json|env|envrc|dockerfile))$", re.IGNORECASE,
+)  # fmt: skip
+_LOCKS = re.compile(r"(?:^|/)(?:package-lock|composer\.lock|poetry\.lock|uv\.lock|pdm\.lock|pixi\.lock|yarn\.lock)")
+_COMMENT = re.compile(r"(?:^|\s)#.*$|^\s*(?://|;).*$")
+
+
+def is_configuration(file: File) -> bool:
+    """Whether the name is that of a configuration or a file of commands."""
+    return bool(_NAMES.search(file.name)) and not _LOCKS.search(file.name)
+
+
+def commands(body: str) -> Iterator[tuple[int, str]]:
+    r"""Each line with its 1-based number, without its comment, joined with those it continues in (`\`)."""
+    held, first = "", 0
+    for number, raw in enumerate(body.splitlines(), 1):
+        line = _COMMENT.sub("", raw).rstrip()
+        first = first or number
+        if line.endswith("\\"):
+            held += line[:-1] + " "
+            continue
+        if (held + line).strip():
+            yield first, (held + line)[:20_000]
+        held, first = "", 0
+    if held.strip():
+        yield first, held[:20_000]

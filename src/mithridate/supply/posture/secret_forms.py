@@ -1,0 +1,121 @@
+"""What secrets look like: the forms that issuers give them, and names that say that a value is one."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+FORMS = {
+    "Hugging Face token": r"hf_[A-Za-z]{34}",
+    "GitHub token": r"gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}",
+    "GitLab token": r"glpat-[A-Za-z0-9_-]{20}",
+    "OpenAI key": r"sk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{20,}T3BlbkFJ[A-Za-z0-9_-]{20,}",
+    "Anthropic key": r"sk-ant-(?:api|admin)\d\d-[A-Za-z0-9_-]{80,}",
+    "AWS access key": r"(?:AKIA|ASIA)[A-Z2-7]{16}",
+    "Google API key": r"AIza[A-Za-z0-9_-]{35}",
+    "Slack token": r"xox[abprs]-\d{8,}-[A-Za-z0-9-]{20,}",
+    "Stripe live key": r"[rs]k_live_[A-Za-z0-9]{24,}",
+    "npm token": r"npm_[A-Za-z0-9]{36}",
+    "PyPI token": r"pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}",
+    "Weights & Biases key": r"(?<=wandb\.login\(key=[\"'])[0-9a-f]{40}|(?<=WANDB_API_KEY=)[0-9a-f]{40}",
+    "Replicate token": r"r8_[A-Za-z0-9]{37}",
+    "SendGrid key": r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}",
+    "DigitalOcean token": r"do[opr]_v1_[0-9a-f]{64}",
+    "Azure storage key": r"(?<=AccountKey=)[A-Za-z0-9+/]{86}==",
+}
+_FORM = tuple((title, re.compile(rf"(?<![A-Za-z0-9_-])(?:{form})(?![A-Za-z0-9])")) for title, form in FORMS.items())
+_MARKS = {  # what must stand in a file for a form to be looked for: a plain search is a hundred times as quick
+    "Hugging Face token": ("hf_",), "GitHub token": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    "GitLab token": ("glpat-",), "OpenAI key": ("T3BlbkFJ",), "Anthropic key": ("sk-ant-",),
+    "AWS access key": ("AKIA", "ASIA"), "Google API key": ("AIza",), "Slack token": ("xox",),
+    "Stripe live key": ("k_live_",), "npm token": ("npm_",), "PyPI token": ("pypi-AgEI",),
+    "Weights & Biases key": ("wandb", "WANDB"), "Replicate token": ("r8_",), "SendGrid key": ("SG.",),
+    "DigitalOcean token": ("_v1_",), "Azure storage key": ("AccountKey=",),
+}  # fmt: skip
+_PREFIX = re.compile(
+    r"^(?:hf_|gh[pousr]_|github_pat_|glpat-|sk-(?:proj-|svcacct-|ant-)?|AKIA|ASIA|AIza|xox[abprs]-|npm_|r8_)"
+)
+
+PRIVATE = re.compile(
+    r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |PGP )?PRIVATE KEY(?: BLOCK)?-----(?:\\n|\\r|[\s\"'+,])*"
+    r"(?:[A-Za-z-]+: [^\n]*\n\s*)*[A-Za-z0-9+/=]{40,}"
+)
+_NAMED = re.compile(
+    r"""(?ix) (?<![\w.-]) ["']? (?P<name> [\w.-]*? (?: passw(?:or)?d | passwd | secret | api_?key | access_?key |
+    (?:auth|access|api|bot|bearer|refresh|hf|hub|github|gitlab|slack|wandb)_?token | private_?key | client_?secret |
+    secret_?key | db_?pass )) ["']? \s* (?: [:=] | := ) \s* (?P<quote> ["'])?
+    (?P<value> (?(quote) [^"'\n]{8,200} | [^\s"'#,;{}()\[\]]{8,200} )) (?(quote) ["'])"""
+)
+_PLACEHOLDER = re.compile(
+    r"(?i)example|sample|dummy|fake|change[-_ ]?me|placeholder|your[-_ ]|redact|insert|replace|xxxx|\*\*\*|\.\.\.|"
+    r"(?<![a-z])(?:test|todo|get|foo|bar|default|empty|string|none|null|true|false|env|your)(?![a-z])|12345678|abcdef|"
+    r"[<>{}$%]|os\.|^[a-z]+(?:[-_. ][a-z]+)*$|^/|://|\\"
+)
+MADE_UP = re.compile(r"(?i)example|xxxx|abcdef|12345|placeholder|your")
+_NAMES = re.compile(r"(?i)passw|secret|api_?key|access_?key|token|private_?key|db_?pass")
+LEAST_BITS = 3.0  # of Shannon entropy a character: words and runs lie below, keys of 20 and more above
+EXAMPLES = re.compile(
+    r"(?:^|/)(?:tests?|testing|examples?|fixtures?|docs?|mocks?|samples?|conftest\.py|test_[^/]*|[^/]*_test\.py)(?:/|$)|"
+    r"\.(?:example|sample|template|dist)$"
+)
+
+
+LONGEST_LINE = 4000  # what is longer is made by a machine: no line that a person wrote a secret into
+
+
+class Secret(NamedTuple):
+    """One that was found: what it is, its 1-based line, and by what: `form`, `key`, `name`, or only an `example`."""
+
+    title: str
+    line: int
+    how: str
+
+
+def bits(value: str) -> float:
+    """Shannon entropy in bits a character.
+
+    Examples
+    --------
+    >>> bits("aaaa"), bits("abcd")
+    (0.0, 2.0)
+    """
+    counts = Counter(value).values()
+    return sum(-n / len(value) * math.log2(n / len(value)) for n in counts) + 0.0 if value else 0.0
+
+
+def by_form(body: str) -> Iterator[Secret]:
+    """Tokens of a known issuer's form and private keys in PEM; one made up for documentation is an example."""
+    for title, form in _FORM:
+        if not any(mark in body for mark in _MARKS[title]):
+            continue
+        for match in form.finditer(body):
+            core = _PREFIX.sub("", match[0])
+            if bits(core) >= LEAST_BITS:
+                how = "example" if MADE_UP.search(core) else "form"
+                yield Secret(title, body.count("\n", 0, match.start()) + 1, how)
+    if "PRIVATE KEY" in body:
+        for match in PRIVATE.finditer(body):
+            yield Secret("private key", body.count("\n", 0, match.start()) + 1, "key")
+
+
+def by_name(body: str, name: str, *, bare: bool) -> Iterator[Secret]:
+    """Values beside a name that says what they are, such as `api_key = "..."`; nothing in tests and examples.
+
+    Parameters
+    ----------
+    name : the file's path. bare : values needn't stand in quotes, as in `.env`, INI and YAML files.
+    """
+    if EXAMPLES.search(name.lower()) or not _NAMES.search(body):
+        return
+    for number, line in enumerate(body.splitlines(), 1):
+        if len(line) > LONGEST_LINE or not _NAMES.search(line):
+            continue
+        for match in _NAMED.finditer(line):
+            value = match["value"]
+            mixed = re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
+            told = mixed and " " not in value and bits(value) >= LEAST_BITS and not _PLACEHOLDER.search(value)
+            if told and (bare or match["quote"]):
+                yield Secret(f"value of {match['name'][-40:]}", number, "name")

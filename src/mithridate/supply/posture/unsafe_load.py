@@ -1,0 +1,100 @@
+"""Code that loads files which may run code: pickle and what is built on it."""
+
+from __future__ import annotations
+
+import re
+
+from mithridate.core.findings import Severity
+from mithridate.core.method import Outcome
+from mithridate.supply.posture.code import Module, Use
+from mithridate.supply.posture.context import Context, PostureSettings
+from mithridate.supply.posture.say import Kind, Spot, finding
+
+ID, SLUG = "SUP425", "unsafe-load"
+_PICKLES = re.compile(
+    r"(?:(?:_pickle|cPickle|pickle|dill|cloudpickle|joblib|pickle5|torch\.multiprocessing\.pickle)\.loads?"
+    r"|(?:pickle|dill|cloudpickle)\.Unpickler|sklearn\.externals\.joblib\.load|shelve\.open|jsonpickle\.decode"
+    r"|pandas\.read_pickle|marshal\.loads?)"
+)
+_FLAGS = {"allow_dangerous_deserialization": True, "safe_mode": False, "allow_pickle": True}
+_FROM_NETWORK = re.compile(
+    r"\b(?:requests\.(?:get|post|request)|urllib|httpx\.|urlopen|aiohttp|recv(?:from|_bytes)?\()|"
+    r"\b(?:r|res|resp|response)\.(?:content|read\()|\brequest\.(?:data|get_data|body|files|stream)"
+)
+_TESTS = re.compile(r"(?:^|/)(?:tests?|testing|conftest\.py|test_[^/]*\.py|[^/]*_test\.py)(?:/|$)")
+_ROUND_TRIP = re.compile(r"^[\w.]*dumps\(")
+_TORCH_SAFE = "torch.load(path, weights_only=True)"
+
+_KIND = Kind(
+    ID, SLUG, "pickle", Severity.MEDIUM, 0.95,
+    "write a format without code instead (safetensors, skops, JSON, Parquet), or load it with mithridate.safe_load; "
+    "until then look into each file first: `mithridate scan FILE`",
+)  # fmt: skip
+_TORCH = Kind(ID, SLUG, "torch.load", Severity.MEDIUM, 0.9, f"write `{_TORCH_SAFE}`, or load safetensors instead")
+_TEST = Kind(ID, SLUG, "pickle in a test", Severity.LOW, 0.9, _KIND.remedy)
+_NETWORK = Kind(
+    ID, SLUG, "pickle from the network", Severity.HIGH, 0.95,
+    "never unpickle what comes over a network: send JSON, Arrow or safetensors, and check a signature first",
+)  # fmt: skip
+
+
+def unsafe_load(context: Context, settings: PostureSettings) -> Outcome:
+    """Calls that unpickle: whoever can change the file runs code in the process that loads it.
+
+    Notes
+    -----
+    Python is parsed, imports are followed inside the file, nothing is run; comments and strings say nothing. Found:
+    `pickle`, `dill`, `cloudpickle`, `joblib`, `shelve`, `jsonpickle`, `marshal`, `pandas.read_pickle`, `numpy.load`
+    with `allow_pickle=True`, `torch.load` without `weights_only=True`, Keras' `safe_mode=False`, and
+    `allow_dangerous_deserialization=True`. High where the same call reads from the network, else medium: whether the
+    file is trusted, code can't show. Low in tests, and nothing where bytes made on the spot are read back. Blind to
+    names built at run time and to libraries that unpickle inside.
+
+    References
+    ----------
+    CWE-502, Deserialization of untrusted data.
+    """
+    del settings
+    found = []
+    for file, module in context.modules():
+        spots = _sorted(module, test=bool(_TESTS.search(file.name)))
+        for kind, claim in (
+            (_KIND, "{path} unpickles at {where}: a file that was tampered with runs code there"),
+            (_TORCH, "{path} calls torch.load without weights_only=True at {where}: a model file can run code there"),
+            (_TEST, "{path}, a test, unpickles a file at {where}"),
+            (_NETWORK, "{path} unpickles what came over the network at {where}: the sender runs code there"),
+        ):
+            if spots[kind.word]:
+                found.append(finding(kind, file, claim, spots[kind.word]))
+    return Outcome(tuple(found))
+
+
+def _sorted(module: Module, *, test: bool) -> dict[str, list[Spot]]:
+    spots: dict[str, list[Spot]] = {kind.word: [] for kind in (_KIND, _TORCH, _NETWORK, _TEST)}
+    for use in module.uses:
+        word = _word(use)
+        if word and test:
+            word = "" if use.name.endswith("loads") else _TEST.word
+        spot = Spot(use.where, use.source, use.line)
+        if word and spot not in spots[word]:
+            spots[word].append(spot)
+    return spots
+
+
+def _word(use: Use) -> str:
+    """The kind that the use is of; empty for a harmless one."""
+    if use.name == "torch.load":
+        safe = not use.called or use.keywords.get("weights_only") is True or "**" in use.keywords
+        return "" if safe or _is_variable(use) else _TORCH.word
+    flagged = any(use.keywords.get(flag) is bad for flag, bad in _FLAGS.items())
+    if not (flagged or _PICKLES.fullmatch(use.name)):
+        return ""
+    if not flagged and any(_ROUND_TRIP.match(argument) for argument in use.arguments[:1]):
+        return ""  # a copy made by way of a pickle: nobody else's bytes
+    network = use.called and any(_FROM_NETWORK.search(argument) for argument in use.arguments)
+    return _NETWORK.word if network and not flagged else _KIND.word
+
+
+def _is_variable(use: Use) -> bool:
+    """Whether `weights_only` is given, but not as a constant: somebody decides it, and code can't show how."""
+    return "weights_only" in use.keywords and not isinstance(use.keywords["weights_only"], (bool, type(None)))

@@ -1,0 +1,54 @@
+"""Code that reads YAML with a loader that builds any Python object."""
+
+from __future__ import annotations
+
+import re
+
+from mithridate.core.findings import Severity
+from mithridate.core.method import Outcome
+from mithridate.supply.posture.code import Use
+from mithridate.supply.posture.context import Context, PostureSettings
+from mithridate.supply.posture.say import Kind, Spot, finding
+
+ID, SLUG = "SUP426", "unsafe-yaml"
+_ALWAYS = re.compile(r"(?:ruamel\.)?yaml\.(?:unsafe_load|unsafe_load_all)")
+_LOAD = re.compile(r"yaml\.(?:load|load_all)")
+_SAFE = re.compile(r"(?:^|\.)C?(?:Safe|Base)Loader$|SafeLoader")
+_UNSAFE = re.compile(r"(?:^|\.)C?(?:Unsafe|Full)?Loader$")
+_KIND = Kind(ID, SLUG, "yaml", Severity.MEDIUM, 0.95, "use the safe loader: `yaml.safe_load(stream)`")
+
+
+def unsafe_yaml(context: Context, settings: PostureSettings) -> Outcome:
+    """Calls of `yaml.load` and its like that don't name a safe loader: a YAML file can run code there.
+
+    Notes
+    -----
+    Python is parsed, never run. A loader of the project's own is taken at its name: one whose name holds SafeLoader is
+    safe, another that isn't PyYAML's own is not judged. FullLoader had holes of this kind (CVE-2020-1747,
+    CVE-2020-14343) and counts as unsafe.
+
+    References
+    ----------
+    CWE-502, Deserialization of untrusted data.
+    """
+    del settings
+    found = []
+    for file, module in context.modules():
+        spots = [Spot(use.where, use.source, use.line) for use in module.uses if _bad(use)]
+        if spots:
+            claim = "{path} reads YAML at {where} with a loader that can build any object: the file can run code there"
+            found.append(finding(_KIND, file, claim, spots))
+    return Outcome(tuple(found))
+
+
+def _bad(use: Use) -> bool:
+    if not use.called:
+        return bool(_ALWAYS.fullmatch(use.name))
+    if _ALWAYS.fullmatch(use.name):
+        return True
+    if not _LOAD.fullmatch(use.name):
+        return False
+    loader = use.arguments[1] if len(use.arguments) > 1 else use.source_of("Loader")
+    if loader is None:
+        return "**" not in use.keywords
+    return bool(_UNSAFE.search(loader)) and not _SAFE.search(loader)

@@ -1,0 +1,79 @@
+"""A key on a PKCS#11 token, tried on SoftHSM2 where that is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mithridate.core.errors import InputError, Refused
+from mithridate.supply.sealing import sealed as sealing
+from mithridate.supply.sealing.kms import KmsKey
+from mithridate.supply.sealing.pkcs11 import Pkcs11Kms
+
+MODULES = [Path("/usr/lib/softhsm/libsofthsm2.so"), Path("/usr/lib64/pkcs11/libsofthsm2.so")]
+MODULE = next((path for path in MODULES if path.exists()), None)
+
+
+@pytest.fixture(scope="module")
+def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a fresh token `mithridate` and its PIN."""
+    pytest.importorskip("pkcs11", reason="needs python-pkcs11")
+    if MODULE is None or shutil.which("softhsm2-util") is None:
+        pytest.skip("needs SoftHSM2 (Debian: softhsm2)")
+    folder = tmp_path_factory.mktemp("token")
+    (folder / "tokens").mkdir()
+    (folder / "conf").write_text(f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\n")
+    (folder / "pin").write_text("1234\n")
+    before = os.environ.get("SOFTHSM2_CONF")
+    os.environ["SOFTHSM2_CONF"] = str(folder / "conf")
+    made = ["softhsm2-util", "--init-token", "--free", "--label", "mithridate", "--pin", "1234", "--so-pin", "5678"]
+    subprocess.run(made, check=True, capture_output=True)
+    yield folder
+    if before is None:
+        del os.environ["SOFTHSM2_CONF"]
+    else:
+        os.environ["SOFTHSM2_CONF"] = before
+
+
+def address(folder: Path, key: str = "seal", pin: str = "pin") -> str:
+    return f"pkcs11:token=mithridate;object={key}?module-path={MODULE}&pin-source=file:{folder / pin}"
+
+
+def test_a_file_sealed_for_the_token_opens_by_the_token_alone(token: Path, tmp_path: Path) -> None:
+    ours, other = Pkcs11Kms.parse(address(token)), Pkcs11Kms.parse(address(token, "other"))
+    with pytest.raises(InputError, match="no AES key"):
+        ours.wrap(bytes(32), b"")
+    ours.create_key()
+    other.create_key()
+    with pytest.raises(InputError, match="already"):
+        ours.create_key()
+    (tmp_path / "plain").write_bytes(b"content")
+    sealing.seal(tmp_path / "plain", tmp_path / "s", [KmsKey(ours)])
+    sealing.open_sealed(tmp_path / "s", tmp_path / "opened", [KmsKey(ours)])
+    assert (tmp_path / "opened").read_bytes() == b"content"
+    with pytest.raises(Refused):
+        sealing.SealedFile(tmp_path / "s", KmsKey(other))
+    wrapped = ours.wrap(bytes(32), b"context")
+    for bad, context in ((wrapped, b"other"), (wrapped[:-1] + bytes([wrapped[-1] ^ 1]), b"context"), (b"", b"context")):
+        with pytest.raises(Refused):
+            ours.unwrap(bad, context)
+    (token / "bad").write_text("9999")
+    with pytest.raises(InputError, match="PinIncorrect"):
+        Pkcs11Kms.parse(address(token, pin="bad")).wrap(bytes(32), b"")
+
+
+@pytest.mark.parametrize("uri", ["pkcs11:", "pkcs11:token=a;object=b", "pkcs11:token=a?module-path=x&pin-source=y"])
+def test_an_address_that_lacks_a_part_says_which(uri: str) -> None:
+    with pytest.raises(InputError, match="lacks"):
+        Pkcs11Kms.parse(uri)
+
+
+def test_an_address_is_read_as_the_standard_says() -> None:
+    found = Pkcs11Kms.parse("pkcs11:object=my%20key;token=a%3Bb?pin-source=file:/p&module-path=/lib/x.so")
+    assert found == Pkcs11Kms("a;b", "my key", Path("/lib/x.so"), Path("/p"))
+    assert found.name == "pkcs11:token=a;b;object=my key"
