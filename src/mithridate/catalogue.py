@@ -105,6 +105,16 @@ METHODS: tuple[Method, ...] = (
         ),
     ),
     Method(
+        id="PSN114", slug="changed-since-manifest", family="poison",
+        function=f"{_POISON}.changed_since_manifest:changed_since_manifest",
+        title="Rows that changed since the manifest", needs=("manifest",),
+        standards=("AML.T0020", "AML.T0019", "ML02:2023", "NISTAML.013"),
+        references=(
+            "Carlini et al. (2024), Poisoning web-scale training datasets is practical, IEEE S&P",
+            "Merkle (1987), A digital signature based on a conventional encryption function, CRYPTO",
+        ),
+    ),
+    Method(
         id="PSN111", slug="edited-copy", family="poison", function=f"{_POISON}.edited_copy:edited_copy",
         title="Edited copies of trusted rows", needs=("reference",),
         standards=("AML.T0020", "ML02:2023", "NISTAML.013"),

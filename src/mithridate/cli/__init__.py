@@ -14,6 +14,10 @@ from mithridate.core.errors import Error, MissingExtra
 VERBS = {  # verb -> what `--help` says of it; the verb's file is cli/<verb>.py
     "audit": "Find poison, label errors, duplicates, outliers and bad sources in training data.",
     "attack": "Make a poisoned copy of a data set, and the truth about it.",
+    "manifest": "Record what every row is, prove it later, find what changed since.",
+    "sign": "Sign a file or folder: a model, a manifest, a report.",
+    "verify": "Check a signature: whether these are the bytes that somebody signed.",
+    "keygen": "Make a key pair for signing or for sealing.",
     "report": "Turn a report into another format.",
     "methods": "List the methods: what is checked.",
     "explain": "Explain one method: what it finds, when it fails, what to read.",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from mithridate.audits.poison.changed_since_manifest import Since
 from mithridate.compute import executor
 from mithridate.core.method import Outcome, RowScores
 from mithridate.core.progress import Progress, Silent
@@ -37,6 +38,7 @@ class Context:
 
     `probabilities` (n, c): out-of-sample class probabilities the user gave, or that their recipe made; they join ours.
     `predictions` (n, c): what the user's own model says of its training rows, if one was given.
+    `manifest`: what happened to the rows since their manifest was built, if one was given.
     `embedding` (n, d): coordinates the user gave for the rows, never trained on their labels.
     `predict`: the user's model itself, content as `Dataset.x` gives it -> (n, c).
     """
@@ -45,6 +47,7 @@ class Context:
     settings: AuditSettings = field(default_factory=AuditSettings)
     reference: Dataset | None = None
     recipe: Recipe | None = None
+    manifest: Since | None = None
     probabilities: npt.NDArray[np.float32] | None = None
     predictions: npt.NDArray[np.float32] | None = None
     predict: Predict | None = None

@@ -1,0 +1,167 @@
+"""`mithridate manifest`: what every record was, proofs of it, and what changed since."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mithridate.cli.common import (
+    check_outputs,
+    check_writable,
+    command_line,
+    progress,
+    refuse_source,
+    show,
+    source_options,
+)
+from mithridate.core.errors import InputError
+
+if TYPE_CHECKING:
+    from mithridate.data.records import Wish
+
+SALT = click.option("--salt-file", metavar="F", help="A secret salt: without it nobody can test guesses of a record.")
+QUIET = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+OUTPUT = click.option("-o", "--output", metavar="FILE", help="Write the JSON here instead of printing it.")
+
+
+@click.group("manifest")
+def command() -> None:
+    """Record what every row is, prove it later, find what changed since."""
+
+
+@command.command("build")
+@click.argument("source")
+@source_options
+@click.option("-o", "--output", required=True, metavar="M", help="Where the manifest goes: one Parquet file.")
+@click.option("--time", metavar="C", help="The column that says when a row was fetched; kept beside its leaf.")
+@SALT
+@QUIET
+def build(source: str, output: str, salt_file: str | None, *, quiet: bool, **columns: Any) -> None:
+    """Write the manifest M of SOURCE: one leaf a row, one root for all.
+
+    The same values give the same root in every file format and layout. SOURCE is
+    only read. Sign M with `mithridate sign M --key K.pem -o M.sig`.
+    """
+    check_writable(output)
+    refuse_source(output, source)
+    from mithridate.flows.manifest import build_manifest
+
+    with progress(quiet=quiet) as steps:
+        head = build_manifest(source, output, wish=_wish(columns), salt_file=salt_file, progress=steps)
+    if quiet:
+        return
+    click.echo(f"{head.rows:,} records, root {head.root}")
+    layout = head.layout
+    covered = [*layout.content, *(name for name in (layout.label, layout.source) if name is not None)]
+    click.echo(f"covered: {_listed(covered)}")
+    if layout.left_out:
+        click.echo(f"not covered by the leaves: {_listed(layout.left_out)}")
+    click.echo(output)
+
+
+@command.command("verify")
+@click.argument("manifest", metavar="M")
+@click.argument("source")
+@source_options
+@click.option("-o", "--output", multiple=True, metavar="FILE", help="Write the report. Repeatable.")
+@SALT
+@QUIET
+def verify(
+    manifest: str, source: str, output: tuple[str, ...], salt_file: str | None, *, quiet: bool, **columns: Any
+) -> None:
+    """Compare SOURCE with its manifest M, row by row.
+
+    Exit code: 0 when every row is what M recorded, 1 when not (a finding names
+    the rows), 2 when it could not be checked.
+    """
+    check_outputs(output)
+    for path in output:
+        refuse_source(path, source)
+        refuse_source(path, manifest)
+    from mithridate.flows.audit import save_report
+    from mithridate.flows.manifest import known, verify_manifest
+
+    wish = known(manifest, _wish(columns))
+    with progress(quiet=quiet) as steps:
+        report = verify_manifest(
+            manifest, source, wish=wish, salt_file=salt_file, command=command_line(), progress=steps
+        )
+    for path in output:
+        save_report(report, path)
+    if not quiet:
+        show(report)
+    raise click.exceptions.Exit(1 if report.findings else 0)
+
+
+@command.command("prove")
+@click.argument("manifest", metavar="M", required=False)
+@click.option("--row", type=click.IntRange(min=0), metavar="N", help="The row, counted from 0 in reading order.")
+@click.option("--not-in", metavar="M2", help="Also prove that the record is not in M2: it was deleted.")
+@click.option("--check", metavar="PROOF.json", help="Check a proof, against M if it is given.")
+@OUTPUT
+def prove(manifest: str | None, row: int | None, not_in: str | None, check: str | None, output: str | None) -> None:
+    """Prove that row N is in the manifest M, in a few kilobytes; or check a proof."""
+    from mithridate.flows.manifest import check_proof, prove_row
+
+    if check is not None:
+        wrong = check_proof(_read_json(check), manifest=manifest, other=not_in)
+        click.echo("\n".join(wrong) or "the proof holds")
+        raise click.exceptions.Exit(1 if wrong else 0)
+    if manifest is None or row is None:
+        raise InputError("a proof needs M and --row N; to check one: mithridate manifest prove --check PROOF.json")
+    _write_json(prove_row(manifest, row, not_in=not_in), output, manifest)
+
+
+@command.command("diff")
+@click.argument("first", metavar="M1")
+@click.argument("second", metavar="M2")
+@OUTPUT
+def diff(first: str, second: str, output: str | None) -> None:
+    """What happened to the records from M1 to M2, as JSON.
+
+    Exit code: 0 when they are the same, 1 when not, 2 when they can't be compared.
+    """
+    from mithridate.flows.manifest import diff_manifests
+
+    found = diff_manifests(first, second)
+    _write_json(dict(found.facts), output, first, second)
+    raise click.exceptions.Exit(0 if found.same else 1)
+
+
+def _wish(columns: dict[str, Any]) -> Wish:
+    from mithridate.data.records import Wish
+
+    return Wish(
+        columns["label"], columns["source_column"], columns["content"], columns["modality"], columns.get("time")
+    )
+
+
+def _listed(names: Any, most: int = 8) -> str:
+    shown = ", ".join(map(str, names[:most]))
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _read_json(path: str) -> Any:
+    try:
+        return json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}; check the path") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is no JSON; write it again") from error
+
+
+def _write_json(content: dict[str, Any], output: str | None, *inputs: str) -> None:
+    body = json.dumps(content, indent=1) + "\n"
+    if output is None:
+        click.echo(body, nl=False)
+        return
+    check_writable(output)
+    for path in inputs:
+        refuse_source(output, path)
+    from mithridate.core.files import write_atomic
+
+    write_atomic(output, body.encode())
+    click.echo(output)
