@@ -12,9 +12,9 @@ from mithridate.cli.common import (
     check_outputs,
     check_writable,
     command_line,
+    print_claims,
     progress,
     refuse_source,
-    show,
     source_options,
 )
 from mithridate.core.errors import InputError
@@ -92,7 +92,9 @@ def verify(
     for path in output:
         save_report(report, path)
     if not quiet:
-        show(report)
+        left = report.target.extra["not_covered"]
+        rest = f"; not covered and not checked: {_listed(left)}" if left else ""
+        print_claims(report, f"all {report.target.rows:,} records are those of {manifest}{rest}")
     raise click.exceptions.Exit(1 if report.findings else 0)
 
 
