@@ -48,6 +48,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                     "PSN105": f"{_SHARDED}.duplicates:sharded_duplicates",
                     "PSN106": f"{_SHARDED}.sources:sharded_sources",
                     "PSN108": f"{_SHARDED}.sampled:sampled_controls",
+                    "PSN114": f"{_POISON}.changed_since_manifest:sharded_changed_since_manifest",
                 }
             ),
         ),

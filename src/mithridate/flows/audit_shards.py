@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mithridate.audits.poison.changed_since_manifest import Since
 from mithridate.audits.poison.context import AuditSettings
 from mithridate.audits.poison.sharded.combine import ShardRows
 from mithridate.compute import Executor, executor
@@ -33,6 +34,7 @@ class How:
     progress: Progress
     command: str
     methods: Sequence[str] | str
+    manifest: Since | None = None
 
 
 def shards_of_source(source: str | Path, columns: Mapping[str, Any], *, alone: bool, asked: bool) -> Shards | None:
@@ -88,6 +90,7 @@ def audit_shards(shards: Shards, how: How, *, runner: Executor | None = None) ->
         "shards": shards,
         "store": Path(how.store or STORE),
         "executor": runner or _executor(how),
+        "manifest": how.manifest,
     }
     job = Job(
         "poison-shards", Target("dataset", shards.name, "", shards.n_rows), inputs, how.settings,

@@ -60,18 +60,33 @@ def read_salt(path: str | None) -> bytes:
     return salt
 
 
-def since(
-    manifest: Manifest, source: str | Path, *, wish: Wish, salt: bytes = b"", progress: Progress | None = None
-) -> tuple[Since, str]:
-    """What happened to a source's records since, and their root (hex) now; `wish.known` is the manifest's layout.
+def since_manifest(
+    path: str | Path,
+    source: str | Path,
+    columns: Mapping[str, Any],
+    *,
+    salt_file: str | None = None,
+    progress: Progress | None = None,
+) -> Since:
+    """What happened to a source's records since its manifest, for an audit; `columns` as `audit` takes them.
 
     Raises
     ------
-    InputError : the source can't be read, or its records can't be compared: other columns, another salt.
+    InputError : one of the two can't be read, the manifest was edited, or its records have other columns.
     """
+    manifest = Manifest(path)
+    if manifest.own_root() != manifest.head.root:
+        raise InputError(f"{manifest.path.name}: its record table doesn't lead to its root; it was edited")
+    wish = Wish(
+        columns.get("label"), columns.get("source_column"), columns.get("content"), columns.get("modality"),
+        known=manifest.head.layout,
+    )  # fmt: skip
     found = records(source, wish)
-    compared = manifest.compare(found, salt=salt, progress=progress)
-    return Since(compared.changes, manifest.path.name, manifest.sources), compared.root
+    other = layout_changes(manifest.head.layout, found.layout)
+    if other:
+        raise InputError(f"{other[0]}, so {manifest.path.name} can't be compared; name the columns as it was built")
+    compared = manifest.compare(found, salt=read_salt(salt_file), progress=progress)
+    return Since(compared.changes, manifest.path.name, manifest.sources)
 
 
 def verify_manifest(

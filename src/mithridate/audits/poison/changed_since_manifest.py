@@ -17,6 +17,7 @@ from mithridate.data.changes import Changes
 
 if TYPE_CHECKING:
     from mithridate.audits.poison.context import AuditSettings, Context
+    from mithridate.audits.poison.sharded.context import ShardContext
 
 METHOD, SLUG = "PSN114", "changed-since-manifest"
 STANDARDS = ("AML.T0020", "AML.T0019", "ML02:2023", "NISTAML.013")
@@ -67,13 +68,25 @@ def changed_since_manifest(context: Context, settings: AuditSettings) -> Outcome
     if since is None:
         raise Skip("no manifest was given; pass the one that was built with these rows (--manifest M)")
     found = since.changes
-    bad = np.concatenate([found.changed[:, 1], found.added, found.repeated[:, 0]])
-    flagged = np.isin(context.dataset.ids, bad)
+    flagged = np.isin(context.dataset.ids, bad_rows(found))
     scores = RowScores(
         kind="edited", score=np.where(flagged, SURE, -np.inf), p_value=np.where(flagged, 10.0**-SURE, 1.0),
         flagged=flagged, false_share=0.0,
     )  # fmt: skip
     return Outcome(findings_of(since), scores, numbers_of(found))
+
+
+def sharded_changed_since_manifest(context: ShardContext, settings: AuditSettings) -> Outcome:
+    """The same of rows in shards; their row scores are made shard by shard."""
+    del settings
+    if context.manifest is None:
+        raise Skip("no manifest was given; pass the one that was built with these rows (--manifest M)")
+    return Outcome(findings_of(context.manifest), None, numbers_of(context.manifest.changes))
+
+
+def bad_rows(found: Changes) -> Rows:
+    """Places in reading order of rows that aren't the manifest's: changed, added, or there once more."""
+    return np.unique(np.concatenate([found.changed[:, 1], found.added, found.repeated[:, 0]]))
 
 
 def numbers_of(found: Changes) -> tuple[Evidence, ...]:
