@@ -27,7 +27,7 @@ PACKAGES = (
     "cleanlab", "pyod", "adversarial-robustness-toolbox", "aegis-scan-ai",
 )  # fmt: skip
 WHEELS = ROOT / "build" / "bench" / "data"
-NOT_JUDGING = ("reports", "cli")  # rooms of the product that can't change what an audit finds
+NOT_JUDGING = ("reports", "cli", "supply")  # rooms of the product that can't change what an audit finds
 
 Result: TypeAlias = dict[str, Any]
 

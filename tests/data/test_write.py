@@ -152,7 +152,7 @@ def test_nothing_half_is_left_when_the_source_breaks_on_the_way(tmp_path: Path) 
 
 def test_a_missing_folder_and_a_wrong_suffix_are_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.zeros((2, 2, 2), np.uint8))
-    with pytest.raises(InputError, match="make it first"):
+    with pytest.raises(InputError, match="give a folder that exists"):
         write(tmp_path / "a.npz", [0], tmp_path / "no" / "b.npz")
     with pytest.raises(InputError, match=r"suffix \.npz"):
         write(tmp_path / "a.npz", [0], tmp_path / "b.csv")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +43,33 @@ def atomic(path: str | Path) -> Iterator[Path]:
         raise InputError(f"can't write {final}: {error.strerror or error}; make room or write elsewhere") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """A temporary folder beside `path` that becomes it when the block ends well, else removed.
+
+    Raises
+    ------
+    InputError : `path` is there already and isn't an empty folder, or can't be written.
+    """
+    final = Path(path)
+    if final.exists() and (not final.is_dir() or any(final.iterdir())):
+        raise InputError(f"{final} is there already; name a new folder")
+    temporary = final.parent / f".{final.name}.{secrets.token_hex(6)}.part"
+    try:
+        temporary.mkdir()
+        yield temporary
+        if final.is_dir():
+            final.rmdir()
+        temporary.replace(final)
+        _sync(final.parent)
+    except OSError as error:
+        raise InputError(
+            f"can't write {final}: {error.strerror or error}; give a folder that exists and is yours"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mithridate.core.errors import InputError
-from mithridate.data.atomic import atomic_file, atomic_folder
+from mithridate.core.files import atomic, atomic_folder
 from mithridate.data.dataset import Dataset
 from mithridate.data.writers.whole import write_whole
 
@@ -119,7 +119,7 @@ def write_dataset(dataset: Dataset, target: str | os.PathLike[str]) -> None:
     InputError : the form can't hold this modality, or the file can't be written.
     """
     path = Path(target)
-    with atomic_file(path) as temporary:
+    with atomic(path) as temporary:
         write_whole(dataset, temporary, path.suffix.lower())
 
 
@@ -160,7 +160,7 @@ def _write_file(old: Path, rows: npt.NDArray[np.int64], new: Path, n_rows: int |
     writers = {".npz": forms.filter_npz, ".csv": forms.filter_csv, ".tsv": forms.filter_csv}
     writers |= {".jsonl": forms.filter_jsonl, ".ndjson": forms.filter_jsonl}
     keep = _mask(rows, forms.count_rows(old), n_rows, old.name)
-    with atomic_file(new) as temporary:
+    with atomic(new) as temporary:
         if suffix in {".parquet", ".pq"}:
             forms.filter_parquet([old], keep, temporary)
         elif suffix in writers:
@@ -182,7 +182,7 @@ def _write_folder(old: Path, rows: npt.NDArray[np.int64], new: Path, n_rows: int
         with atomic_folder(new) as temporary:
             forms.copy_images(root, files, keep, temporary)
     elif new.suffix.lower() == ".parquet":
-        with atomic_file(new) as temporary:
+        with atomic(new) as temporary:
             forms.filter_huggingface(old, rows, temporary, n_rows)
     else:
         with atomic_folder(new) as temporary:
