@@ -133,12 +133,65 @@ def diff(first: str, second: str, output: str | None) -> None:
     raise click.exceptions.Exit(0 if found.same else 1)
 
 
+@command.command("trace")
+@click.argument("manifest", metavar="M")
+@click.option("--row", type=click.IntRange(min=0), required=True, metavar="N", help="The row, counted from 0.")
+@click.option(
+    "--statements", multiple=True, metavar="PATH", help="Signatures, or folders of them (default: M's folder)."
+)
+@click.option("--key", "keys", multiple=True, metavar="K.pub", help="A public key that you trust. Repeatable.")
+@OUTPUT
+def trace(manifest: str, row: int, statements: tuple[str, ...], keys: tuple[str, ...], output: str | None) -> None:
+    """From row N to its source, data set, training runs and models, and who signed.
+
+    A statement that none of your keys signed is listed as not verified.
+    """
+    from mithridate.flows.provenance import trace_row
+    from mithridate.supply.signing.keys import load_public
+
+    found = trace_row(manifest, row, statements=statements, keys=[load_public(key) for key in keys])
+    if output is not None:
+        _write_json(found, output, manifest)
+        return
+    record, dataset = found["record"], found["dataset"]
+    click.echo(f"record    row {row}, leaf {record['leaf']}")
+    if "source" in record:
+        click.echo(f"source    {printable(record['source'])}")
+    click.echo(f"data set  {printable(dataset['name'])}, {dataset['rows']:,} rows, root {dataset['root']}")
+    for kind in ("datasets", "audits", "training_runs", "models", "evaluations"):
+        for item in found[kind]:
+            who = ", ".join(f"key {key[:16]}" for key in item["signed_by"]) or "not verified: signed by no key you gave"
+            names = ", ".join(printable(subject["name"]) for subject in item["subjects"])
+            click.echo(f"{item['type']:<13}{names} ({printable(item['file'])}; {who})")
+
+
+@command.command("export")
+@click.argument("manifest", metavar="M")
+@click.option("--format", "form", type=click.Choice(["cyclonedx", "croissant"]), required=True)
+@click.option("--data", metavar="SOURCE", help="Croissant: the data file that M is of; it is compared first.")
+@click.option("--model", "models", multiple=True, metavar="PATH", help="CycloneDX: a model trained on it. Repeatable.")
+@click.option("--url", default="", help="Croissant: where the data set is found.")
+@click.option("--licence", default="", help="Croissant: its licence.")
+@SALT
+@OUTPUT
+def export(manifest: str, output: str | None, **options: Any) -> None:
+    """Write M as a CycloneDX 1.6 ML-BOM or as Croissant metadata."""
+    from mithridate.flows.provenance import export as exported
+
+    _write_json(exported(manifest, **options), output, manifest)
+
+
 def _wish(columns: dict[str, Any]) -> Wish:
     from mithridate.data.records import Wish
 
     return Wish(
         columns["label"], columns["source_column"], columns["content"], columns["modality"], columns.get("time")
     )
+
+
+def printable(text: str) -> str:
+    """The text without control characters: names come from files that others wrote."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _listed(names: Any, most: int = 8) -> str:

@@ -50,8 +50,10 @@ def command(path: str, output: str, **options: Any) -> None:
     click.echo(f"{output}: {word_of(said.predicate_type)} statement")
     for signer in signers:
         key = signer.public_key()
-        note = "" if key.algorithm != "ed25519" or not said.predicate_type.startswith("https") else (
-            "; model_signing checks no Ed25519 key: use a P-256 key if others verify with it"
+        note = (
+            ""
+            if key.algorithm != "ed25519" or not said.predicate_type.startswith("https")
+            else ("; model_signing checks no Ed25519 key: use a P-256 key if others verify with it")
         )
         click.echo(f"signed by {key.algorithm} key {key.id}{note}")
 

@@ -1,4 +1,4 @@
-"""`mithridate verify PATH --signature SIG --key K.pub`: is this what somebody signed?"""
+"""`mithridate verify PATH --signature SIG --key K.pub`: whether this is what somebody signed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def command(
     *,
     quiet: bool,
 ) -> None:
-    """Check that PATH is, byte for byte, what was signed, and by whom.
+    r"""Check that PATH is, byte for byte, what was signed, and by whom.
 
     Every SIG must be by one of the keys and fit PATH: no file changed, gone, or
     come in beside it. With --policy P all of its rules must be met as well; its

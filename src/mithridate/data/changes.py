@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -14,7 +15,7 @@ from mithridate.data.merkle import SIZE, Digests
 
 Rows: TypeAlias = npt.NDArray[np.int64]
 
-_MOSTLY = 0.5  # share of places with the same leaf from which rows are taken to stand where they stood
+_MOSTLY = 0.5  # share of places that differ from which on another reading is tried
 
 
 def _none() -> Rows:
@@ -56,8 +57,8 @@ def changes(old: Digests, new: Digests) -> Changes:
 
     Notes
     -----
-    Where most rows stand where they stood, places are compared one by one; else leaves that are unique in both lists
-    and in the same order anchor the rest (patience diff), so that one dropped row doesn't make all after it changed.
+    Places are compared one by one; where many differ, also around leaves that are unique in both lists and in the same
+    order (patience diff), so that one dropped row doesn't make all after it changed. The shorter story is told.
     O((n + m) log(n + m)) time.
     """
     first, last = _same_ends(old, new)
@@ -65,12 +66,17 @@ def changes(old: Digests, new: Digests) -> Changes:
     if not len(a) and not len(b):
         return Changes(len(old), len(new))
     ids = np.unique(_void(np.concatenate([a, b])), return_inverse=True)[1].reshape(-1)
-    left = _left_over(ids[: len(a)], ids[len(a) :])
-    found = _named(left, ids[: len(a)], ids[len(a) :], old, new, first)
+    readings = (_named(matched, old, new, first) for matched in _matchings(ids[: len(a)], ids[len(a) :]))
+    found = min(readings, key=_events)
     if found.none:
         msg = "two different lists of leaves compare equal; please report this"
         raise InternalError(msg)
     return found
+
+
+def _events(found: Changes) -> int:
+    parts = (found.changed, found.swapped, found.moved, found.dropped, found.added, found.repeated)
+    return sum(map(len, parts))
 
 
 def _void(digests: Digests) -> npt.NDArray[np.void]:
@@ -98,13 +104,26 @@ class _Left(NamedTuple):
     new_slot: Rows
 
 
-def _left_over(a: Rows, b: Rows) -> _Left:
+class _Matched(NamedTuple):
+    """What is left over, and the positions in both of leaves that stand elsewhere in the other."""
+
+    left: _Left
+    pair_old: Rows
+    pair_new: Rows
+
+
+def _matchings(a: Rows, b: Rows) -> Iterator[_Matched]:
+    """One way to read what happened, or two where many places differ: place by place, and around anchors."""
+    other = a != b if len(a) == len(b) else np.ones(len(a), dtype=bool)
     if len(a) == len(b):
-        other = a != b
-        if other.mean() <= _MOSTLY:
-            rows = np.flatnonzero(other).astype(np.int64)
-            return _Left(rows, rows, rows, rows)
-    return _anchored(a, b)
+        rows = np.flatnonzero(other).astype(np.int64)
+        yield _matched(_Left(rows, rows, rows, rows), a, b)
+    if len(a) != len(b) or other.mean() > _MOSTLY:
+        yield _matched(_anchored(a, b), a, b)
+
+
+def _matched(left: _Left, a: Rows, b: Rows) -> _Matched:
+    return _Matched(left, *_partners(a[left.old], b[left.new]))
 
 
 def _anchored(a: Rows, b: Rows) -> _Left:
@@ -149,7 +168,7 @@ def _anchors(a: Rows, b: Rows) -> tuple[Rows, Rows]:
 
 
 def _longest_rise(values: Rows) -> Rows:
-    """Positions of a longest increasing subsequence (patience sorting, O(n log n); a loop, since each step needs it)."""
+    """Positions of a longest increasing subsequence (patience sorting; a loop: each step needs the last)."""
     tops: list[int] = []
     top_at: list[int] = []
     before = np.full(len(values), -1, np.int64)
@@ -170,8 +189,8 @@ def _longest_rise(values: Rows) -> Rows:
     return np.array(chain[::-1], np.int64)
 
 
-def _named(left: _Left, a: Rows, b: Rows, old: Digests, new: Digests, first: int) -> Changes:
-    pair_old, pair_new = _partners(a[left.old], b[left.new])
+def _named(matched: _Matched, old: Digests, new: Digests, first: int) -> Changes:
+    left, pair_old, pair_new = matched
     swapped, moved = _swaps(left, pair_old, pair_new)
     gone = np.setdiff1d(np.arange(len(left.old)), pair_old)
     come = np.setdiff1d(np.arange(len(left.new)), pair_new)

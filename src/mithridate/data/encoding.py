@@ -2,9 +2,9 @@
 
 A cell is a tag byte and a payload that says its own length, so that no two records share their bytes:
 
-0 missing · 1 number as little-endian float64 · 2 signed or 3 unsigned integer that no float64 holds, as 8 bytes · 4 text
-and 5 bytes with a length of 8 bytes · 6 vector: kind (`B` bytes, `f` float32, `d` float64), count, values · 7 anything
-else as text or JSON · 8 several cells: their count, then each.
+0 missing · 1 number as little-endian float64 · 2 signed or 3 unsigned integer that no float64 holds, as 8 bytes ·
+4 text or 5 bytes, behind their length in 8 bytes · 6 vector: kind (`B` bytes, `f` float32, `d` float64), count, values ·
+7 anything else as text or JSON · 8 several cells: their count, then each.
 
 A vector is written in the narrowest kind that holds every bit of the row's values, so that the same values stored wider
 are the same record; the sign of a zero and the bits of a NaN count.
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -91,16 +91,9 @@ def encode_cells(column: Column) -> Encoded:
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.dictionary_decode(), kind.value_type
-    if pa.types.is_null(kind):
-        return [MISSING] * len(column)
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        return _number_cells(column)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return _sized(pc.cast(column, pa.large_string()).cast(pa.large_binary()).to_pylist(), TEXT)
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
-        return _sized(column.to_pylist(), BYTES)
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        return _list_cells(column)
+    for fits, encode in _ENCODERS:
+        if any(fit(kind) for fit in fits):
+            return encode(column)
     return _other_cells(column)
 
 
@@ -123,14 +116,15 @@ def _split(rows: npt.NDArray[Any], kind: bytes, word: Any) -> Encoded:
     """Rows that a narrower kind holds bit by bit are written in it, the others in `kind`."""
     with np.errstate(all="ignore"):
         small = _same(rows, np.uint8, word)
-        parts = [(small, lambda part: _packed(part.astype(np.uint8), b"B"))]
+        parts = [(small, b"B", "u1")]
         if kind == b"d":
             single = ~small
             single[single] = _same(rows[single], np.float32, word)
-            parts.append((single, lambda part: _packed(part.astype("<f4"), b"f")))
+            parts.append((single, b"f", "<f4"))
             small = small | single
-        parts.append((~small, lambda part: _packed(part, kind)))
-        return _merged(len(rows), [(mask, make(rows[mask])) for mask, make in parts if mask.any()])
+        parts.append((~small, kind, rows.dtype.str))
+        fitting = [(mask, _packed(rows[mask].astype(dtype), named)) for mask, named, dtype in parts if mask.any()]
+    return _merged(len(rows), fitting)
 
 
 def _same(rows: npt.NDArray[Any], kind: Any, word: Any) -> npt.NDArray[np.bool_]:
@@ -259,3 +253,19 @@ def _json(items: Sequence[Any]) -> Encoded:
         for item in items
     )
     return _sized(list(texts), OTHER)
+
+
+def _text_cells(column: pa.Array) -> Encoded:
+    return _sized(pc.cast(column, pa.large_string()).cast(pa.large_binary()).to_pylist(), TEXT)
+
+
+_ENCODERS: tuple[tuple[tuple[Callable[[pa.DataType], bool], ...], Callable[[pa.Array], Encoded]], ...] = (
+    ((pa.types.is_null,), lambda column: [MISSING] * len(column)),
+    ((pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean), _number_cells),
+    ((pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view), _text_cells),
+    (
+        (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view),
+        lambda column: _sized(column.to_pylist(), BYTES),
+    ),
+    ((pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list), _list_cells),
+)

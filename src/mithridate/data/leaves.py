@@ -64,9 +64,7 @@ def _hashed(block: Block, head: bytes) -> Digests:
         nothing = MISSING + MISSING
         return as_leaves([sha256(head + item + nothing).digest() for item in content])  # loops: hashlib has no batch
     label, source = label or [MISSING] * len(content), source or [MISSING] * len(content)
-    return as_leaves(
-        [sha256(head + a + b + c).digest() for a, b, c in zip(content, label, source, strict=True)]
-    )
+    return as_leaves([sha256(head + a + b + c).digest() for a, b, c in zip(content, label, source, strict=True)])
 
 
 def _cells(column: Column | None) -> Encoded | None:

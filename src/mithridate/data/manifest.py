@@ -160,7 +160,9 @@ class Manifest:
         try:
             self._file = pq.ParquetFile(self.path, memory_map=False, pre_buffer=False, buffer_size=1 << 20)
         except FileNotFoundError as error:
-            raise InputError(f"no such manifest: {self.path.name!r}; make it with `mithridate manifest build`") from error
+            raise InputError(
+                f"no such manifest: {self.path.name!r}; make it with `mithridate manifest build`"
+            ) from error
         except (pa.ArrowException, OSError, ValueError) as error:
             raise InputError(f"{self.path.name} is no whole manifest (cut short or damaged); build it again") from error
         self.head = Head.from_json(_json((self._file.metadata.metadata or {}).get(KEY), self.path.name))

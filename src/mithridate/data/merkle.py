@@ -1,7 +1,7 @@
 """A Merkle tree with 256 children a node: one root for any number of leaves, and a proof of a few kilobytes for each.
 
-A shard is 65,536 leaves, that is, a node two levels up; its root can be made wherever its rows lie. Leaves and nodes are
-hashed under different first bytes, and the root over the number of leaves, so that none can pass for another.
+A shard is 65,536 leaves, that is, a node two levels up; its root can be made wherever its rows lie. Leaves and nodes
+are hashed under different first bytes, and the root over the number of leaves, so that none can pass for another.
 """
 
 from __future__ import annotations
@@ -126,9 +126,7 @@ class Proof:
     def from_json(cls, raw: Mapping[str, Any]) -> Proof:
         """The inverse of `to_json`; `InputError` for anything else."""
         try:
-            levels = raw["siblings"]
-            if not isinstance(levels, list) or len(levels) > _LEVELS:
-                raise TypeError(levels)
+            levels = list(raw["siblings"])[:_LEVELS]
             return cls(
                 int(raw["row"]), int(raw["rows"]), str(raw["leaf"]), tuple(tuple(map(str, level)) for level in levels)
             )

@@ -296,9 +296,7 @@ def _arrays(path: Path, name: str, members: Mapping[str, npz.Member], layout: La
             next(part, None)  # to the end, where the archive checks its own sums
 
 
-def _rows(
-    archive: zipfile.ZipFile, key: str, member: npz.Member, name: str, step: int
-) -> Iterator[npt.NDArray[Any]]:
+def _rows(archive: zipfile.ZipFile, key: str, member: npz.Member, name: str, step: int) -> Iterator[npt.NDArray[Any]]:
     if member.dtype.kind not in "biufSUM" or (member.dtype.kind == "f" and member.dtype.itemsize > _DOUBLE):
         raise InputError(f"{name}: array {key!r} has dtype {member.dtype}; save it as numbers or strings")
     try:
@@ -312,8 +310,7 @@ def _rows(
                 count = min(step, member.shape[0] - start)
                 raw = _exactly(stream, count * width)
                 yield np.frombuffer(raw, member.dtype).reshape(count, *member.shape[1:])
-            if stream.read(1):
-                raise ValueError("more bytes than its header says")
+            _ends(stream)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, ValueError, NotImplementedError) as error:
         raise InputError(
             f"{name}: array {key!r} is damaged or cut short; write the file again with numpy.savez"
@@ -326,6 +323,13 @@ def _exactly(stream: IO[bytes], size: int) -> bytes:
         msg = "fewer bytes than its header says"
         raise EOFError(msg)
     return raw
+
+
+def _ends(stream: IO[bytes]) -> None:
+    """To the end, where the archive checks its own sum."""
+    if stream.read(1):
+        msg = "more bytes than its header says"
+        raise EOFError(msg)
 
 
 def _text(value: Any) -> str | None:

@@ -149,7 +149,8 @@ def audit(
             report, table = audit_shards(shards, how)
             return _finished(report, table, source, columns)
     data = _dataset(source, labels, sources, columns)
-    target = Target("dataset", data.name, data.digest, len(data), _facts(data))
+    facts = {**_facts(data), **({} if since is None else {"manifest_root": since.root})}
+    target = Target("dataset", data.name, data.digest, len(data), facts)
     data = data.canonical()
     rows = as_pictures(data)
     trusted = None if reference is None else as_pictures(_trusted(reference, label, data))

@@ -99,7 +99,10 @@ def audit_shards(shards: Shards, how: How, *, runner: Executor | None = None) ->
     )  # fmt: skip
     with threads(1):
         report, rows = run(job)
-    return replace(report, target=_target(shards, rows), checks=(*report.checks, *_lost(rows))), rows
+    target = _target(shards, rows)
+    if how.manifest is not None:
+        target = replace(target, extra={**target.extra, "manifest_root": how.manifest.root})
+    return replace(report, target=target, checks=(*report.checks, *_lost(rows))), rows
 
 
 def _executor(how: How) -> Executor:

@@ -14,7 +14,7 @@ import numpy as np
 
 from mithridate.audits.poison.changed_since_manifest import METHOD, SLUG, STANDARDS, Since, findings_of, numbers_of
 from mithridate.core.errors import InputError
-from mithridate.core.findings import Finding, Severity, Subject
+from mithridate.core.findings import Evidence, Finding, Json, Severity, Subject
 from mithridate.core.progress import Progress
 from mithridate.core.report import CheckResult, Report, Target
 from mithridate.data.changes import changes
@@ -27,7 +27,12 @@ PROOF = "mithridate.proof/1"
 
 
 def build_manifest(
-    source: str | Path, output: str | Path, *, wish: Wish, salt_file: str | None = None, progress: Progress | None = None
+    source: str | Path,
+    output: str | Path,
+    *,
+    wish: Wish,
+    salt_file: str | None = None,
+    progress: Progress | None = None,
 ) -> Head:
     """Write the manifest of a source to `output`; what it says of the whole.
 
@@ -86,7 +91,7 @@ def since_manifest(
     if other:
         raise InputError(f"{other[0]}, so {manifest.path.name} can't be compared; name the columns as it was built")
     compared = manifest.compare(found, salt=read_salt(salt_file), progress=progress)
-    return Since(compared.changes, manifest.path.name, manifest.sources)
+    return Since(compared.changes, manifest.path.name, manifest.head.root, manifest.sources)
 
 
 def verify_manifest(
@@ -113,12 +118,12 @@ def verify_manifest(
     found = records(source, wish)
     other = layout_changes(manifest.head.layout, found.layout)
     findings += [_of_layout(manifest, line) for line in other]
-    numbers = ()
+    numbers: tuple[Evidence, ...] = ()
     root = ""
     rows = 0
     if not other:
         compared = manifest.compare(found, salt=read_salt(salt_file), progress=progress)
-        findings += findings_of(Since(compared.changes, manifest.path.name, manifest.sources))
+        findings += findings_of(Since(compared.changes, manifest.path.name, manifest.head.root, manifest.sources))
         numbers, root, rows = numbers_of(compared.changes), compared.root, compared.changes.n_new
     check = CheckResult(
         METHOD, SLUG, "Rows that changed since the manifest", "found" if findings else "clean",
@@ -128,7 +133,7 @@ def verify_manifest(
         "dataset", found.name, f"sha256:{root}" if root else "", rows,
         {"manifest": manifest.path.name, "root": manifest.head.root, "not_covered": list(found.layout.left_out)},
     )  # fmt: skip
-    run = {
+    run: dict[str, Json] = {
         "command": command, "seed": 0, "version": version("mithridate"),
         "started": started.isoformat(timespec="seconds"), "seconds": round(time.perf_counter() - clock, 3),
     }  # fmt: skip

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 METHOD, SLUG = "PSN114", "changed-since-manifest"
 STANDARDS = ("AML.T0020", "AML.T0019", "ML02:2023", "NISTAML.013")
 SURE = 12.0  # log10 odds of a flag: two records with one leaf would be a collision of SHA-256
+LISTED = 10_000  # rows of the manifest that a finding lists
 SHOWN = 20  # rows of the evidence's table
 
 Rows: TypeAlias = npt.NDArray[np.int64]
@@ -31,11 +32,13 @@ Rows: TypeAlias = npt.NDArray[np.int64]
 class Since:
     """What happened to the audited rows since the manifest was made.
 
-    `sources_of` gives the manifest's sources of its rows (ascending places), nothing where it has none.
+    `manifest` is its file's name, `root` its root (hex). `sources_of` gives the manifest's sources of its rows (ascending
+    places), nothing where it has none.
     """
 
     changes: Changes
     manifest: str
+    root: str
     sources_of: Callable[[Rows], Sequence[str]]
 
 
@@ -156,7 +159,8 @@ def _finding(
         return None
     extra: dict[str, Json] = {"change": place}
     if old is not None:
-        extra["manifest_rows"] = np.sort(old).tolist()
+        extra["manifest_rows"] = np.sort(old)[:LISTED].tolist()
+        extra["n_manifest_rows"] = len(old)
     named = Counter(since.sources_of(np.sort(old))) if old is not None else Counter[str]()
     subject = Subject("rows", tuple(np.sort(rows).tolist()), None, dict(named.most_common()), extra)
     return Finding(

@@ -79,13 +79,9 @@ class Envelope:
         try:
             found = json.loads(raw)
             inner = found.get("dsseEnvelope", found)
-            signatures = inner["signatures"]
-            if not 0 < len(signatures) <= MOST_SIGNATURES:
-                raise ValueError(len(signatures))
             hint = str(_hint(found))
-            parsed = tuple(
-                Signature(str(item.get("keyid") or hint), _decode(item["sig"])) for item in signatures
-            )
+            signatures = inner["signatures"][:MOST_SIGNATURES]
+            parsed = tuple(Signature(str(item.get("keyid") or hint), _decode(item["sig"])) for item in signatures)
             return cls(_decode(inner["payload"]), parsed, str(inner["payloadType"]))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise InputError(

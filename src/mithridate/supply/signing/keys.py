@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol, TypeAlias, cast
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -28,7 +30,9 @@ ALGORITHMS = ("p256", "ed25519")
 LEAST_SECRET = 8  # bytes of a passphrase
 _MOST = 1 << 16  # bytes of a key file
 
-_HASHES = {"secp256r1": hashes.SHA256, "secp384r1": hashes.SHA384, "secp521r1": hashes.SHA512}
+_HASHES: Mapping[str, hashes.HashAlgorithm] = MappingProxyType(
+    {"secp256r1": hashes.SHA256(), "secp384r1": hashes.SHA384(), "secp521r1": hashes.SHA512()}
+)
 _NAMES = {"secp256r1": "p256", "secp384r1": "p384", "secp521r1": "p521"}
 
 _Private: TypeAlias = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
@@ -67,7 +71,7 @@ class PublicKey:
             if isinstance(key, ed25519.Ed25519PublicKey):
                 key.verify(signature, message)
             else:
-                key.verify(signature, message, ec.ECDSA(_HASHES[key.curve.name]()))
+                key.verify(signature, message, ec.ECDSA(_HASHES[key.curve.name]))
         except (InvalidSignature, ValueError):
             return False
         return True
@@ -88,7 +92,7 @@ class FileKey:
         """The signature over these bytes."""
         if isinstance(self._key, ed25519.Ed25519PrivateKey):
             return self._key.sign(message)
-        return self._key.sign(message, ec.ECDSA(_HASHES[self._key.curve.name]()))
+        return self._key.sign(message, ec.ECDSA(_HASHES[self._key.curve.name]))
 
     def public_key(self) -> PublicKey:
         """The key that checks it."""

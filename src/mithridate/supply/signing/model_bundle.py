@@ -1,7 +1,7 @@
 """A file or folder as the digests of its files: the predicate of OpenSSF model-signing 1.x, made and checked.
 
-Rules of that format: resources sorted by path, part by part; the subject's digest is SHA-256 over the resources' digests
-one after the other; a single file is the resource `.`; git's own files and the signature aren't covered.
+Rules of that format: resources sorted by path, part by part; the subject's digest is SHA-256 over the resources'
+digests one after the other; a single file is the resource `.`; git's own files and the signature aren't covered.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _hasher(algorithm: str) -> Callable[[Path], str]:
     if algorithm != "blake3":
         raise InputError(f"the hash must be one of {', '.join(HASHES)}, got {algorithm!r}")
     try:
-        from blake3 import blake3
+        from blake3 import blake3  # an option, and not among what the type checker knows
     except ImportError as error:
         raise MissingExtra("blake3", "", "--hash blake3", install="pip install blake3") from error
 

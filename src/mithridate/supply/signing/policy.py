@@ -90,7 +90,9 @@ class OfType:
 
     def met(self, attestations: Sequence[Attestation]) -> bool:
         """Whether the statements of this kind meet the rule."""
-        return self.rule.met([a for a in attestations if not self.predicate_type or a.predicate_type == self.predicate_type])
+        return self.rule.met(
+            [a for a in attestations if not self.predicate_type or a.predicate_type == self.predicate_type]
+        )
 
     def words(self) -> str:
         """The kind and the rule."""

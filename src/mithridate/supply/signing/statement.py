@@ -63,12 +63,12 @@ class Statement:
                 Subject(str(item.get("name", "")), {str(k): str(v) for k, v in item["digest"].items()})
                 for item in found["subject"]
             )
-            predicate = found.get("predicate") or {}
-            if not subjects or not isinstance(predicate, dict):
-                raise TypeError(predicate)
-            return cls(subjects, str(found["predicateType"]), predicate)
+            kind, predicate = str(found["predicateType"]), dict(found.get("predicate") or {})
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"the signed statement is damaged ({type(error).__name__}); sign again") from error
+        if not subjects:
+            raise InputError("the signed statement is about nothing; sign the artefact again")
+        return cls(subjects, kind, predicate)
 
 
 def canonical(content: Any) -> bytes:
@@ -80,9 +80,7 @@ def canonical(content: Any) -> bytes:
     b'{"a":[true,null],"b":1}'
     """
     try:
-        return json.dumps(
-            content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-        ).encode()
+        return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"this can't be signed as JSON ({error}); leave out what isn't JSON") from error
 

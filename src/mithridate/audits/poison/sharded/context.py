@@ -41,7 +41,8 @@ class ShardContext:
     """The shards, what is known of them, and the executor that works on them.
 
     store : folder of kept results. lost : place -> reason of shards that no worker could finish. fresh : by pass, how
-    many results were not in the store yet. manifest : what happened to the rows since theirs was built. triggers, guilty : what the trigger and the source method found.
+    many results were not in the store yet. manifest : what happened to the rows since it was built. triggers, guilty :
+    what the trigger and the source method found.
     """
 
     source: Shards
