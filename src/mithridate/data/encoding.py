@@ -3,8 +3,8 @@
 A cell is a tag byte and a payload that says its own length, so that no two records share their bytes:
 
 0 missing · 1 number as little-endian float64 · 2 signed or 3 unsigned integer that no float64 holds, as 8 bytes ·
-4 text or 5 bytes, behind their length in 8 bytes · 6 vector: kind (`B` bytes, `f` float32, `d` float64), count, values ·
-7 anything else as text or JSON · 8 several cells: their count, then each.
+4 text or 5 bytes, behind their length in 8 bytes · 6 vector: kind (`B` bytes, `f` float32, `d` float64), count,
+values · 7 anything else as text or JSON · 8 several cells: their count, then each.
 
 A vector is written in the narrowest kind that holds every bit of the row's values, so that the same values stored wider
 are the same record; the sign of a zero and the bits of a NaN count.

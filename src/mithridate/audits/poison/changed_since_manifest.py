@@ -32,8 +32,8 @@ Rows: TypeAlias = npt.NDArray[np.int64]
 class Since:
     """What happened to the audited rows since the manifest was made.
 
-    `manifest` is its file's name, `root` its root (hex). `sources_of` gives the manifest's sources of its rows (ascending
-    places), nothing where it has none.
+    `manifest` is its file's name, `root` its root (hex). `sources_of` gives the manifest's sources of its rows
+    (ascending places), nothing where it has none.
     """
 
     changes: Changes
