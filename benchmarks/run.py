@@ -13,7 +13,7 @@ from typing import Any
 
 from common import Options, execute, show
 
-NAMES = ("poison", "retrain", "clean", "labels", "sources", "power", "attacks", "speed", "scale")
+NAMES = ("poison", "retrain", "clean", "labels", "sources", "power", "attacks", "speed", "scale", "provenance")
 
 
 def options(arguments: argparse.Namespace) -> Options:

@@ -152,6 +152,19 @@ def test_a_deleted_record_is_proven_gone_and_one_that_stays_is_not(shell: Shell)
     assert "still in" in shell.err
 
 
+def test_a_manifest_is_trusted_only_with_its_signature(shell: Shell) -> None:
+    assert shell("sign", "M", "--key", "k.pem", "-o", "M.sig") == 0
+    signed = ("--signature", "M.sig", "--key")
+    assert shell("manifest", "verify", "M", "clean.npz", *signed, "k.pub", "-o", "r.json") == 0
+    assert len(shell.json("r.json")["checks"]) == 2
+    assert shell("manifest", "verify", "M", "clean.npz", *signed, "e.pub") == 1
+    write(x=content() + 1, name="later.npz")
+    assert shell("manifest", "build", "later.npz", "-o", "M") == 0
+    assert shell("manifest", "verify", "M", "later.npz") == 0
+    assert shell("manifest", "verify", "M", "later.npz", *signed, "k.pub") == 1
+    assert shell("manifest", "verify", "M", "later.npz", "--key", "k.pub") == 2
+
+
 def test_a_difference_names_rows_and_sources(shell: Shell) -> None:
     write(x=content(), name="less.npz", order=np.delete(np.arange(N), [7, 9]))
     assert shell("manifest", "build", "less.npz", "-o", "M2") == 0

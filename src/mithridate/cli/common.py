@@ -112,9 +112,14 @@ def show(report: Report) -> None:
 def print_claims(report: Report, holds: str) -> None:
     """Print each finding's claim and remedy, or that everything holds: for verbs whose answer is yes or no."""
     for finding in report.findings:
-        click.echo(f"{finding.severity.word}: {finding.claim}\n    {finding.remedy}")
+        click.echo(f"{finding.severity.word}: {printable(finding.claim)}\n    {printable(finding.remedy)}")
     if not report.findings:
-        click.echo(holds)
+        click.echo(printable(holds))
+
+
+def printable(text: str) -> str:
+    """The text without control characters: names come from files that others wrote."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def read_passphrase(path: str | None) -> bytes | None:

@@ -13,6 +13,7 @@ from mithridate.cli.common import (
     check_writable,
     command_line,
     print_claims,
+    printable,
     progress,
     refuse_source,
     source_options,
@@ -56,9 +57,9 @@ def build(source: str, output: str, salt_file: str | None, *, quiet: bool, **col
     click.echo(f"{head.rows:,} records, root {head.root}")
     layout = head.layout
     covered = [*layout.content, *(name for name in (layout.label, layout.source) if name is not None)]
-    click.echo(f"covered: {_listed(covered)}")
+    click.echo(f"covered: {printable(_listed(covered))}")
     if layout.left_out:
-        click.echo(f"not covered by the leaves: {_listed(layout.left_out)}")
+        click.echo(f"not covered by the leaves: {printable(_listed(layout.left_out))}")
     click.echo(output)
 
 
@@ -67,28 +68,42 @@ def build(source: str, output: str, salt_file: str | None, *, quiet: bool, **col
 @click.argument("source")
 @source_options
 @click.option("-o", "--output", multiple=True, metavar="FILE", help="Write the report. Repeatable.")
+@click.option("--signature", "signatures", multiple=True, metavar="SIG", help="Check M's own signature. Repeatable.")
+@click.option("--key", "keys", multiple=True, metavar="K.pub", help="A public key that you trust. Repeatable.")
+@click.option("--policy", "policy_file", metavar="P", help="Who must have signed M (TOML or JSON).")
 @SALT
 @QUIET
-def verify(
-    manifest: str, source: str, output: tuple[str, ...], salt_file: str | None, *, quiet: bool, **columns: Any
-) -> None:
+def verify(manifest: str, source: str, output: tuple[str, ...], *, quiet: bool, **options: Any) -> None:
     """Compare SOURCE with its manifest M, row by row.
+
+    Whoever can change SOURCE may be able to change M too: pass M's --signature
+    and the --key of whoever vouched for it.
 
     Exit code: 0 when every row is what M recorded, 1 when not (a finding names
     the rows), 2 when it could not be checked.
     """
     check_outputs(output)
+    signatures, keys, policy_file = (options.pop(name) for name in ("signatures", "keys", "policy_file"))
     for path in output:
-        refuse_source(path, source)
-        refuse_source(path, manifest)
+        for given in (source, manifest, *signatures, *keys):
+            refuse_source(path, given)
+    if (keys or policy_file) and not signatures:
+        raise InputError("--key and --policy check the manifest's signature; pass it with --signature SIG")
     from mithridate.flows.audit import save_report
     from mithridate.flows.manifest import known, verify_manifest
+    from mithridate.flows.provenance import with_signature
+    from mithridate.supply.signing.keys import load_public
+    from mithridate.supply.signing.policy import read_policy
 
-    wish = known(manifest, _wish(columns))
+    trusted = [load_public(key) for key in keys]
+    policy = None if policy_file is None else read_policy(policy_file)
+    salt_file, wish = options.pop("salt_file"), known(manifest, _wish(options))
     with progress(quiet=quiet) as steps:
         report = verify_manifest(
             manifest, source, wish=wish, salt_file=salt_file, command=command_line(), progress=steps
         )
+    if signatures:
+        report = with_signature(report, manifest, signatures, trusted, policy=policy)
     for path in output:
         save_report(report, path)
     if not quiet:
@@ -109,8 +124,10 @@ def prove(manifest: str | None, row: int | None, not_in: str | None, check: str 
     from mithridate.flows.manifest import check_proof, prove_row
 
     if check is not None:
-        wrong = check_proof(_read_json(check), manifest=manifest, other=not_in)
-        click.echo("\n".join(wrong) or "the proof holds")
+        raw = _read_json(check)
+        wrong = check_proof(raw, manifest=manifest, other=not_in)
+        rest = "" if manifest is not None else f", if this root is the one that you trust: {raw['root']}"
+        click.echo(printable("; ".join(wrong) or f"the proof holds{rest}"))
         raise click.exceptions.Exit(1 if wrong else 0)
     if manifest is None or row is None:
         raise InputError("a proof needs M and --row N; to check one: mithridate manifest prove --check PROOF.json")
@@ -187,11 +204,6 @@ def _wish(columns: dict[str, Any]) -> Wish:
     return Wish(
         columns["label"], columns["source_column"], columns["content"], columns["modality"], columns.get("time")
     )
-
-
-def printable(text: str) -> str:
-    """The text without control characters: names come from files that others wrote."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _listed(names: Any, most: int = 8) -> str:

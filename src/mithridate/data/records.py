@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mithridate.core.errors import InputError
+from mithridate.data.budget import Budget
 from mithridate.data.columns import is_picture, make_plan
 from mithridate.data.encoding import Column
 from mithridate.data.leaves import Block
@@ -170,6 +171,7 @@ def _files(files: Sequence[Path], labels: Sequence[str] | None) -> Stream:
     names: list[str] = []
     size = 0
     for place, file in enumerate(files):
+        Budget().check(float(file.stat().st_size), file.name)
         held.append(file.read_bytes())
         names.append("" if labels is None else labels[place])
         size += len(held[-1])
@@ -284,6 +286,7 @@ def _arrays(path: Path, name: str, members: Mapping[str, npz.Member], layout: La
     n_rows = members[keys[0]].shape[0]
     size = sum(members[key].size_bytes for key in keys) // max(1, n_rows)
     step = max(1, min(ROWS, BYTES // max(1, size)))
+    Budget().check(float(step * size), f"{step:,} rows of {name}")
     with ExitStack() as stack:
         archive = stack.enter_context(npz.open_zip(path, name))
         parts = {key: _rows(archive, key, members[key], name, step) for key in keys}
@@ -301,7 +304,8 @@ def _rows(archive: zipfile.ZipFile, key: str, member: npz.Member, name: str, ste
         raise InputError(f"{name}: array {key!r} has dtype {member.dtype}; save it as numbers or strings")
     try:
         with archive.open(f"{key}.npy") as stream:
-            if npz.skip_header(stream):
+            if npz.skip_header(stream):  # column by column: no row is whole before the last column is read
+                Budget().check(float(member.size_bytes), f"{name}: array {key!r}, which is stored column by column,")
                 whole = npz.load(archive, key, member, name)
                 yield from (whole[start : start + step] for start in range(0, len(whole), step))
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,18 @@ import numpy as np
 import pyarrow as pa
 
 from mithridate.core.errors import InputError
+from mithridate.core.report import Report
 from mithridate.data.encoding import Column
 from mithridate.data.manifest import Manifest
 from mithridate.data.merkle import prove
 from mithridate.data.records import Wish, records
 from mithridate.flows.manifest import read_salt
-from mithridate.flows.sign import file_digest
+from mithridate.flows.sign import file_digest, verify_path
 from mithridate.supply import bom
 from mithridate.supply.signing.chain import chain, read_statements
 from mithridate.supply.signing.keys import PublicKey
 from mithridate.supply.signing.model_bundle import hash_artefact
+from mithridate.supply.signing.policy import SigningPolicy
 
 TRACE = "mithridate.trace/1"
 _MEDIA = {
@@ -65,6 +68,23 @@ def _of_source(head: Any, entry: Mapping[str, Any]) -> int | None:
 
 def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, int | float | str) else str(value)
+
+
+def with_signature(
+    report: Report,
+    manifest: str,
+    signatures: Sequence[str],
+    keys: Sequence[PublicKey],
+    *,
+    policy: SigningPolicy | None = None,
+) -> Report:
+    """The report of a comparison with a manifest, and of the check of that manifest's own signatures."""
+    signed = verify_path(manifest, signatures, keys, policy=policy)
+    extra = {**report.target.extra, **signed.target.extra}
+    return replace(
+        report, target=replace(report.target, extra=extra), checks=(*report.checks, *signed.checks),
+        findings=(*signed.findings, *report.findings),
+    )  # fmt: skip
 
 
 def export(
