@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -50,6 +50,20 @@ class Changes:
         """Whether the two lists are the same, in the same order."""
         parts = (self.changed, self.swapped, self.moved, self.dropped, self.added, self.repeated)
         return self.n_old == self.n_new and not any(len(part) for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What happened to the audited rows since the manifest was made.
+
+    `manifest` is its file's name, `root` its root (hex). `sources_of` gives the manifest's sources of its rows
+    (ascending places), nothing where it has none.
+    """
+
+    changes: Changes
+    manifest: str
+    root: str
+    sources_of: Callable[[Rows], Sequence[str]]
 
 
 def changes(old: Digests, new: Digests) -> Changes:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from mithridate.audits.poison.changed_since_manifest import Since
 from mithridate.audits.poison.combine import RowTable
 from mithridate.audits.poison.context import AuditSettings, Predict
 from mithridate.audits.poison.spectrograms import as_pictures, in_words_of_sound
@@ -22,6 +21,7 @@ from mithridate.core.files import atomic
 from mithridate.core.findings import Finding, Severity, Subject
 from mithridate.core.progress import Progress, Silent
 from mithridate.core.report import Report, Target
+from mithridate.data.changes import Since
 from mithridate.data.dataset import Dataset
 from mithridate.data.memory import from_memory
 from mithridate.data.read import read

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mithridate.audits.poison.changed_since_manifest import Since
 from mithridate.audits.poison.context import AuditSettings
 from mithridate.audits.poison.sharded.combine import ShardRows
 from mithridate.compute import Executor, executor
@@ -16,6 +15,7 @@ from mithridate.compute.threads import threads
 from mithridate.core.errors import InputError
 from mithridate.core.progress import Progress
 from mithridate.core.report import CheckResult, Report, Target
+from mithridate.data.changes import Since
 from mithridate.data.options import Options, checked_modality
 from mithridate.data.read import printable
 from mithridate.data.shards import Shards, count_parquet, find_shards

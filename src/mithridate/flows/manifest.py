@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from mithridate.audits.poison.changed_since_manifest import METHOD, SLUG, STANDARDS, Since, findings_of, numbers_of
+from mithridate.audits.poison.changed_since_manifest import METHOD, SLUG, STANDARDS, findings_of, numbers_of
 from mithridate.core.errors import InputError
 from mithridate.core.findings import Evidence, Finding, Json, Severity, Subject
 from mithridate.core.progress import Progress
 from mithridate.core.report import CheckResult, Report, Target
-from mithridate.data.changes import changes
+from mithridate.data.changes import Since, changes
 from mithridate.data.manifest import Head, Manifest, build
 from mithridate.data.merkle import Proof, prove
 from mithridate.data.records import Layout, Wish, records
@@ -148,14 +148,21 @@ def layout_changes(old: Layout, new: Layout) -> list[str]:
         if (before is None) != (now is None):
             here = f"the source has a {role} in {now!r}" if now is not None else f"the source has no {role}"
             said.append(f"{here} and the manifest's records {'have none' if before is None else 'have one'}")
-    shapes = [shape for shape in (old.shape, new.shape) if shape is not None and len(shape) > 1]
-    if len(shapes) == 2 and shapes[0] != shapes[1]:  # noqa: PLR2004 - both are arrays
-        said.append(f"a row has shape {shapes[1]} and had {shapes[0]}")
+    before, now = (_folded(layout.shape) for layout in (old, new))
+    if (
+        len(before) > 1 and len(now) > 1 and before != now
+    ):  # a flat row may stand for any shape: its values are compared
+        said.append(f"a row has shape {new.shape} and had {old.shape}")
     if old.shape is None and new.shape is None and set(old.content) != set(new.content) and len(old.content) > 1:
         lost = sorted(set(old.content) - set(new.content))
         come = sorted(set(new.content) - set(old.content))
         said.append(f"columns {', '.join(map(repr, lost[:5])) or 'none'} are gone and {come[:5]} are new")
     return said
+
+
+def _folded(shape: tuple[int, ...] | None) -> tuple[int, ...]:
+    """A row's shape without axes of length 1, which hold nothing."""
+    return tuple(size for size in shape or () if size != 1)
 
 
 def _broken(manifest: Manifest) -> Finding:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -13,7 +11,7 @@ import numpy.typing as npt
 from mithridate.core.errors import Skip
 from mithridate.core.findings import Evidence, Finding, Json, Severity, Subject, number, table
 from mithridate.core.method import Outcome, RowScores
-from mithridate.data.changes import Changes
+from mithridate.data.changes import Changes, Since
 
 if TYPE_CHECKING:
     from mithridate.audits.poison.context import AuditSettings, Context
@@ -26,20 +24,6 @@ LISTED = 10_000  # rows of the manifest that a finding lists
 SHOWN = 20  # rows of the evidence's table
 
 Rows: TypeAlias = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Since:
-    """What happened to the audited rows since the manifest was made.
-
-    `manifest` is its file's name, `root` its root (hex). `sources_of` gives the manifest's sources of its rows
-    (ascending places), nothing where it has none.
-    """
-
-    changes: Changes
-    manifest: str
-    root: str
-    sources_of: Callable[[Rows], Sequence[str]]
 
 
 def changed_since_manifest(context: Context, settings: AuditSettings) -> Outcome:

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from mithridate.audits.poison.changed_since_manifest import Since
 from mithridate.compute import executor
 from mithridate.core.method import Outcome, RowScores
 from mithridate.core.progress import Progress, Silent
+from mithridate.data.changes import Since
 from mithridate.data.dataset import Dataset
 from mithridate.models.out_of_sample import out_of_sample
 from mithridate.models.protocol import Recipe

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mithridate.audits.poison.changed_since_manifest import Since
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.sharded.census import CensusSettings, census, read_stream
 from mithridate.audits.poison.sharded.learn import Drawn, Learnt, learn
@@ -24,6 +23,7 @@ from mithridate.compute.store import Keyed, Result, Stored, key_of, run_kept
 from mithridate.core.errors import Error
 from mithridate.core.method import Outcome
 from mithridate.core.progress import Progress, Silent
+from mithridate.data.changes import Since
 from mithridate.data.dataset import Dataset
 from mithridate.data.shards import Shards, as_dataset, digest
 from mithridate.numeric.noise_table import BINS, Counts, NoiseTable, noise_table
