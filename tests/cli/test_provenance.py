@@ -148,6 +148,16 @@ def test_a_deleted_record_is_proven_gone_and_one_that_stays_is_not(shell: Shell)
     assert shell("manifest", "prove", "M", "--row", "7", "--not-in", "M2", "-o", "gone.json") == 0
     assert shell("manifest", "prove", "M", "--check", "gone.json", "--not-in", "M2") == 0
     assert shell("manifest", "prove", "M", "--check", "gone.json", "--not-in", "M") == 1
+    assert shell("manifest", "prove", "--check", "gone.json") == 0
+    assert shell.json("gone.json")["absent"]["index"] in shell.out
+    proof = shell.json("gone.json")
+    proof["absent"]["neighbours"]["before"] = None
+    (shell.folder / "forged.json").write_text(json.dumps(proof))
+    assert shell("manifest", "prove", "--check", "forged.json") == 1
+    for odd in (3, {}, {"neighbours": 3}, {"neighbours": {"before": {}, "after": None}, "rows": 1}):
+        proof["absent"] = odd
+        (shell.folder / "forged.json").write_text(json.dumps(proof))
+        assert shell("manifest", "prove", "--check", "forged.json") in {1, 2}
     assert shell("manifest", "prove", "M", "--row", "8", "--not-in", "M2") == 2
     assert "still in" in shell.err
 

@@ -127,6 +127,8 @@ def prove(manifest: str | None, row: int | None, not_in: str | None, check: str 
         raw = _read_json(check)
         wrong = check_proof(raw, manifest=manifest, other=not_in)
         rest = "" if manifest is not None else f", if this root is the one that you trust: {raw['root']}"
+        if "absent" in raw and not_in is None:
+            rest += f", and this index that of the other manifest: {raw['absent'].get('index')}"
         click.echo(printable("; ".join(wrong) or f"the proof holds{rest}"))
         raise click.exceptions.Exit(1 if wrong else 0)
     if manifest is None or row is None:

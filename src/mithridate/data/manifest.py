@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from mithridate.core.errors import InputError
 from mithridate.core.files import atomic
 from mithridate.core.progress import Progress, Silent
+from mithridate.data.absence import MOST_ROWS, index_root
 from mithridate.data.changes import Changes, changes
 from mithridate.data.encoding import Column
 from mithridate.data.labels import MISSING_SOURCE
@@ -40,7 +41,8 @@ _HEAD = 1 << 26  # bytes the head may have
 class Head:
     """What a manifest says of the whole: `root` and `salt_id` are hex, `sources` counts records by source.
 
-    `salt_id` is a digest of the secret salt and empty without one; `shards` are the roots of 65,536 records each.
+    `salt_id` is a digest of the secret salt and empty without one; `shards` are the roots of 65,536 records each;
+    `index` is the root of the sorted leaves, by which absence is proven, and empty above 4,000,000 rows.
     """
 
     name: str
@@ -50,13 +52,14 @@ class Head:
     salt_id: str = ""
     sources: Mapping[str, int] = field(default_factory=dict)
     shards: tuple[str, ...] = ()
+    index: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """JSON with the schema first."""
         return {
             "schema": SCHEMA, "name": self.name, "rows": self.rows, "root": self.root, "leaf": "sha256", "width": 256,
             "layout": self.layout.to_json(), "salt_id": self.salt_id, "sources": dict(self.sources),
-            "shards": list(self.shards),
+            "shards": list(self.shards), "index": self.index,
         }  # fmt: skip
 
     @classmethod
@@ -69,8 +72,9 @@ class Head:
             layout = Layout.from_json(raw["layout"])
             shards = tuple(map(str, raw.get("shards", ())))
             return cls(
-                str(raw["name"]), int(raw["rows"]), str(raw["root"]), layout, str(raw["salt_id"]), sources, shards
-            )
+                str(raw["name"]), int(raw["rows"]), str(raw["root"]), layout, str(raw["salt_id"]), sources, shards,
+                str(raw.get("index", "")),
+            )  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"the manifest's head is damaged ({type(error).__name__}); build it again") from error
 
@@ -87,7 +91,7 @@ def build(found: Records, path: str | Path, *, salt: bytes = b"", progress: Prog
     ------
     InputError : the records can't be read, or the file not written.
     """
-    tree, counts = Growing(), Counter[str]()
+    tree, counts, held = Growing(), Counter[str](), list[Digests]()
     told = progress or Silent()
     with atomic(path) as temporary:
         writer: pq.ParquetWriter | None = None
@@ -95,6 +99,9 @@ def build(found: Records, path: str | Path, *, salt: bytes = b"", progress: Prog
             leaves = leaves_of(block, salt)
             part = _part(tree.n_leaves, leaves, block.source, time)
             tree.add(leaves)
+            held.append(leaves)
+            if tree.n_leaves > MOST_ROWS:
+                held.clear()
             if "source" in part.column_names and len(counts) <= MOST_SOURCES:
                 counts.update(part.column("source").to_pylist())
             writer = writer or pq.ParquetWriter(
@@ -108,6 +115,7 @@ def build(found: Records, path: str | Path, *, salt: bytes = b"", progress: Prog
             found.name, tree.n_leaves, tree.root().hex(), found.layout, salt_id(salt),
             dict(sorted(counts.items())) if len(counts) <= MOST_SOURCES else {},
             tuple(bytes(digest).hex() for digest in tree.shard_roots()),
+            index_root(np.concatenate(held)).hex() if held else "",
         )  # fmt: skip
         writer.add_key_value_metadata({KEY: json.dumps(head.to_json(), sort_keys=True).encode()})
         writer.close()
@@ -210,6 +218,13 @@ class Manifest:
             yield from self._file.iter_batches(batch_size=rows, columns=columns, use_threads=False)
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"{self.path.name} is damaged inside; copy or build it again") from error
+
+    def holds_together(self) -> bool:
+        """Whether the table's leaves lead to the head's root and index: false where somebody edited one of them."""
+        if self.head.index and self.head.rows > MOST_ROWS:
+            return False
+        same_index = not self.head.index or index_root(self.leaves()).hex() == self.head.index
+        return same_index and self.own_root() == self.head.root
 
     def own_root(self) -> str:
         """Hex of the root over the table's leaves: that of the head, unless somebody edited one of the two."""

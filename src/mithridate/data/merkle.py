@@ -21,7 +21,7 @@ Digests: TypeAlias = npt.NDArray[np.uint8]
 WIDTH = 256  # children a node; 1,000,000 leaves are three levels
 SIZE = 32  # bytes of a SHA-256
 SHARD = WIDTH * WIDTH  # leaves
-NODE, ROOT = b"\x01", b"\x02mithridate.manifest/1"  # first bytes; a leaf's is 0
+NODE, ROOT, INDEX = b"\x01", b"\x02mithridate.manifest/1", b"\x03mithridate.index/1"  # first bytes; a leaf's is 0
 _LEVELS = 16  # more than 2^64 leaves need
 
 
@@ -33,12 +33,12 @@ def parents(digests: Digests) -> Digests:
     return np.frombuffer(b"".join(nodes), np.uint8).reshape(-1, SIZE)
 
 
-def root_of(top: bytes, n_leaves: int) -> bytes:
-    """The root over the one node at the top and the number of leaves."""
-    return hashlib.sha256(ROOT + n_leaves.to_bytes(8, "little") + top).digest()
+def root_of(top: bytes, n_leaves: int, kind: bytes = ROOT) -> bytes:
+    """The root over the one node at the top and the number of leaves; `kind` is `ROOT`, or `INDEX` of sorted leaves."""
+    return hashlib.sha256(kind + n_leaves.to_bytes(8, "little") + top).digest()
 
 
-def root(leaves: Digests) -> bytes:
+def root(leaves: Digests, kind: bytes = ROOT) -> bytes:
     """The root of (n, 32) leaves; an empty tree has one too.
 
     Examples
@@ -46,7 +46,7 @@ def root(leaves: Digests) -> bytes:
     >>> root(np.zeros((1, 32), np.uint8)) == root_of(bytes(32), 1)
     True
     """
-    return root_of(_top(leaves), len(leaves))
+    return root_of(_top(leaves), len(leaves), kind)
 
 
 def _top(level: Digests) -> bytes:
@@ -97,7 +97,7 @@ class Proof:
     leaf: str
     siblings: tuple[tuple[str, ...], ...]
 
-    def root(self) -> bytes:
+    def root(self, kind: bytes = ROOT) -> bytes:
         """The root that this proof leads to.
 
         Raises
@@ -116,7 +116,7 @@ class Proof:
             place, width = place // WIDTH, -(-width // WIDTH)
         if width != 1:
             raise InputError("the proof ends below the root; make it again with `manifest prove`")
-        return root_of(digest, self.n_leaves)
+        return root_of(digest, self.n_leaves, kind)
 
     def to_json(self) -> dict[str, Any]:
         """Flat JSON."""

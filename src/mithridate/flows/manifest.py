@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,6 +17,7 @@ from mithridate.core.errors import InputError
 from mithridate.core.findings import Evidence, Finding, Json, Severity, Subject
 from mithridate.core.progress import Progress
 from mithridate.core.report import CheckResult, Report, Target
+from mithridate.data.absence import Absence, prove_absent
 from mithridate.data.changes import Since, changes
 from mithridate.data.manifest import Head, Manifest, build
 from mithridate.data.merkle import Proof, prove
@@ -80,7 +81,7 @@ def since_manifest(
     InputError : one of the two can't be read, the manifest was edited, or its records have other columns.
     """
     manifest = Manifest(path)
-    if manifest.own_root() != manifest.head.root:
+    if not manifest.holds_together():
         raise InputError(f"{manifest.path.name}: its record table doesn't lead to its root; it was edited")
     wish = Wish(
         columns.get("label"), columns.get("source_column"), columns.get("content"), columns.get("modality"),
@@ -113,7 +114,7 @@ def verify_manifest(
     manifest = Manifest(path)
     manifest.check_salt(read_salt(salt_file))
     findings: list[Finding] = []
-    if manifest.own_root() != manifest.head.root:
+    if not manifest.holds_together():
         findings.append(_broken(manifest))
     found = records(source, wish)
     other = layout_changes(manifest.head.layout, found.layout)
@@ -218,7 +219,7 @@ def _source_counts(one: Mapping[str, int], two: Mapping[str, int]) -> dict[str, 
 def _comparable(first: str | Path, second: str | Path) -> tuple[Manifest, Manifest]:
     one, two = Manifest(first), Manifest(second)
     for manifest in (one, two):
-        if manifest.own_root() != manifest.head.root:
+        if not manifest.holds_together():
             raise InputError(f"{manifest.path.name}: its record table doesn't lead to its root; it was edited")
     if one.head.salt_id != two.head.salt_id:
         raise InputError(
@@ -249,13 +250,14 @@ def prove_row(path: str | Path, row: int, *, not_in: str | None = None) -> dict[
 
 
 def _absent(path: str | Path, other: str, leaf: bytes) -> dict[str, Any]:
-    """That no leaf of the other manifest is this one: all its leaves, since they aren't sorted."""
+    """That no leaf of the other manifest is this one: by two neighbours in its index, where it has one."""
     _, two = _comparable(path, other)
-    leaves = two.leaves()
-    there = np.flatnonzero((leaves == np.frombuffer(leaf, np.uint8)).all(axis=1))
-    if len(there):
-        raise InputError(f"the record is still in {two.path.name}, as row {int(there[0])}; it was not deleted")
-    return {"manifest": two.head.name, "root": two.head.root, "rows": two.head.rows}
+    try:
+        proof = prove_absent(two.leaves(), leaf)
+    except InputError as error:
+        raise InputError(f"the record is still in {two.path.name}; it was not deleted") from error
+    said: dict[str, Any] = {"manifest": two.head.name, "root": two.head.root, "rows": two.head.rows}
+    return {**said, "index": two.head.index, "neighbours": proof.to_json()} if two.head.index else said
 
 
 def check_proof(raw: Any, *, manifest: str | None = None, other: str | None = None) -> list[str]:
@@ -272,24 +274,43 @@ def check_proof(raw: Any, *, manifest: str | None = None, other: str | None = No
     if not isinstance(raw, dict) or raw.get("schema") != PROOF or not isinstance(raw.get("proof"), dict):
         raise InputError("this is no proof; make one with `mithridate manifest prove`")
     proof = Proof.from_json(raw["proof"])
-    wrong = [] if proof.root().hex() == raw.get("root") else ["the proof doesn't lead to the root that it states"]
+    wrong = _leads_to(proof.root, raw.get("root"), "root")
     if manifest is not None and Manifest(manifest).head.root != raw.get("root"):
         wrong.append(f"the proof's root is not that of {Path(manifest).name}")
     if "absent" in raw:
-        wrong += _check_absence(raw["absent"], proof, other)
+        try:
+            wrong += _check_absence(raw["absent"], proof, other)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"the absence proof is damaged ({type(error).__name__}); make it again") from error
     return wrong
 
 
+def _leads_to(make: Callable[[], bytes], stated: Any, what: str) -> list[str]:
+    """What is wrong with a proof that should lead to this root or index."""
+    try:
+        return [] if make().hex() == stated else [f"the proof doesn't lead to the {what} that it states"]
+    except InputError as error:
+        return [str(error)]
+
+
 def _check_absence(said: Any, proof: Proof, other: str | None) -> list[str]:
+    if not isinstance(said, dict):
+        return ["what the proof says of the record's absence can't be read"]
+    leaf, wrong = bytes.fromhex(proof.leaf), []
+    if "neighbours" in said:
+        found, rows = Absence.from_json(said["neighbours"]), int(said["rows"])
+        wrong += _leads_to(lambda: found.index(leaf, rows), said.get("index"), "index")
+    elif other is None:
+        wrong.append("that the record is absent can only be checked against the other manifest: pass it with --not-in")
     if other is None:
-        return ["that the record is absent can only be checked against the other manifest: pass it with --not-in"]
+        return wrong
     two = Manifest(other)
-    if not isinstance(said, dict) or two.head.root != said.get("root") or two.own_root() != two.head.root:
-        return [f"{two.path.name} is not the manifest that the proof says the record is absent from"]
-    leaf = np.frombuffer(bytes.fromhex(proof.leaf), np.uint8)
-    if any((block == leaf).all(axis=1).any() for block in two.blocks()):
-        return [f"the record is in {two.path.name}"]
-    return []
+    stated = (said.get("root"), said.get("index", two.head.index), said.get("rows"))
+    if stated != (two.head.root, two.head.index, two.head.rows) or not two.holds_together():
+        return [*wrong, f"{two.path.name} is not the manifest that the proof says the record is absent from"]
+    bits = np.frombuffer(leaf, np.uint8)
+    there = any((block == bits).all(axis=1).any() for block in two.blocks())
+    return [*wrong, *([f"the record is in {two.path.name}"] if there else [])]
 
 
 def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:

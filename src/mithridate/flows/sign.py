@@ -97,7 +97,7 @@ def statement_of(
         from mithridate.data.manifest import Manifest
 
         manifest = Manifest(path)
-        if manifest.own_root() != manifest.head.root:
+        if not manifest.holds_together():
             raise InputError(f"{path.name}: its record table doesn't lead to its root; build it again before signing")
         digest = {"sha256": file_digest(path), predicates.ROOT: manifest.head.root}
         return Statement((Named(path.name, digest),), predicates.DATASET, predicates.dataset(manifest.head.to_json()))

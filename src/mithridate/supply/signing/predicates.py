@@ -48,7 +48,7 @@ def word_of(uri: str) -> str:
 
 def dataset(head: Mapping[str, Any], transforms: Sequence[str] = ()) -> dict[str, Any]:
     """A data set: `records` (root, rows, columns covered and left out, counts by source) and `transforms`, in words."""
-    kept = ("name", "rows", "root", "leaf", "width", "layout", "salt_id", "sources", "shards")
+    kept = ("name", "rows", "root", "leaf", "width", "layout", "salt_id", "sources", "shards", "index")
     return {"records": {key: head[key] for key in kept}, "transforms": list(transforms)}
 
 
