@@ -206,6 +206,29 @@ def test_numbers_without_a_known_form_are_refused(dtype: str, tmp_path: Path) ->
         made(tmp_path / "a.npz")
 
 
+def test_damaged_files_are_one_line_or_a_change_and_never_a_crash(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    manifest = made(as_npz(tmp_path / "a.npz", rows()))
+    pq.write_table(as_table(rows()), tmp_path / "a.parquet")
+    files = [(name, (tmp_path / name).read_bytes()) for name in ("a.npz.manifest", "a.npz", "a.parquet")]
+    refused = 0
+    for turn in range(150):
+        name, raw = files[turn % 3]
+        other = tmp_path / f"damaged{Path(name).suffix}"
+        damaged = bytearray(raw)
+        for _ in range(int(rng.integers(1, 6))):
+            damaged[rng.integers(len(damaged))] = rng.integers(256)
+        other.write_bytes(damaged[: rng.integers(len(damaged))] if turn % 5 == 0 else damaged)
+        try:
+            opened = Manifest(other) if name.endswith("manifest") else manifest
+            source = tmp_path / "a.npz" if name.endswith("manifest") else other
+            opened.compare(records(source, Wish(known=opened.head.layout)))
+        except InputError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused > 75
+
+
 def test_a_crash_while_building_leaves_the_old_manifest(tmp_path: Path) -> None:
     manifest = made(as_npz(tmp_path / "a.npz", rows()))
     before = manifest.path.read_bytes()

@@ -30,7 +30,7 @@ def command(output: str, purpose: str, algorithm: str | None, passphrase_file: s
     if purpose == "sealing":
         if algorithm is not None or passphrase_file is not None:
             raise InputError("--algorithm and --passphrase-file are for signing keys; a sealing key is X25519")
-        from mithridate.supply.sealing.keys import new_identity
+        from mithridate.supply.sealing.keys import new_identity  # type: ignore[import-not-found, unused-ignore]
 
         click.echo(f"{output}\n{new_identity(Path(output))}")
         return

@@ -105,7 +105,11 @@ def build(found: Records, path: str | Path, *, salt: bytes = b"", progress: Prog
             if "source" in part.column_names and len(counts) <= MOST_SOURCES:
                 counts.update(part.column("source").to_pylist())
             writer = writer or pq.ParquetWriter(
-                temporary, part.schema, compression={"leaf": "NONE"}, use_dictionary=["source"]
+                temporary,
+                part.schema,
+                compression={"leaf": "NONE"},
+                use_dictionary=["source"],
+                write_page_checksum=True,
             )
             writer.write_table(part, row_group_size=_GROUP)
             told.step(f"{tree.n_leaves:,} records", 0.5)
@@ -166,7 +170,9 @@ class Manifest:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            self._file = pq.ParquetFile(self.path, memory_map=False, pre_buffer=False, buffer_size=1 << 20)
+            self._file = pq.ParquetFile(
+                self.path, memory_map=False, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True
+            )
         except FileNotFoundError as error:
             raise InputError(
                 f"no such manifest: {self.path.name!r}; make it with `mithridate manifest build`"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -111,15 +111,21 @@ def records(path: str | Path, wish: Wish | None = None) -> Records:
     """
     place, wish = Path(path), wish or Wish()
     name = printable(place.name or place.resolve().name)
-    with one_line(name):
+    with _said_in_one_line(name):
         found = _dispatch(place, name, wish)
     return replace(found, blocks=_guarded(found.blocks, name))
 
 
 def _guarded(blocks: Stream, name: str) -> Stream:
+    with _said_in_one_line(name):
+        yield from blocks
+
+
+@contextmanager
+def _said_in_one_line(name: str) -> Iterator[None]:
     with one_line(name):
         try:
-            yield from blocks
+            yield
         except pa.ArrowException as error:
             said = (str(error).splitlines() or [type(error).__name__])[0][:100]
             raise InputError(f"{name} is damaged inside ({said}); copy or write it again") from error
