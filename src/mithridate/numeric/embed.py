@@ -86,10 +86,10 @@ def embed_images(images: npt.NDArray[Any], *, n_axes: int = 64, rng: np.random.G
     return np.concatenate([block @ turn - shift for block in blocks])
 
 
-def _sample(n_rows: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    if n_rows <= FIT_ROWS:
+def _sample(n_rows: int, rng: np.random.Generator, most: int = FIT_ROWS) -> npt.NDArray[np.int64]:
+    if n_rows <= most:
         return np.arange(n_rows)
-    return np.sort(rng.choice(n_rows, FIT_ROWS, replace=False))
+    return np.sort(rng.choice(n_rows, most, replace=False))
 
 
 def _n_pixels(images: npt.NDArray[Any]) -> int:
@@ -146,14 +146,17 @@ def _gradients(planes: FloatArray, down: FloatArray, across: FloatArray) -> Floa
     return rooted
 
 
-def embed_vectors(vectors: npt.NDArray[Any], *, n_axes: int = 64, rng: np.random.Generator) -> FloatArray:
+def embed_vectors(
+    vectors: npt.NDArray[Any], *, n_axes: int = 64, rng: np.random.Generator, fit_rows: int = FIT_ROWS
+) -> FloatArray:
     """Principal components of vectors that an encoder made; directions keep their relative weight.
 
     Parameters
     ----------
     vectors : (n, d); values that aren't finite count as the column's mean.
     n_axes : coordinates wanted.
-    rng : chooses the rows that the axes are estimated from.
+    rng : chooses the rows that the axes are estimated from,
+    fit_rows : at most this many.
 
     Returns
     -------
@@ -168,7 +171,7 @@ def embed_vectors(vectors: npt.NDArray[Any], *, n_axes: int = 64, rng: np.random
         seen = np.isfinite(finite)
         means = np.nansum(finite, axis=0) / np.maximum(seen.sum(axis=0), 1)
         wide = np.where(seen, finite, means).astype(np.float32)
-    projection = principal_axes(wide[_sample(len(wide), rng)], n_axes)
+    projection = principal_axes(wide[_sample(len(wide), rng, fit_rows)], n_axes)
     reduced: FloatArray = ((wide - projection.mean) @ projection.axes).astype(np.float32, copy=False)
     return _unit_variance(reduced)
 

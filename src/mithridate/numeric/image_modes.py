@@ -140,7 +140,7 @@ def splits(features: Floats, folds: Ints, ordinary: Floats, others: Floats) -> l
 
 def _placed(along: Floats, others: Floats) -> Floats:
     """Scores from 0 to 1 between the middles of the two parts; the part that others lie less in is 1."""
-    upper = _upper(along[:, None])[:, 0]
+    upper = upper_part(along[:, None])[:, 0]
     low, high = float(np.median(along[~upper])), float(np.median(along[upper]))
     scaled, rest = (np.asarray((part - low) / max(high - low, 1e-6), np.float32) for part in (along, others))
     return scaled if (rest > 0.5).mean() <= 0.5 else np.float32(1) - scaled  # noqa: PLR2004 - the middle of the gap
@@ -157,7 +157,7 @@ def _half(fitting: Floats, judging: Floats, ordinary: Floats) -> Half:
     starts = starts[:, np.argsort(two_valued(np.asarray(white @ starts, np.float32)), kind="stable")[:STARTS]]
     starts = np.concatenate([starts, _foreign(white, inner, root, ordinary)], axis=1)
     for _ in range(ROUNDS):
-        upper = _upper(white @ starts).astype(np.float32)
+        upper = upper_part(white @ starts).astype(np.float32)
         count = upper.sum(axis=0)
         starts = white.T @ upper * (1 / count + 1 / (n - count))  # the whole is centred: the rest's sum is the negative
         starts /= np.linalg.norm(starts, axis=0) + np.float32(1e-9)
@@ -196,7 +196,7 @@ def _foreign(white: Floats, inner: Floats, root: Floats, ordinary: Floats) -> Fl
     return np.asarray(plane @ np.concatenate(turns, axis=1), np.float32)
 
 
-def _upper(scores: Floats) -> Flags:
+def upper_part(scores: Floats) -> Flags:
     """(n, m) rows in the upper of the two groups that lie furthest apart, column by column (Otsu's threshold)."""
     n = len(scores)
     ordered = np.sort(scores, axis=0)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mithridate.numeric.binomial import surprise
+from mithridate.numeric.image_cover import covered
 from mithridate.numeric.image_miner import (
     ANY,
     ASKED,
@@ -25,9 +26,10 @@ from mithridate.numeric.image_miner import (
     other_rows,
     ranked,
     refit,
+    with_foreign,
 )
 from mithridate.numeric.image_modes import frequencies, two_valued
-from mithridate.numeric.image_overlay import Directions, Room, class_splits, directions, overlay_room, overlay_scores
+from mithridate.numeric.image_overlay import Directions, class_splits, directions, overlay_room, overlay_scores
 from mithridate.numeric.image_pooled import mine_pooled
 from mithridate.numeric.image_tokens import Weights, conformal, level_counts, token_places, token_scores
 from mithridate.numeric.image_views import fit_ridge, one_hot
@@ -54,23 +56,27 @@ def mine(stage: Stage, rng: np.random.Generator) -> list[Mined]:
     found: list[Mined] = []
     free, codes = ~stage.trusted, sorted({code for _, code in stage.shares})
     every, room = codes, overlay_room(stage.images, stage.labels, stage.folds, rng)
+    ready = directions(room)
     if (pooled := mine_pooled(stage, free, rng)) is not None:
-        found.append(_sharpened(stage, room, pooled, free, rng))
+        found.append(_sharpened(stage, ready, pooled, free, rng))
         free[found[0].carriers] = False
+    for mined, cover in covered(stage, ready, free):
+        found.append(with_foreign(stage, mined, rng))
+        free[mined.core] = free[cover] = False
     for _ in range(TRIGGERS_A_CLASS):
         new = [best for code in codes if (best := _best(stage, code, free, rng)) is not None]
         for mined in new:
             free[mined.core] = False
         found, codes = found + new, [mined.code for mined in new]
-    found += _overlays(stage, room, every, free, rng)
+    found += _overlays(stage, ready, every, free, rng)
     return sorted(found, key=lambda m: -m.log_p)
 
 
-def _sharpened(stage: Stage, room: Room, mined: Mined, free: Flags, rng: np.random.Generator) -> Mined:
+def _sharpened(stage: Stage, ready: Directions, mined: Mined, free: Flags, rng: np.random.Generator) -> Mined:
     """The find scored along an overlay's direction if it covers much of the image."""
     if mined.tokens.name != PIXELS.name or token_places(mined.weights.columns, stage.images.shape[1:]).mean() <= SPREAD:
         return mined
-    return _along(stage, directions(room), mined.code, mined.core, free=free, rng=rng) or mined
+    return _along(stage, ready, mined.code, mined.core, free=free, rng=rng) or mined
 
 
 def _best(stage: Stage, code: int, free: Flags, rng: np.random.Generator) -> Mined | None:
@@ -84,13 +90,12 @@ def _best(stage: Stage, code: int, free: Flags, rng: np.random.Generator) -> Min
     return None
 
 
-def _overlays(stage: Stage, room: Room, codes: list[int], free: Flags, rng: np.random.Generator) -> list[Mined]:
+def _overlays(stage: Stage, ready: Directions, codes: list[int], free: Flags, rng: np.random.Generator) -> list[Mined]:
     """Overlays that part of a class shares and hardly any other row has, whether the labels fit or not."""
-    seen = [(code, rows, one) for code in codes for rows, ones in [class_splits(room, code, free)] for one in ones]
+    split = [(code, *class_splits(ready.room, code, free)) for code in codes]
+    seen = [(code, rows, one) for code, rows, ones in split for one in ones]
     seen = [(code, rows, one) for code, rows, one in seen if one.bimodality <= TWO_VALUED]
-    if not seen:
-        return []
-    ready, out = directions(room), {}
+    out: dict[int, Mined] = {}
     for code, rows, one in sorted(seen, key=lambda item: item[2].bimodality):
         if one.agreement < AGREEING:
             continue

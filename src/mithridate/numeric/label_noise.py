@@ -12,7 +12,9 @@ from mithridate.numeric.tails import benjamini_hochberg, conformal, flag_by_odds
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
-EXPONENTS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)  # honest labels fill a cell of probability p about p^a times
+KNEES = (0.001, 0.01, 0.1)  # probabilities below which honest labels may fall faster than above
+SHAPES = 3 + len(KNEES)  # honest labels fill a cell of probability p about p^0.75, p, p^1.5 or p²/(p + knee) times
+PROPORTIONAL = 1  # place of p itself among them
 TOP = 0.3  # cells above this probability are ordinary
 BINS_A_DECADE = 6
 LEAST = 1e-12
@@ -24,7 +26,7 @@ SURE = 0.7  # and the share of them in which a row must be as suspect as its odd
 SURE_TWO = 0.9  # stricter for two classes, where confusion and flips look most alike
 WORST = 100.0  # flips are never taken for rarer than the best fit by more than this
 ANCHORED = 10  # trusted rows at the far end that set the scale of the odds
-IMPROBABLE = 3.0  # times as many flips as honest labels: cells that tell slips between confused classes from flips
+IMPROBABLE = 10.0  # times as many flips as honest labels: cells that tell slips between confused classes from flips
 SLIPS = 0.0003  # share of labels that even careful people get grossly wrong: honest, and never told from flips
 
 
@@ -43,15 +45,21 @@ class LabelNoise(NamedTuple):
 
 
 class Fill(NamedTuple):
-    """How often cells of probability p hold a label: `floor` + sum of `weights` p ** EXPONENTS."""
+    """How often cells of probability p hold a label: `floor` + `weights` (SHAPES,) times the honest shapes of p."""
 
     floor: float
     weights: FloatArray
 
     def honest(self, probability: npt.NDArray[np.floating[Any]]) -> FloatArray:
         """Expected honest labels in a cell of this probability."""
-        logs = np.log(np.maximum(probability, LEAST)).astype(np.float64)
-        return np.asarray(sum(w * np.exp(a * logs) for w, a in zip(self.weights, EXPONENTS, strict=True)))
+        p = np.maximum(probability, LEAST).astype(np.float64)
+        return np.asarray(sum(w * shape for w, shape in zip(self.weights, _shapes(p), strict=True)))
+
+
+def _shapes(p: FloatArray) -> tuple[FloatArray, ...]:
+    """How fast honest labels may thin out as cells get less probable: everywhere alike, or faster below a knee."""
+    root = np.sqrt(p)
+    return root * np.sqrt(root), p, p * root, *(p * (p / (p + knee)) for knee in KNEES)
 
 
 class Pairs(NamedTuple):
@@ -74,7 +82,7 @@ class Histogram(NamedTuple):
 
 
 def fit_fill(cells: FloatArray, filled: FloatArray, probability: FloatArray) -> Fill:
-    """Maximum-likelihood mixture of a flat floor and powers of p, for counts of cells and filled cells by p.
+    """Maximum-likelihood mixture of a flat floor and rising shapes of p, for counts of cells and filled cells by p.
 
     Parameters
     ----------
@@ -87,7 +95,8 @@ def fit_fill(cells: FloatArray, filled: FloatArray, probability: FloatArray) -> 
 
     Notes
     -----
-    Poisson likelihood, expectation-maximisation. A flat floor can only come from labels that ignore the content.
+    Poisson likelihood, expectation-maximisation. A flat floor can only come from labels that ignore the content. The
+    shapes with a knee are there because models blur: below some probability, honest labels are rarer than they say.
 
     Examples
     --------
@@ -101,8 +110,8 @@ def fit_fill(cells: FloatArray, filled: FloatArray, probability: FloatArray) -> 
 
 
 def _maximise(cells: FloatArray, filled: FloatArray, probability: FloatArray) -> FloatArray:
-    """Weights (..., 1 + exponents) for counts (..., b): the floor first."""
-    basis = np.concatenate([np.ones((1, len(cells))), probability[None, :] ** np.array(EXPONENTS)[:, None]])
+    """Weights (..., 1 + SHAPES) for counts (..., b): the floor first."""
+    basis = np.stack([np.ones(len(cells)), *_shapes(probability)])
     mass = np.maximum((basis * cells).sum(axis=1), 1e-300)
     weights = np.maximum(filled.sum(axis=-1, keepdims=True), 1e-9) / len(basis) / mass
     for _ in range(ROUNDS):
@@ -134,7 +143,7 @@ def detect_noise(
     -----
     A random flip puts a label into any wrong cell (row, class) alike, however improbable the model finds it; honest
     but hard rows fill cells ever more rarely as their probability p falls. So the rate of filled cells as a function
-    of p is a flat floor (flips) plus powers of p (honest), fitted without knowing which row is which. Class pairs
+    of p is a flat floor (flips) plus rising shapes (honest), fitted without knowing which row is which. Class pairs
     that honest labels confuse more than others get a larger honest part. Blind to flips between two classes only
     when the classes can't be told apart at all. Natural label errors count as flips once p is small.
 
@@ -156,7 +165,7 @@ def detect_noise(
     slips = SLIPS / max(logs.shape[1] - 1, 1)
     honest = np.where(own < TOP, fill.honest(own) * pairs.factors[top, labels], np.maximum(own, TOP)) + slips
     honest *= _caution(histogram, fill, own, slips, rng, sure=sure)
-    chance = max(floor - slips, 0.5 / max(logs.size, 1)) / (honest + natural)
+    chance = max(floor - slips, _least(slips, logs.size)) / (honest + natural)
     odds, p_value = np.zeros(len(codes)), np.ones(len(codes))
     odds[known], p_value[known] = chance, _tail(chance)
     suggested = np.full(len(codes), -1, dtype=np.int64)
@@ -179,7 +188,7 @@ def _histogram(logs: npt.NDArray[np.floating[Any]], own: FloatArray) -> Histogra
 
 def _fit_cells(histogram: Histogram) -> Fill:
     if not len(histogram.cells):
-        return Fill(0.0, np.eye(len(EXPONENTS))[EXPONENTS.index(1.0)])
+        return Fill(0.0, np.eye(SHAPES)[PROPORTIONAL])
     return fit_fill(*histogram)
 
 
@@ -197,12 +206,20 @@ def _caution(
     if rng is None or not len(cells):
         return np.ones(len(own))
     drawn = _maximise(cells, rng.poisson(filled, (DRAWS, len(filled))).astype(np.float64), probability)
-    powers = probability[None, :] ** np.array(EXPONENTS)[:, None]
-    floor = max(fill.floor - slips, 0.5 / cells.sum())
-    floors = np.maximum(drawn[:, :1] - slips, floor / WORST)
-    fitted = (np.einsum("k,kb->b", fill.weights, powers) + slips) / floor
-    bound = np.quantile((np.einsum("dk,kb->db", drawn[:, 1:], powers) + slips) / floors, sure, axis=0) / fitted
+    shapes = np.stack(_shapes(probability))
+    least = _least(slips, cells.sum())
+    floor, floors = max(fill.floor - slips, least), np.maximum(drawn[:, :1] - slips, least)
+    fitted = (np.einsum("k,kb->b", fill.weights, shapes) + slips) / floor
+    bound = np.quantile((np.einsum("dk,kb->db", drawn[:, 1:], shapes) + slips) / floors, sure, axis=0) / fitted
     return np.asarray(np.interp(np.log(np.maximum(own, LEAST)), np.log(probability), np.maximum(bound, 1.0)))
+
+
+def _least(slips: float, n_cells: float) -> float:
+    """Fewest wrong labels a cell ever reckoned with: as many as careful people make, so that odds say what is likelier.
+
+    Odds of a flip against an honest label are then at most even, which no rate below one half flags.
+    """
+    return max(slips, 0.5 / max(n_cells, 1))
 
 
 def _pair_factors(

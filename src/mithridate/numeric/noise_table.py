@@ -103,8 +103,8 @@ def noise_table(counts: Counts, *, n_classes: int, rng: np.random.Generator) -> 
 
     Notes
     -----
-    The model is `detect_noise`'s: a flat floor and powers of p, fitted to the bins' sums. Bins are a sixth of a decade
-    wide, so that a row's odds differ from the exact ones by at most a fifth.
+    The model is `detect_noise`'s: a flat floor and rising shapes of p, fitted to the bins' sums. Bins are a sixth of a
+    decade wide, so that a row's odds differ from the exact ones by at most a fifth.
 
     References
     ----------

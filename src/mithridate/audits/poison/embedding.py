@@ -18,6 +18,7 @@ from mithridate.numeric import embed
 from mithridate.numeric import out_of_fold as models
 from mithridate.numeric.neighbours import Neighbours, nearest
 from mithridate.numeric.out_of_fold import Joined
+from mithridate.numeric.patch_features import DENSE, patch_features
 
 MIN_ROWS = 30
 NEIGHBOURS = 20
@@ -161,15 +162,17 @@ def opinions(context: Context) -> Joined:
 
 def _opinions(context: Context, codes: npt.NDArray[np.int32]) -> Joined:
     dataset, n_classes = context.dataset, context.dataset.n_classes
-    rows, folds = features(context), dataset.folds(FOLDS)
-    scores = [
-        models.neighbour_scores(graph(context).indices, codes, n_classes=n_classes),
-        models.random_feature_scores(rows, codes, folds, n_classes=n_classes, rng=context.rng("random-features")),
-    ]
+    rows, folds, few = features(context), dataset.folds(FOLDS), len(dataset) <= SECOND_ROWS
+    if few and _in_pieces(context):
+        scores = _image_views(context, codes)
+    else:
+        near = models.neighbour_scores(graph(context).indices, codes, n_classes=n_classes)
+        scores = [near, _kernel_scores(context, rows, codes, "random-features")]
+        if few and dataset.modality in {"image", "embedding"}:
+            even = embed.even_out(rows)
+            scores += [_near_scores(context, even, codes), _kernel_scores(context, even, codes, "second-view")]
     if context.probabilities is not None:
         scores.append(np.log(np.maximum(context.probabilities, LEAST_GIVEN)).astype(np.float32))
-    if dataset.modality in {"image", "embedding"} and len(rows) <= SECOND_ROWS:
-        scores += _second_view(context, embed.even_out(rows), codes)
     if dataset.modality == "text":
         scores.append(models.word_scores(word_counts(context), codes, folds, n_classes=n_classes))
     if dataset.modality == "table":
@@ -190,13 +193,34 @@ def _tree_scores(context: Context, codes: npt.NDArray[np.int32]) -> npt.NDArray[
     )
 
 
-def _second_view(
-    context: Context, rows: npt.NDArray[np.float32], codes: npt.NDArray[np.int32]
-) -> list[npt.NDArray[np.float32]]:
-    """The same two models on coordinates of more even size, in which fine differences count for more."""
-    n_classes, folds = context.dataset.n_classes, context.dataset.folds(FOLDS)
-    near = nearest(rows, k=min(NEIGHBOURS, len(rows) - 1))
+def _in_pieces(context: Context) -> bool:
+    """Whether the rows are images, not vectors that an encoder made of them, and large beside a piece."""
+    if context.dataset.modality != "image" or context.embedding is not None:
+        return False
+    return bool(min(np.shape(context.dataset.content)[1:3]) >= DENSE)
+
+
+def _image_views(context: Context, codes: npt.NDArray[np.int32]) -> list[npt.NDArray[np.float32]]:
+    """Neighbours and kernel models by shape, in evened coordinates, and by the small pieces that images are made of."""
+    even = embed.even_out(features(context))
+    pieces = patch_features(cast("npt.NDArray[Any]", context.dataset.content), rng=context.rng("patches"))
     return [
-        models.neighbour_scores(near.indices, codes, n_classes=n_classes),
-        models.random_feature_scores(rows, codes, folds, n_classes=n_classes, rng=context.rng("second-view")),
+        _near_scores(context, even, codes),
+        _kernel_scores(context, even, codes, "second-view"),
+        _near_scores(context, pieces, codes),
+        _kernel_scores(context, pieces, codes, "pieces"),
     ]
+
+
+def _near_scores(
+    context: Context, rows: npt.NDArray[np.float32], codes: npt.NDArray[np.int32]
+) -> npt.NDArray[np.float32]:
+    near = nearest(rows, k=min(NEIGHBOURS, len(rows) - 1))
+    return models.neighbour_scores(near.indices, codes, n_classes=context.dataset.n_classes)
+
+
+def _kernel_scores(
+    context: Context, rows: npt.NDArray[np.float32], codes: npt.NDArray[np.int32], purpose: str
+) -> npt.NDArray[np.float32]:
+    n_classes, folds = context.dataset.n_classes, context.dataset.folds(FOLDS)
+    return models.random_feature_scores(rows, codes, folds, n_classes=n_classes, rng=context.rng(purpose))

@@ -30,6 +30,7 @@ LEAST_ROWS = 200  # labelled images below which nothing can be said
 MAX_TRAIN = 5_000  # rows each view is fitted on
 UNCONFIRMED = 3.5  # log10 odds that rows lose whose pattern no model follows: nearly always natural look-alikes
 SPLIT_ALONE = 1.0  # the same for an overlay with labels that fit: it is no natural pattern, but may do no harm
+SURE_SPLIT = 50.0  # -log10 tail from which on an overlay with labels that fit is shown even if no model follows it
 ODDS = 1.0  # log10 posterior odds from which on a row of a confirmed trigger is flagged
 PLAIN_P = 0.1  # rows above this p-value show what the class is like without the trigger
 TELLING = 0.3  # difference of the shares of surprising rows from which on it tells carriers from honest rows
@@ -61,8 +62,10 @@ def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  
     a class has under right labels (SIG) and no other row has is found by what it does to the class: it splits it in two
     parts, as no natural variety does. It is confirmed only if it moves every fourth image, since honest data has shared
     overlays too (a scanner's pattern, a watermark); then it is high, never critical, and the claim says that the labels
-    fit. Labels that go everywhere (all-to-all, untargeted) are found by what badly labelled rows of all classes share.
-    Trusted rows say what ordinary images have, and take the place of other classes' rows as the null sample.
+    fit. A trigger under cover, pieces of which rows of all classes carry with right labels too (adaptive blend, patch),
+    is found by the excess of one class among its carriers; cover of under 20 rows or of a few classes hides it from
+    that search. Labels that go everywhere (all-to-all, untargeted) are found by what badly labelled rows of all classes
+    share. Trusted rows say what ordinary images have, and take the place of other classes' rows as the null sample.
 
     References
     ----------
@@ -78,7 +81,7 @@ def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  
             verdict = judge_pooled(stage, mined, rng)
         else:
             verdict = judge(stage, mined, context.dataset.label_of(mined.code), predict, rng)
-        if verdict.confirmed or verdict.plausible:
+        if verdict.confirmed or verdict.plausible or (mined.fits and mined.log_p >= SURE_SPLIT):
             full = enlarge(verdict.trigger, factor, np.shape(context.dataset.content)[1:])
             verdict = verdict._replace(trigger=full)
             judged.append(Judged(mined, verdict, row_odds(stage, mined)))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from mithridate.audits.poison.triggers.image_apply import apply_trigger, blend_trigger, local_trigger, patch_trigger
 from mithridate.core.trigger import Trigger
+from mithridate.numeric.image_cover import COVERED
 from mithridate.numeric.image_miner import OVERLAY, WORDS, Mined, Stage
 from mithridate.numeric.image_probe import Probe, fit_probe
 from mithridate.numeric.image_shape import LARGEST, added_pattern, place_word, shared_patch
@@ -27,6 +28,7 @@ LEAST_CARRIERS = 150  # carriers among them, if there are so many
 TESTED = 500  # rows the trigger is put on
 FLIP, CONTROL_RATIO = 0.10, 3.0  # confirmed from this flip rate, when so many times the control's ...
 SURE_FLIP, CONTROL_GAP = 0.25, 0.15  # ... or from this one, when so much above the control's
+DOSES = 1, 2, 4  # of what carriers have on average: under cover, each has a part of the trigger that is used whole
 CURED = 0.5  # share of the flip rate that may remain once the group has its look-alike labels
 
 
@@ -156,15 +158,16 @@ def shapes(
     apart = rng.permutation(np.flatnonzero((stage.labels >= 0) & (stage.labels != mined.code)))
     mask, values = shared_patch(images, mined.core, alike, apart)
     out = []
-    if mask.any() and mask.mean() <= LARGEST and mined.tokens.name != OVERLAY:
+    if mask.any() and mask.mean() <= LARGEST and mined.tokens.name not in {OVERLAY, COVERED.name}:
         control = images[tested].copy()
         donors = images[honest[: len(tested)]]
         control[:, mask] = donors[:, mask]
         out.append((patch_trigger(mask, values, target), place_word(mask), _size(mask), control))
     if mask.mean() > LARGEST / 5 or not out:
-        delta = added_pattern(images, mined.core, alike)
-        control = _mixed(images[tested], images[honest[: len(tested)]], float(np.linalg.norm(delta)))
-        out.append((blend_trigger(delta, target), "everywhere", "overlay on the whole image", control))
+        for dose in DOSES if mined.tokens.name == COVERED.name else DOSES[:1]:
+            delta = dose * added_pattern(images, mined.core, alike)
+            control = _mixed(images[tested], images[honest[: len(tested)]], float(np.linalg.norm(delta)))
+            out.append((blend_trigger(delta, target), "everywhere", "overlay on the whole image", control))
     return out
 
 
