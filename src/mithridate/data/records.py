@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -93,10 +93,19 @@ class Wish:
     time: str | None = None
     known: Layout | None = None
 
-    @property
-    def says(self) -> bool:
-        """Whether any column was named by hand."""
-        return any(part is not None for part in (self.label, self.source, self.content))
+    def again(self, names: Collection[str]) -> Layout | None:
+        """The known layout over these columns, label and source as named by hand; None where a column is gone."""
+        known = self.known
+        if known is None or self.content is not None:
+            return None
+        label = known.label if self.label is None else self.label or None
+        source = known.source if self.source is None else self.source
+        found = replace(known, label=label, source=source, time=None, shape=None)
+        covered = _columns(found)
+        lost = (known.label is not None and label is None) or not set(covered) <= set(names)
+        if lost or len(set(covered)) != len(covered):
+            return None
+        return replace(found, left_out=tuple(name for name in names if name not in covered))
 
 
 Stream: TypeAlias = Iterator[tuple[Block, "Column | None"]]
@@ -223,9 +232,9 @@ def _table(batches: Iterable[pa.RecordBatch], name: str, wish: Wish) -> Records:
 def _layout(head: pa.RecordBatch, name: str, wish: Wish) -> Layout:
     """The manifest's columns where the source has them all; else those that a reader would choose."""
     names, known = head.schema.names, wish.known
-    if known is not None and not wish.says and set(_columns(known)) <= set(names):
-        covered = _columns(known)
-        return replace(known, shape=None, left_out=tuple(n for n in names if n not in covered))
+    again = wish.again(names)
+    if again is not None:
+        return again
     label, source = wish.label, wish.source
     if known is not None:
         label = known.label if label is None and known.label in names else label
@@ -267,12 +276,9 @@ def _blocks(batches: Iterable[pa.RecordBatch], layout: Layout) -> Stream:
 def _npz(path: Path, name: str, wish: Wish) -> Records:
     with npz.open_zip(path, name) as archive:
         members = npz.headers(archive, name)
-    known = wish.known
-    said = Options(name, wish.label, wish.source, wish.content)
-    if known is not None and not wish.says and set(_columns(known)) <= set(members):
-        keys = replace(known, left_out=())
-    else:
-        content, label, source = npz.chosen(members, said)
+    keys = wish.again(list(members))
+    if keys is None:
+        content, label, source = npz.chosen(members, Options(name, wish.label, wish.source, wish.content))
         keys = Layout((content,), label, source, _time(wish, list(members), name))
     shapes = {key: members[key].shape for key in _columns(keys)}
     rows = {shape[:1] for shape in shapes.values()}
