@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -233,6 +234,27 @@ def test_keys_are_private_and_ed25519_says_what_it_can_not(shell: Shell) -> None
     assert "model_signing checks no Ed25519" in shell.out
     secret = (shell.folder / "e.pem").read_text().splitlines()[1]
     assert secret not in shell.out + (shell.folder / "model.sig").read_text()
+
+
+def test_a_sealing_key_is_another_kind_and_never_signs(shell: Shell) -> None:
+    pytest.importorskip("mithridate.supply.sealing.keys")
+    assert shell("keygen", "-o", "box.pem", "--for", "sealing") == 0
+    assert stat.S_IMODE((shell.folder / "box.pem").stat().st_mode) == 0o600
+    assert (shell.folder / "box.pub").is_file()
+    assert shell("sign", "model", "--key", "box.pem", "-o", "s") == 2
+    assert shell("keygen", "-o", "box2.pem", "--for", "sealing", "--algorithm", "p256") == 2
+
+
+def test_every_report_format_takes_what_verify_says(shell: Shell) -> None:
+    assert shell("sign", "model", "--key", "k.pem", "-o", "model.sig") == 0
+    (shell.folder / "model" / "<script>.py").write_bytes(b"")
+    outputs = [word for suffix in ("json", "html", "sarif", "xml", "md", "txt") for word in ("-o", f"r.{suffix}")]
+    assert shell("verify", "model", "--signature", "model.sig", "--key", "k.pub", *outputs) == 1
+    assert "<script>.py" not in (shell.folder / "r.html").read_text()
+    write(x=content() + 1, name="later.npz")
+    assert shell("manifest", "verify", "M", "later.npz", *outputs) == 1
+    schema = json.loads((Path(__file__).parent.parent / "reports" / "schema" / "sarif-2.1.0.json").read_text())
+    jsonschema.validate(shell.json("r.sarif"), schema)
 
 
 def test_an_audit_names_the_rows_that_changed_since(shell: Shell) -> None:

@@ -41,7 +41,7 @@ def command(path: str, output: str, **options: Any) -> None:
     check_writable(output)
     from mithridate.flows.sign import Run, sign_path
     from mithridate.supply.signing.keys import load_private
-    from mithridate.supply.signing.predicates import word_of
+    from mithridate.supply.signing.predicates import MODEL, word_of
 
     secret = read_passphrase(options["passphrase_file"])
     signers = [load_private(key, passphrase=secret) for key in options["keys"]]
@@ -50,12 +50,19 @@ def command(path: str, output: str, **options: Any) -> None:
     click.echo(f"{output}: {word_of(said.predicate_type)} statement")
     for signer in signers:
         key = signer.public_key()
-        note = (
-            ""
-            if key.algorithm != "ed25519" or not said.predicate_type.startswith("https")
-            else ("; model_signing checks no Ed25519 key: use a P-256 key if others verify with it")
-        )
-        click.echo(f"signed by {key.algorithm} key {key.id}{note}")
+        click.echo(f"signed by {key.algorithm} key {key.id}")
+    for note in _notes(signers[0].public_key().algorithm, options["algorithm"]) if said.predicate_type == MODEL else ():
+        click.echo(f"note: {note}")
+
+
+def _notes(key: str, hashed: str) -> list[str]:
+    """What OpenSSF's own tool can't check of a model that was signed by a key of this algorithm first."""
+    notes = []
+    if key == "ed25519":
+        notes.append("model_signing checks no Ed25519 key; sign with a P-256 key first if others verify with it")
+    if hashed == "blake3":
+        notes.append("the command model_signing hashes with SHA-256 alone; only its Python interface checks BLAKE3")
+    return notes
 
 
 def _setting(item: str) -> tuple[str, Any]:

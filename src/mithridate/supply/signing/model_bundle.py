@@ -152,7 +152,7 @@ def _hasher(algorithm: str) -> Callable[[Path], str]:
     try:
         from blake3 import blake3  # an option, and not among what the type checker knows
     except ImportError as error:
-        raise MissingExtra("blake3", "", "--hash blake3", install="pip install blake3") from error
+        raise MissingExtra("blake3", "", "hashing files with BLAKE3", install="pip install blake3") from error
 
     def digest(path: Path) -> str:
         try:
