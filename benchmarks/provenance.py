@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from common import Cell, Options, Result, judges, product_stamp, publish, show, spread, target
+from mithridate.data.building import build
 from mithridate.data.changes import changes
 from mithridate.data.leaves import Block, leaves_of
-from mithridate.data.manifest import Manifest, build
+from mithridate.data.manifest import Manifest
 from mithridate.data.merkle import root
 from mithridate.data.records import Wish, records
 from mithridate.flows.sign import sign_path, verify_path
@@ -64,15 +65,8 @@ def of_tree(seed: int, options: Options) -> Result:
     size = int(TREE_BYTES * min(1.0, options.scale)) // TREE_FILES
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        folder, files = place / "model", []
-        folder.mkdir()
-        block = np.random.default_rng(seed).integers(0, 256, _BLOCK, dtype=np.uint8).tobytes()
-        for number in range(TREE_FILES):
-            files.append(folder / f"{number}.bin")
-            with files[-1].open("wb") as stream:
-                stream.write(number.to_bytes(8, "little"))
-                for _ in range(size // _BLOCK):
-                    stream.write(block)
+        folder = place / "model"
+        files = write_tree(folder, size, seed)
         new_key(place / "k.pem")
         signer, public = load_private(place / "k.pem"), load_public(place / "k.pub")
         ways: dict[str, Callable[[], Any]] = {
@@ -96,6 +90,19 @@ def of_tree(seed: int, options: Options) -> Result:
             "sha256_ratio": _ratio(found, "ours_sha256", "sha256_workers"),
             "blake3_ratio": _ratio(found, "ours_blake3", "blake3_direct"),
             "signing_share": spread(signing_share(cpu))}  # fmt: skip
+
+
+def write_tree(folder: Path, size: int, seed: int) -> list[Path]:
+    """Files of `size` bytes each, none equal to another."""
+    folder.mkdir()
+    block = np.random.default_rng(seed).integers(0, 256, _BLOCK, dtype=np.uint8).tobytes()
+    files = [folder / f"{number}.bin" for number in range(TREE_FILES)]
+    for number, file in enumerate(files):
+        with file.open("wb") as stream:
+            stream.write(number.to_bytes(8, "little"))
+            for _ in range(size // _BLOCK):
+                stream.write(block)
+    return files
 
 
 def signing_share(cpu: dict[str, list[float]]) -> list[float]:

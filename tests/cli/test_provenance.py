@@ -60,9 +60,13 @@ def write(*, x: np.ndarray, name: str, order: Any = slice(None)) -> None:
     np.savez(name, x=x[order], y=y[order], source=source[order])
 
 
+def as_table() -> pa.Table:
+    with np.load("clean.npz") as data:
+        return pa.table({"x": list(data["x"]), "y": data["y"], "source": data["source"]})
+
+
 def test_the_same_rows_as_parquet_hold(shell: Shell) -> None:
-    data = np.load("clean.npz")
-    table = pa.table({"x": list(data["x"]), "y": data["y"], "source": data["source"]})
+    table = as_table()
     pq.write_table(table, "same.parquet", row_group_size=13, compression="gzip")
     assert shell("manifest", "verify", "M", "same.parquet", "-o", "r.json") == 0
     assert "all 200 records" in shell.out
@@ -286,8 +290,7 @@ def test_a_bill_of_materials_has_what_its_format_requires(shell: Shell) -> None:
 
 
 def test_croissant_describes_the_file_that_the_manifest_is_of_and_no_other(shell: Shell) -> None:
-    data = np.load("clean.npz")
-    pq.write_table(pa.table({"x": list(data["x"]), "y": data["y"], "source": data["source"]}), "d.parquet")
+    pq.write_table(as_table(), "d.parquet")
     assert shell("manifest", "export", "M", "--format", "croissant", "--data", "d.parquet", "-o", "c.json") == 0
     found = shell.json("c.json")
     assert found["conformsTo"] == "http://mlcommons.org/croissant/1.0"

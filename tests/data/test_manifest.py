@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mithridate.core.errors import InputError
-from mithridate.data.manifest import KEY, Head, Manifest, build
+from mithridate.data.building import build
+from mithridate.data.manifest import KEY, Head, Manifest
 from mithridate.data.records import Wish, records
 
 N = 300

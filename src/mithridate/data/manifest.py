@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,20 +19,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mithridate.core.errors import InputError
-from mithridate.core.files import atomic
 from mithridate.core.progress import Progress, Silent
 from mithridate.data.absence import MOST_ROWS, index_root
 from mithridate.data.changes import Changes, changes
-from mithridate.data.encoding import Column
-from mithridate.data.labels import MISSING_SOURCE
 from mithridate.data.leaves import leaves_of
 from mithridate.data.merkle import SIZE, Digests, Growing
 from mithridate.data.records import Layout, Records
 
 SCHEMA = "mithridate.manifest/1"
 KEY = b"mithridate.manifest"
-MOST_SOURCES = 10_000  # distinct names counted in the head
-_GROUP = 1 << 17  # rows a row group of the table
+GROUP = 1 << 17  # rows a row group of the table
 _HEAD = 1 << 26  # bytes the head may have
 
 
@@ -84,73 +79,6 @@ def salt_id(salt: bytes) -> str:
     return hashlib.sha256(b"mithridate.salt/1" + salt).hexdigest()[:32] if salt else ""
 
 
-def build(found: Records, path: str | Path, *, salt: bytes = b"", progress: Progress | None = None) -> Head:
-    """Write the manifest of these records; only one block of them is held at a time.
-
-    Raises
-    ------
-    InputError : the records can't be read, or the file not written.
-    """
-    tree, counts, held = Growing(), Counter[str](), list[Digests]()
-    told = progress or Silent()
-    with atomic(path) as temporary:
-        writer: pq.ParquetWriter | None = None
-        for block, time in found.blocks:
-            leaves = leaves_of(block, salt)
-            part = _part(tree.n_leaves, leaves, block.source, time)
-            tree.add(leaves)
-            held.append(leaves)
-            if tree.n_leaves > MOST_ROWS:
-                held.clear()
-            if "source" in part.column_names and len(counts) <= MOST_SOURCES:
-                counts.update(part.column("source").to_pylist())
-            writer = writer or pq.ParquetWriter(
-                temporary,
-                part.schema,
-                compression={"leaf": "NONE"},
-                use_dictionary=["source"],
-                write_page_checksum=True,
-            )
-            writer.write_table(part, row_group_size=_GROUP)
-            told.step(f"{tree.n_leaves:,} records", 0.5)
-        if writer is None:
-            raise InputError(f"{found.name} has no rows; there are no records")
-        head = Head(
-            found.name, tree.n_leaves, tree.root().hex(), found.layout, salt_id(salt),
-            dict(sorted(counts.items())) if len(counts) <= MOST_SOURCES else {},
-            tuple(bytes(digest).hex() for digest in tree.shard_roots()),
-            index_root(np.concatenate(held)).hex() if held else "",
-        )  # fmt: skip
-        writer.add_key_value_metadata({KEY: json.dumps(head.to_json(), sort_keys=True).encode()})
-        writer.close()
-    return head
-
-
-def _part(start: int, leaves: Digests, source: Column | None, time: Column | None) -> pa.Table:
-    columns: dict[str, Any] = {
-        "row": np.arange(start, start + len(leaves), dtype=np.int64),
-        "leaf": pa.FixedSizeBinaryArray.from_buffers(
-            pa.binary(SIZE), len(leaves), [None, pa.py_buffer(np.ascontiguousarray(leaves))]
-        ),
-    }
-    if source is not None:
-        columns["source"] = names_of(source)
-    if time is not None:
-        columns["time"] = pa.array(time) if isinstance(time, np.ndarray) else time
-    return pa.table(columns)
-
-
-def names_of(source: Column) -> pa.Array:
-    """Sources as strings, as reports name them: whole numbers without a point, `(missing)` where there is none."""
-    items = source.tolist() if isinstance(source, np.ndarray) else source.to_pylist()
-    names = []
-    for item in items:
-        word = item.decode("utf-8", "replace") if isinstance(item, bytes) else item
-        word = int(word) if isinstance(word, float) and word.is_integer() else word
-        names.append(MISSING_SOURCE if word is None or word == "" or word != word else str(word))  # noqa: PLR0124 - NaN
-    return pa.array(names, pa.large_string())
-
-
 @dataclass(frozen=True, slots=True)
 class Compared:
     """What happened to a source's records since its manifest, and the root (hex) that they have now."""
@@ -185,7 +113,7 @@ class Manifest:
             raise InputError(f"{self.path.name}: the record table isn't the one its head describes; build it again")
         self.has_sources, self.has_times = "source" in kinds, "time" in kinds
 
-    def blocks(self, rows: int = _GROUP) -> Iterator[Digests]:
+    def blocks(self, rows: int = GROUP) -> Iterator[Digests]:
         """The leaves in order, at most so many at a time."""
         for batch in self._batches(["leaf"], rows):
             yield _leaves(batch.column("leaf"))
@@ -213,7 +141,7 @@ class Manifest:
 
     def _values(self, column: str, rows: Any) -> list[Any]:
         wanted, found, start = np.asarray(rows, dtype=np.int64), [], 0
-        for batch in self._batches([column], _GROUP):
+        for batch in self._batches([column], GROUP):
             here = wanted[(wanted >= start) & (wanted < start + batch.num_rows)] - start
             found += batch.column(column).take(pa.array(here)).to_pylist()
             start += batch.num_rows

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat
 import zipfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -75,11 +75,11 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """A source's records in reading order, to be read once."""
+    """A source's records in reading order, to be read once; `blocks.close()` where they aren't read to the end."""
 
     name: str
     layout: Layout
-    blocks: Iterator[tuple[Block, Column | None]]
+    blocks: Generator[tuple[Block, Column | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Wish:
         return replace(found, left_out=tuple(name for name in names if name not in covered))
 
 
-Stream: TypeAlias = Iterator[tuple[Block, "Column | None"]]
+Stream: TypeAlias = Generator[tuple[Block, "Column | None"]]
 
 
 def records(path: str | Path, wish: Wish | None = None) -> Records:
@@ -302,6 +302,8 @@ def _arrays(path: Path, name: str, members: Mapping[str, npz.Member], layout: La
     with ExitStack() as stack:
         archive = stack.enter_context(npz.open_zip(path, name))
         parts = {key: _rows(archive, key, members[key], name, step) for key in keys}
+        for part in parts.values():
+            stack.callback(part.close)
         for _ in range(0, n_rows, step):
             block = {key: next(part) for key, part in parts.items()}
             content = tuple(block[key] for key in layout.content)
@@ -311,7 +313,7 @@ def _arrays(path: Path, name: str, members: Mapping[str, npz.Member], layout: La
             next(part, None)  # to the end, where the archive checks its own sums
 
 
-def _rows(archive: zipfile.ZipFile, key: str, member: npz.Member, name: str, step: int) -> Iterator[npt.NDArray[Any]]:
+def _rows(archive: zipfile.ZipFile, key: str, member: npz.Member, name: str, step: int) -> Generator[npt.NDArray[Any]]:
     if member.dtype.kind not in "biufSUM" or (member.dtype.kind == "f" and member.dtype.itemsize > _DOUBLE):
         raise InputError(f"{name}: array {key!r} has dtype {member.dtype}; save it as numbers or strings")
     try:

@@ -149,14 +149,12 @@ def audit(
             report, table = audit_shards(shards, how)
             return _finished(report, table, source, columns)
     data = _dataset(source, labels, sources, columns)
-    facts = {**_facts(data), **({} if since is None else {"manifest_root": since.root})}
-    target = Target("dataset", data.name, data.digest, len(data), facts)
+    target = Target("dataset", data.name, data.digest, len(data), _facts(data, since))
     data = data.canonical()
     rows = as_pictures(data)
     trusted = None if reference is None else as_pictures(_trusted(reference, label, data))
     inputs = _inputs(rows, model=model, recipe=recipe, probabilities=probabilities, trusted=trusted)
-    if since is not None:
-        inputs["manifest"] = since
+    inputs["manifest"] = since
     if embedding is not None:
         inputs["embedding"] = extract(embedding, data)
     of_sounds = data.modality == "audio"
@@ -248,8 +246,9 @@ def _dataset(source: Any, labels: Any, sources: Any, columns: Columns) -> Datase
     )
 
 
-def _facts(data: Dataset) -> dict[str, Any]:
+def _facts(data: Dataset, since: Since | None) -> dict[str, Any]:
     facts: dict[str, Any] = {"modality": data.modality, "classes": data.n_classes}
+    facts |= {} if since is None else {"manifest_root": since.root}
     if data.source_codes is not None:
         facts["sources"] = len(data.source_names)
     shape = getattr(data.content, "shape", None)

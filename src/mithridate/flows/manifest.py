@@ -18,8 +18,9 @@ from mithridate.core.findings import Evidence, Finding, Json, Severity, Subject
 from mithridate.core.progress import Progress
 from mithridate.core.report import CheckResult, Report, Target
 from mithridate.data.absence import Absence, prove_absent
+from mithridate.data.building import build
 from mithridate.data.changes import Since, changes
-from mithridate.data.manifest import Head, Manifest, build
+from mithridate.data.manifest import Head, Manifest
 from mithridate.data.merkle import Proof, prove
 from mithridate.data.records import Layout, Wish, records
 

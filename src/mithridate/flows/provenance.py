@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,7 +123,8 @@ def export(
 
 def _kinds(data: str, wish: Wish) -> dict[str, str]:
     found = records(data, wish)
-    block, _ = next(found.blocks)
+    with closing(found.blocks) as blocks:
+        block, _ = next(blocks)
     layout = found.layout
     columns = dict(zip(layout.content, block.content, strict=True))
     columns |= {

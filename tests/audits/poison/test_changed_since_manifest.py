@@ -11,7 +11,7 @@ import pytest
 
 import mithridate
 from mithridate.core.errors import InputError
-from mithridate.data.manifest import build
+from mithridate.data.building import build
 from mithridate.data.records import records
 from mithridate.flows.audit import AuditReport
 
