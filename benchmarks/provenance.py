@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import os
 import tempfile
 import time
@@ -85,7 +86,7 @@ def of_tree(seed: int, options: Options) -> Result:
                 found[way].append(timed(work))
             for way, spent in cpu.items():
                 spent.append(timed(ways[way], time.process_time))
-    return {"bytes": size * TREE_FILES, "files": TREE_FILES, "cores": os.cpu_count(),
+    return {"bytes": size * TREE_FILES, "files": TREE_FILES, "cores": os.cpu_count(), "blake3": installed("blake3"),
             **{name: spread(values) for name, values in found.items()},
             "sha256_ratio": _ratio(found, "ours_sha256", "sha256_workers"),
             "blake3_ratio": _ratio(found, "ours_blake3", "blake3_direct"),
@@ -103,6 +104,14 @@ def write_tree(folder: Path, size: int, seed: int) -> list[Path]:
             for _ in range(size // _BLOCK):
                 stream.write(block)
     return files
+
+
+def installed(package: str) -> str | None:
+    """The package's version; None where it isn't installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def signing_share(cpu: dict[str, list[float]]) -> list[float]:

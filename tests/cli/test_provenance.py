@@ -147,6 +147,18 @@ def test_a_proof_holds_for_its_manifest_alone(shell: Shell) -> None:
     assert shell("manifest", "prove", "M", "--check", "forged.json") == 1
 
 
+def test_a_record_in_hand_is_proven_to_be_in_the_data_or_is_not_there(shell: Shell) -> None:
+    x, y, source = content(), np.arange(N) % 3, np.array(["shop", "web"])[np.arange(N) % 2]
+    np.savez("one.npz", x=x[9:10], y=y[9:10], source=source[9:10])
+    np.savez("other.npz", x=x[9:10] + 1, y=y[9:10], source=source[9:10])
+    assert shell("manifest", "prove", "M", "--record", "one.npz", "-o", "p.json") == 0
+    assert shell.json("p.json")["proof"]["row"] == 9
+    assert shell("manifest", "prove", "M", "--check", "p.json", "--record", "one.npz") == 0
+    assert shell("manifest", "prove", "M", "--check", "p.json", "--record", "other.npz") == 1
+    assert shell("manifest", "prove", "M", "--record", "other.npz") == 1
+    assert shell("manifest", "prove", "M", "--record", "clean.npz") == 2
+
+
 def test_a_deleted_record_is_proven_gone_and_one_that_stays_is_not(shell: Shell) -> None:
     write(x=content(), name="less.npz", order=np.delete(np.arange(N), 7))
     assert shell("manifest", "build", "less.npz", "-o", "M2") == 0
@@ -159,6 +171,10 @@ def test_a_deleted_record_is_proven_gone_and_one_that_stays_is_not(shell: Shell)
     proof["absent"]["neighbours"]["before"] = None
     (shell.folder / "forged.json").write_text(json.dumps(proof))
     assert shell("manifest", "prove", "--check", "forged.json") == 1
+    for leaf in ("x", ""):
+        odd_leaf = {**proof, "proof": {**proof["proof"], "leaf": leaf}}
+        (shell.folder / "forged.json").write_text(json.dumps(odd_leaf))
+        assert shell("manifest", "prove", "--check", "forged.json") in {1, 2}
     for odd in (3, {}, {"neighbours": 3}, {"neighbours": {"before": {}, "after": None}, "rows": 1}):
         proof["absent"] = odd
         (shell.folder / "forged.json").write_text(json.dumps(proof))

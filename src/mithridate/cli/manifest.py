@@ -116,24 +116,40 @@ def verify(manifest: str, source: str, output: tuple[str, ...], *, quiet: bool, 
 @command.command("prove")
 @click.argument("manifest", metavar="M", required=False)
 @click.option("--row", type=click.IntRange(min=0), metavar="N", help="The row, counted from 0 in reading order.")
+@click.option("--record", metavar="F", help="A file with one record: prove it, or check that a proof is of it.")
 @click.option("--not-in", metavar="M2", help="Also prove that the record is not in M2: it was deleted.")
 @click.option("--check", metavar="PROOF.json", help="Check a proof, against M if it is given.")
+@SALT
 @OUTPUT
-def prove(manifest: str | None, row: int | None, not_in: str | None, check: str | None, output: str | None) -> None:
-    """Prove that row N is in the manifest M, in a few kilobytes; or check a proof."""
-    from mithridate.flows.manifest import check_proof, prove_row
+def prove(manifest: str | None, row: int | None, output: str | None, **options: str | None) -> None:
+    """Prove that a record is in the manifest M, in some kilobytes; or check a proof.
 
-    if check is not None:
-        raw = _read_json(check)
-        wrong = check_proof(raw, manifest=manifest, other=not_in)
-        rest = "" if manifest is not None else f", if this root is the one that you trust: {raw['root']}"
-        if "absent" in raw and not_in is None:
-            rest += f", and this index that of the other manifest: {raw['absent'].get('index')}"
-        click.echo(printable("; ".join(wrong) or f"the proof holds{rest}"))
+    Exit code: 0 proven or holds, 1 when the record is not in M or the proof does
+    not hold, 2 when it could not be told.
+    """
+    from mithridate.flows.proofs import check_proof, prove_row, row_of
+
+    record, salt_file = options["record"], options["salt_file"]
+    if options["check"] is not None:
+        raw = _read_json(options["check"])
+        wrong = check_proof(raw, manifest=manifest, other=options["not_in"], record=record, salt_file=salt_file)
+        click.echo(printable("; ".join(wrong) or "the proof holds" + _if_trusted(raw, manifest, options["not_in"])))
         raise click.exceptions.Exit(1 if wrong else 0)
-    if manifest is None or row is None:
-        raise InputError("a proof needs M and --row N; to check one: mithridate manifest prove --check PROOF.json")
-    _write_json(prove_row(manifest, row, not_in=not_in), output, manifest)
+    if manifest is None or (row is None) == (record is None):
+        raise InputError("a proof needs M and --row N or --record F; to check one: prove --check PROOF.json [M]")
+    row = row if record is None else row_of(manifest, record, salt_file=salt_file)
+    if row is None:
+        click.echo(f"the record is not in {printable(manifest)}")
+        raise click.exceptions.Exit(1)
+    _write_json(prove_row(manifest, row, not_in=options["not_in"]), output, manifest)
+
+
+def _if_trusted(raw: Any, manifest: str | None, other: str | None) -> str:
+    """What a proof that holds still rests on."""
+    rest = "" if manifest is not None else f", if this root is the one that you trust: {raw['root']}"
+    if "absent" in raw and other is None:
+        rest += f", and this index that of the other manifest: {raw['absent'].get('index')}"
+    return rest
 
 
 @command.command("diff")

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mithridate.audits.poison.changed_since_manifest import METHOD, SLUG, STANDARDS, findings_of, numbers_of
 from mithridate.core.errors import InputError
 from mithridate.core.findings import Evidence, Finding, Json, Severity, Subject
 from mithridate.core.progress import Progress
 from mithridate.core.report import CheckResult, Report, Target
-from mithridate.data.absence import Absence, prove_absent
 from mithridate.data.building import build
 from mithridate.data.changes import Since, changes
 from mithridate.data.manifest import Head, Manifest
-from mithridate.data.merkle import Proof, prove
 from mithridate.data.records import Layout, Wish, records
 
 LEAST_SALT, MOST_SALT = 16, 4096  # bytes
-PROOF = "mithridate.proof/1"
 
 
 def build_manifest(
@@ -198,7 +193,7 @@ def diff_manifests(first: str | Path, second: str | Path) -> Difference:
     ------
     InputError : one can't be read, or they were built with different salts, so that leaves can't be compared.
     """
-    one, two = _comparable(first, second)
+    one, two = comparable(first, second)
     found = changes(one.leaves(), two.leaves())
     facts: dict[str, Any] = {
         "schema": "mithridate.diff/1",
@@ -217,7 +212,8 @@ def _source_counts(one: Mapping[str, int], two: Mapping[str, int]) -> dict[str, 
     return {name: [one.get(name, 0), two.get(name, 0)] for name in names if one.get(name) != two.get(name)}
 
 
-def _comparable(first: str | Path, second: str | Path) -> tuple[Manifest, Manifest]:
+def comparable(first: str | Path, second: str | Path) -> tuple[Manifest, Manifest]:
+    """Both manifests, if their leaves can be compared; `InputError` for an edited one, or another salt."""
     one, two = Manifest(first), Manifest(second)
     for manifest in (one, two):
         if not manifest.holds_together():
@@ -228,94 +224,6 @@ def _comparable(first: str | Path, second: str | Path) -> tuple[Manifest, Manife
             "build both with the same --salt-file, or both without"
         )
     return one, two
-
-
-def prove_row(path: str | Path, row: int, *, not_in: str | None = None) -> dict[str, Any]:
-    """The proof that a record is in a manifest, and with `not_in` also that it isn't in another.
-
-    Raises
-    ------
-    InputError : no such row, a manifest can't be read, or the record is still in the other.
-    """
-    manifest = Manifest(path)
-    proof = prove(manifest.leaves(), row)
-    if proof.root().hex() != manifest.head.root:
-        raise InputError(f"{manifest.path.name}: its record table doesn't lead to its root; it was edited")
-    said: dict[str, Any] = {
-        "schema": PROOF, "manifest": manifest.head.name, "root": manifest.head.root, "salt_id": manifest.head.salt_id,
-        "layout": manifest.head.layout.to_json(), "entry": _plain(manifest.entry(row)), "proof": proof.to_json(),
-    }  # fmt: skip
-    if not_in is not None:
-        said["absent"] = _absent(path, not_in, bytes.fromhex(proof.leaf))
-    return said
-
-
-def _absent(path: str | Path, other: str, leaf: bytes) -> dict[str, Any]:
-    """That no leaf of the other manifest is this one: by two neighbours in its index, where it has one."""
-    _, two = _comparable(path, other)
-    try:
-        proof = prove_absent(two.leaves(), leaf)
-    except InputError as error:
-        raise InputError(f"the record is still in {two.path.name}; it was not deleted") from error
-    said: dict[str, Any] = {"manifest": two.head.name, "root": two.head.root, "rows": two.head.rows}
-    return {**said, "index": two.head.index, "neighbours": proof.to_json()} if two.head.index else said
-
-
-def check_proof(raw: Any, *, manifest: str | None = None, other: str | None = None) -> list[str]:
-    """What doesn't hold in a proof, in words; [] when everything does.
-
-    Parameters
-    ----------
-    manifest : checks that the root is this manifest's. other : the manifest that the record must not be in.
-
-    Raises
-    ------
-    InputError : it isn't a proof.
-    """
-    if not isinstance(raw, dict) or raw.get("schema") != PROOF or not isinstance(raw.get("proof"), dict):
-        raise InputError("this is no proof; make one with `mithridate manifest prove`")
-    proof = Proof.from_json(raw["proof"])
-    wrong = _leads_to(proof.root, raw.get("root"), "root")
-    if manifest is not None and Manifest(manifest).head.root != raw.get("root"):
-        wrong.append(f"the proof's root is not that of {Path(manifest).name}")
-    if "absent" in raw:
-        try:
-            wrong += _check_absence(raw["absent"], proof, other)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"the absence proof is damaged ({type(error).__name__}); make it again") from error
-    return wrong
-
-
-def _leads_to(make: Callable[[], bytes], stated: Any, what: str) -> list[str]:
-    """What is wrong with a proof that should lead to this root or index."""
-    try:
-        return [] if make().hex() == stated else [f"the proof doesn't lead to the {what} that it states"]
-    except InputError as error:
-        return [str(error)]
-
-
-def _check_absence(said: Any, proof: Proof, other: str | None) -> list[str]:
-    if not isinstance(said, dict):
-        return ["what the proof says of the record's absence can't be read"]
-    leaf, wrong = bytes.fromhex(proof.leaf), []
-    if "neighbours" in said:
-        found, rows = Absence.from_json(said["neighbours"]), int(said["rows"])
-        wrong += _leads_to(lambda: found.index(leaf, rows), said.get("index"), "index")
-    elif other is None:
-        wrong.append("that the record is absent can only be checked against the other manifest: pass it with --not-in")
-    if other is None:
-        return wrong
-    two = Manifest(other)
-    stated = (said.get("root"), said.get("index", two.head.index), said.get("rows"))
-    if stated != (two.head.root, two.head.index, two.head.rows) or not two.holds_together():
-        return [*wrong, f"{two.path.name} is not the manifest that the proof says the record is absent from"]
-    bits = np.frombuffer(leaf, np.uint8)
-    there = any((block == bits).all(axis=1).any() for block in two.blocks())
-    return [*wrong, *([f"the record is in {two.path.name}"] if there else [])]
-
-
-def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value if isinstance(value, int | float | str | None) else str(value) for key, value in entry.items()}
 
 
 def known(path: str | Path, wish: Wish) -> Wish:
