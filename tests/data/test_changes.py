@@ -91,6 +91,17 @@ def test_equal_records_can_not_be_told_apart_and_need_not() -> None:
     assert kinds(changes(leaves(same), leaves(np.zeros(51, np.int64)))) == {"repeated": 1}
 
 
+@pytest.mark.parametrize("copies", [1, 2, 5])
+def test_rows_that_only_slid_are_not_named_even_among_copies(copies: int) -> None:
+    keys = np.random.default_rng(0).permutation(np.repeat(np.arange(N // copies), copies))
+    other = keys.copy()
+    other[[120, 250]] = [-1, -2]
+    found = changes(leaves(keys), leaves(np.delete(other, [5, 30, 300])))
+    assert found.dropped.tolist() == [5, 30, 300]
+    assert found.changed.tolist() == [[120, 118], [250, 248]]
+    assert set(kinds(found)) == {"dropped", "changed"}
+
+
 def test_nothing_at_all_can_be_compared() -> None:
     empty = leaves([])
     assert changes(empty, empty).none

@@ -71,8 +71,8 @@ def changes(old: Digests, new: Digests) -> Changes:
 
     Notes
     -----
-    Places are compared one by one; where many differ, also around leaves that are unique in both lists and in the same
-    order (patience diff), so that one dropped row doesn't make all after it changed. The shorter story is told.
+    Places are compared one by one; where many differ, also around leaves that are as frequent in both lists and in the
+    same order (patience diff), so that one dropped row doesn't make all after it changed. The shorter story is told.
     O((n + m) log(n + m)) time.
     """
     first, last = _same_ends(old, new)
@@ -141,7 +141,7 @@ def _matched(left: _Left, a: Rows, b: Rows) -> _Matched:
 
 
 def _anchored(a: Rows, b: Rows) -> _Left:
-    """Gaps between the longest run of unique leaves that kept their order; equal ends of a gap have their partner."""
+    """Gaps between the longest run of leaves that kept their order; equal ends of a gap have their partner."""
     anchors_a, anchors_b = _anchors(a, b)
     parts: list[tuple[Rows, Rows, Rows, Rows]] = []
     start_a = start_b = slot = 0
@@ -170,13 +170,16 @@ def _inside(a: Rows, b: Rows) -> tuple[Rows, Rows]:
 
 
 def _anchors(a: Rows, b: Rows) -> tuple[Rows, Rows]:
-    """Places in both of leaves that stand once in each and keep their order, as many as possible."""
+    """Places in both of leaves that stand equally often in each and keep their order, as many as possible.
+
+    Of equal leaves the k-th goes with the k-th.
+    """
     n_ids = int(max(a.max(initial=-1), b.max(initial=-1))) + 1
-    once = (np.bincount(a, minlength=n_ids) == 1) & (np.bincount(b, minlength=n_ids) == 1)
-    place = np.full(n_ids, -1, np.int64)
-    place[b] = np.arange(len(b))
-    here = np.flatnonzero(once[a])
-    there = place[a[here]]
+    as_often = np.bincount(a, minlength=n_ids) == np.bincount(b, minlength=n_ids)
+    here, there = np.flatnonzero(as_often[a]), np.flatnonzero(as_often[b])
+    in_a, in_b = _partners(a[here], b[there])
+    order = np.argsort(in_a)
+    here, there = here[in_a[order]], there[in_b[order]]
     kept = np.arange(len(there)) if (np.diff(there) > 0).all() else _longest_rise(there)
     return here[kept], there[kept]
 
