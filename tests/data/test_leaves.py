@@ -84,6 +84,18 @@ def test_a_row_is_encoded_alone_where_another_holds_a_gap_or_a_giant() -> None:
     assert as_array == as_columns == as_lists
 
 
+LISTS = st.lists(st.one_of(st.none(), st.lists(st.one_of(st.none(), st.floats(width=32)), max_size=3)), max_size=6)
+
+
+@given(LISTS)
+@settings(max_examples=25, deadline=None)
+def test_a_list_is_encoded_alone_whatever_gaps_stand_beside_it(rows: list[list[float | None] | None]) -> None:
+    for kind in (pa.float32(), pa.float64()):
+        column = pa.array(rows, pa.list_(kind))
+        assert encode_columns([column]) == [encode_columns([column.slice(i, 1)])[0] for i in range(len(rows))]
+    assert encode_columns([pa.array(rows, pa.list_(pa.float32()))]) == encode_columns([column])
+
+
 def test_giants_that_a_float_holds_are_that_float() -> None:
     for value in (2**60, -(2**63), 2**63):
         kind = pa.uint64() if value >= 2**63 else pa.int64()
@@ -122,6 +134,9 @@ def test_dictionaries_dates_and_nested_values_have_a_form() -> None:
     assert encode_cells(words.dictionary_encode()) == encode_cells(words)
     seconds, nanos = pa.array([0, None], pa.timestamp("s")), pa.array([0, None], pa.timestamp("ns"))
     assert encode_cells(seconds) == encode_cells(nanos)
+    far = pa.array([0, 2**55, None], pa.timestamp("s"))  # beyond what nanoseconds in 64 bits can say
+    assert encode_cells(far)[0] == encode_cells(nanos)[0]
+    assert len(set(encode_cells(far))) == 3
     nested = encode_cells(pa.array([{"a": [1, None]}, {"a": []}, None]))
     assert len(set(nested)) == 3
 

@@ -27,6 +27,7 @@ Encoded: TypeAlias = list[bytes]
 
 MISSING, NUMBER, SIGNED, UNSIGNED, TEXT, BYTES, VECTOR, OTHER, CELLS = (bytes([tag]) for tag in range(9))
 _LENGTH = struct.Struct("<Q").pack
+_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _FIRST = 8  # values of a row looked at before all of them are
 
 
@@ -246,8 +247,10 @@ def _list_cells(column: pa.Array) -> Encoded:
     inner = column.type.value_type
     numeric = pa.types.is_integer(inner) or pa.types.is_floating(inner) or pa.types.is_boolean(inner)
     flat = column.flatten()
-    if not numeric or column.null_count or flat.null_count:
-        return [_any_list(item, numeric=numeric) for item in column.to_pylist()]
+    if not numeric:
+        return _json(column.to_pylist())
+    if column.null_count or flat.null_count:
+        return [_list_cell(item) for item in column]
     values = np.asarray(flat.to_numpy(zero_copy_only=False))
     lengths = np.asarray(pc.list_value_length(column).to_numpy(zero_copy_only=False))
     if len(lengths) and (lengths == lengths[0]).all():
@@ -256,23 +259,26 @@ def _list_cells(column: pa.Array) -> Encoded:
     return [encode_vectors(values[e - n : e].reshape(1, -1))[0] for e, n in zip(ends, lengths, strict=True)]
 
 
-def _any_list(item: Any, *, numeric: bool) -> bytes:
-    if item is None:
+def _list_cell(item: pa.Scalar) -> bytes:
+    """One list of numbers: the same bytes as among others without gaps."""
+    if not item.is_valid:
         return MISSING
-    if numeric and item and None not in item:
-        return encode_vectors(np.asarray(item).reshape(1, -1))[0]
-    return _json([item])[0]
+    if item.values.null_count:
+        return _json([item.as_py()])[0]
+    return encode_vectors(_flat(item.values).reshape(1, -1))[0]
 
 
 def _other_cells(column: pa.Array) -> Encoded:
-    """Dates, decimals and times as text, the same for every unit a file may use; nested values as JSON."""
+    """Dates, decimals and times as text, timestamps as nanoseconds whatever their unit; nested values as JSON."""
+    if pa.types.is_timestamp(column.type):
+        factor, zone = _NANOSECONDS[column.type.unit], column.type.tz or ""
+        values = pc.cast(column, pa.int64()).to_pylist()
+        return _sized([None if v is None else f"{v * factor} ns {zone}".encode() for v in values], OTHER)
     if pa.types.is_nested(column.type):
         return _json(column.to_pylist())
-    if pa.types.is_timestamp(column.type):
-        column = pc.cast(column, pa.timestamp("ns", column.type.tz))
     try:
         return _sized(pc.cast(column, pa.large_string()).cast(pa.large_binary()).to_pylist(), OTHER)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    except pa.ArrowNotImplementedError:
         return _json(column.to_pylist())
 
 
