@@ -170,7 +170,9 @@ def test_an_edited_record_table_no_longer_leads_to_its_root(tmp_path: Path) -> N
     assert other.own_root() != other.head.root
 
 
-@pytest.mark.parametrize("kind", ["missing", "empty", "text", "cut", "parquet", "no-head", "short", "folder"])
+@pytest.mark.parametrize(
+    "kind", ["missing", "empty", "text", "cut", "parquet", "no-head", "no-content", "short", "folder"]
+)
 def test_what_is_no_manifest_is_refused_in_one_line(kind: str, tmp_path: Path) -> None:
     manifest = made(as_npz(tmp_path / "a.npz", rows()))
     path = tmp_path / "bad"
@@ -184,6 +186,8 @@ def test_what_is_no_manifest_is_refused_in_one_line(kind: str, tmp_path: Path) -
     elif kind != "missing":
         if kind == "no-head":
             del head["root"]
+        if kind == "no-content":
+            head["layout"]["content"] = []
         notes = {} if kind == "parquet" else {KEY: json.dumps(head)}
         part = table.slice(0, 10) if kind == "short" else table
         pq.write_table(part.replace_schema_metadata(notes), path)

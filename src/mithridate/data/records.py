@@ -65,8 +65,11 @@ class Layout:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Layout:
-        """The inverse of `to_json`."""
+        """The inverse of `to_json`; `ValueError` for a layout without content."""
         shape = raw.get("shape")
+        if not raw["content"]:
+            msg = "no content"
+            raise ValueError(msg)
         return cls(
             tuple(map(str, raw["content"])), _text(raw.get("label")), _text(raw.get("source")), _text(raw.get("time")),
             tuple(map(str, raw.get("left_out", ()))), None if shape is None else tuple(map(int, shape)),
