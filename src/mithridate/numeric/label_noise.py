@@ -24,7 +24,6 @@ PAIR_CAP = 100.0
 DRAWS = 40  # refits to counts drawn again,
 SURE = 0.7  # and the share of them in which a row must be as suspect as its odds say;
 SURE_TWO = 0.9  # stricter for two classes, where confusion and flips look most alike
-WORST = 100.0  # flips are never taken for rarer than the best fit by more than this
 ANCHORED = 10  # trusted rows at the far end that set the scale of the odds
 IMPROBABLE = 10.0  # times as many flips as honest labels: cells that tell slips between confused classes from flips
 SLIPS = 0.0003  # share of labels that even careful people get grossly wrong: honest, and never told from flips

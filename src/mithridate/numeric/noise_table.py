@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from mithridate.numeric.label_noise import (
     BINS_A_DECADE,
+    IMPROBABLE,
     LEAST,
     PAIR_CAP,
     PRIOR,
@@ -16,10 +17,10 @@ from mithridate.numeric.label_noise import (
     SURE,
     SURE_TWO,
     TOP,
-    WORST,
     Fill,
     fit_fill,
 )
+from mithridate.numeric.label_sources import natural_slips
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -113,10 +114,13 @@ def noise_table(counts: Counts, *, n_classes: int, rng: np.random.Generator) -> 
     bins = _Bins.of(counts, n_classes)
     fill = fit_fill(bins.cells, bins.filled, bins.middle)
     own = fill.honest(MIDDLE)
+    factors = _factors(counts, own, fill.floor)
     honest = np.ones(counts.filled.shape)
-    honest[:, :, :BINS] = own * _factors(counts, own, fill.floor)[:, :, None] + bins.slips
+    honest[:, :, :BINS] = own * factors[:, :, None] + bins.slips
     honest[:, :, :BINS] *= _caution(bins, fill, rng, sure=SURE if n_classes > 2 else SURE_TWO)  # noqa: PLR2004 - two
-    odds = bins.floor(fill) / honest
+    floor, natural = _split_floor(counts, own, factors, fill)
+    honest[:, :, :BINS] += natural[:, :, None]
+    odds = bins.floor(floor) / honest
     return NoiseTable(odds, _tail(odds, counts.filled), min(fill.floor * (n_classes - 1), 1.0))
 
 
@@ -134,12 +138,13 @@ class _Bins(NamedTuple):
         cells = counts.cells.sum(axis=(0, 1)).astype(float)
         filled = counts.filled[:, :, :BINS].sum(axis=(0, 1)).astype(float)
         seen = cells > 0
-        least = 0.5 / max(float(counts.filled.sum()) * n_classes, 1)
-        return cls(cells[seen], filled[seen], MIDDLE[seen], SLIPS / max(n_classes - 1, 1), least)
+        slips = SLIPS / max(n_classes - 1, 1)
+        least = max(slips, 0.5 / max(float(counts.filled.sum()) * n_classes, 1))
+        return cls(cells[seen], filled[seen], MIDDLE[seen], slips, least)
 
-    def floor(self, fill: Fill) -> float:
+    def floor(self, floor: float) -> float:
         """The rate of flips a cell, beyond slips."""
-        return max(fill.floor - self.slips, self.least)
+        return max(floor - self.slips, self.least)
 
 
 def _factors(counts: Counts, own: FloatArray, floor: float) -> FloatArray:
@@ -154,13 +159,29 @@ def _factors(counts: Counts, own: FloatArray, floor: float) -> FloatArray:
     return np.asarray(factors)
 
 
+def _split_floor(counts: Counts, own: FloatArray, factors: FloatArray, fill: Fill) -> tuple[float, FloatArray]:
+    """Flips a cell, and (c, c) honest slips in each pair's cells: what of the floor follows the classes' confusion."""
+    nothing = np.zeros(factors.shape)
+    deep = np.flatnonzero(fill.floor > IMPROBABLE * own)
+    if len(factors) <= 2 or not len(deep):  # noqa: PLR2004 - one pair each way tells nothing of pairs
+        return fill.floor, nothing
+    low = slice(0, int(deep[-1]) + 1)
+    cells, held = counts.cells[:, :, low].sum(axis=2), counts.filled[:, :, low].sum(axis=2)
+    usual = (counts.cells[:, :, low] * own[low]).sum(axis=2) * factors
+    rows = np.maximum(counts.filled.sum(axis=(1, 2)), 1)[:, None]
+    confusion = np.maximum(factors * ((counts.cells * own).sum(axis=2) + PRIOR) - PRIOR, 0) / rows
+    used = cells > 0
+    found = natural_slips(held[used].astype(float), cells[used].astype(float), confusion[used], usual[used])
+    return min(found.floor, fill.floor), np.asarray(found.rate * confusion)
+
+
 def _caution(bins: _Bins, fill: Fill, rng: np.random.Generator, *, sure: float) -> FloatArray:
     """(BINS,) >= 1: how much likelier an honest label may be, against a flip, than the best fit says."""
-    floor = bins.floor(fill)
+    floor = bins.floor(fill.floor)
     ratios = []
     for drawn in rng.poisson(bins.filled, (DRAWS, len(bins.filled))).astype(np.float64):
         again = fit_fill(bins.cells, drawn, bins.middle)
-        ratios.append((again.honest(MIDDLE) + bins.slips) / max(again.floor - bins.slips, floor / WORST))
+        ratios.append((again.honest(MIDDLE) + bins.slips) / bins.floor(again.floor))
     fitted = (fill.honest(MIDDLE) + bins.slips) / floor
     return np.asarray(np.maximum(np.quantile(ratios, sure, axis=0) / fitted, 1.0))
 
