@@ -56,7 +56,8 @@ def leaf_of(record: str | Path, layout: Layout, salt: bytes) -> bytes:
     leaves = np.concatenate([leaves_of(block, salt) for block, _ in found.blocks])
     if len(leaves) != 1:
         raise InputError(f"{found.name} holds {len(leaves):,} records; pass a file with the one that is meant")
-    return leaves[0].tobytes()
+    leaf: bytes = leaves[0].tobytes()
+    return leaf
 
 
 def prove_row(path: str | Path, row: int, *, not_in: str | None = None) -> dict[str, Any]:
