@@ -18,7 +18,6 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mithridate.core.errors import InputError
 from mithridate.data.budget import Budget
@@ -355,9 +354,3 @@ def _ends(stream: IO[bytes]) -> None:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
-
-
-def row_count(path: Path) -> int | None:
-    """Rows where a footer says so before anything is read; else None."""
-    files, _ = parquet_files(path)
-    return sum(pq.read_metadata(file).num_rows for file in files) or None

@@ -71,16 +71,6 @@ class Threshold:
         return f"any of ({inside})" if self.count == 1 else f"{self.count} of ({inside})"
 
 
-def all_of(rules: Sequence[Rule]) -> Threshold:
-    """Every one of the rules."""
-    return Threshold(len(rules), tuple(rules))
-
-
-def any_of(rules: Sequence[Rule]) -> Threshold:
-    """At least one of the rules."""
-    return Threshold(1, tuple(rules))
-
-
 @dataclass(frozen=True, slots=True)
 class OfType:
     """The rule counts only statements of one kind; an empty kind counts all."""

@@ -19,7 +19,6 @@ MODEL = "https://model_signing/signature/v1.0"
 _OWN = "urn:mithridate:predicate"
 DATASET, AUDIT = f"{_OWN}:dataset:v1", f"{_OWN}:audit:v1"
 TRAINING, EVALUATION = f"{_OWN}:training-run:v1", f"{_OWN}:evaluation:v1"
-FILES = f"{_OWN}:files:v1"
 
 TYPES: Mapping[str, str] = MappingProxyType(
     {"model": MODEL, "dataset": DATASET, "audit": AUDIT, "training-run": TRAINING, "evaluation": EVALUATION}
