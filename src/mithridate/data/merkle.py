@@ -20,7 +20,6 @@ Digests: TypeAlias = npt.NDArray[np.uint8]
 
 WIDTH = 256  # children a node; 1,000,000 leaves are three levels
 SIZE = 32  # bytes of a SHA-256
-SHARD = WIDTH * WIDTH  # leaves
 NODE, ROOT, INDEX = b"\x01", b"\x02mithridate.manifest/1", b"\x03mithridate.index/1"  # first bytes; a leaf's is 0
 _LEVELS = 16  # more than 2^64 leaves need
 
