@@ -50,6 +50,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                     "PSN105": f"{_SHARDED}.duplicates:sharded_duplicates",
                     "PSN106": f"{_SHARDED}.sources:sharded_sources",
                     "PSN108": f"{_SHARDED}.sampled:sampled_controls",
+                    "PSN114": f"{_POISON}.changed_since_manifest:sharded_changed_since_manifest",
                 }
             ),
         ),
@@ -114,6 +115,16 @@ METHODS: tuple[Method, ...] = (
         references=(
             "Broder (1997), On the resemblance and containment of documents",
             "Tramer et al. (2022), Truth Serum, CCS",
+        ),
+    ),
+    Method(
+        id="PSN114", slug="changed-since-manifest", family="poison",
+        function=f"{_POISON}.changed_since_manifest:changed_since_manifest",
+        title="Rows that changed since the manifest", needs=("manifest",),
+        standards=("AML.T0020", "AML.T0019", "ML02:2023", "NISTAML.013"),
+        references=(
+            "Carlini et al. (2024), Poisoning web-scale training datasets is practical, IEEE S&P",
+            "Merkle (1987), A digital signature based on a conventional encryption function, CRYPTO",
         ),
     ),
     Method(
@@ -191,6 +202,8 @@ METHODS: tuple[Method, ...] = (
         title="Code that comes with a model", threat="supply chain",
         standards=("AML.T0010", "AML.T0011.000", "ML06:2023"),
         references=("MITRE ATLAS, AML.T0011.000 unsafe AI artifacts",),
+    ),
+    Method(
         id="SUP420", slug="leaked-secret", family="posture", function=f"{_POSTURE}.leaked_secrets:leaked_secrets",
         title="Secrets in code, notebooks and configurations", threat="supply chain",
         standards=("AML.T0055", "CWE-798"),

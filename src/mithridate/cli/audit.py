@@ -36,6 +36,8 @@ from mithridate.core.errors import InputError
     help="Coordinates of rows: efficientnet-lite0 (images), minilm (texts), an .npy file, package.module:function.",
 )
 @click.option("--reference", metavar="CLEAN", help="Trusted rows, used for calibration.")
+@click.option("--manifest", metavar="M", help="The manifest that SOURCE should still fit: rows that changed are named.")
+@click.option("--salt-file", metavar="F", help="The secret salt that M was built with, if any.")
 @click.option(
     "--fdr", type=float, default=0.05, show_default=True, help="Share of false flags you accept among the flags."
 )

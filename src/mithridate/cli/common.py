@@ -109,6 +109,30 @@ def show(report: Report) -> None:
     click.echo(to_text(report, width=width, colour=colour), color=colour)
 
 
+def print_claims(report: Report, holds: str) -> None:
+    """Print each finding's claim and remedy, or that everything holds: for verbs whose answer is yes or no."""
+    for finding in report.findings:
+        click.echo(f"{finding.severity.word}: {printable(finding.claim)}\n    {printable(finding.remedy)}")
+    if not report.findings:
+        click.echo(printable(holds))
+
+
+def printable(text: str) -> str:
+    """The text without control characters: names come from files that others wrote."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def read_passphrase(path: str | None) -> bytes | None:
+    """The first line of a file, without its end; None without a file."""
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123 - a path exactly as it was typed
+            return stream.readline(1 << 12).rstrip(b"\r\n")
+    except OSError as error:
+        raise InputError(f"the passphrase file can't be read: {error.strerror}; check --passphrase-file") from error
+
+
 @contextmanager
 def progress(*, quiet: bool) -> Iterator[Progress]:
     """Progress on stderr with the time left; silent when quiet or when stderr is no terminal."""

@@ -59,12 +59,12 @@ def read(
         modality=checked_modality(modality),
         budget=Budget() if max_bytes is None else Budget(max_bytes),
     )
-    with _one_line(options.name):
+    with one_line(options.name):
         return _dispatch(path, options)
 
 
 @contextmanager
-def _one_line(name: str) -> Iterator[None]:
+def one_line(name: str) -> Iterator[None]:
     """Whatever reading raises, as one clear line without control characters."""
     try:
         yield

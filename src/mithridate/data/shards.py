@@ -54,7 +54,7 @@ def count_parquet(path: str | os.PathLike[str]) -> int:
     ------
     InputError : a shard is cut short or no Parquet.
     """
-    return sum(opened(file).metadata.num_rows for file in _files(Path(path))[0])
+    return sum(opened(file).metadata.num_rows for file in parquet_files(Path(path))[0])
 
 
 def large(path: str | os.PathLike[str]) -> bool:
@@ -77,7 +77,7 @@ def find_shards(path: str | os.PathLike[str], options: Options, *, shard_rows: i
     ------
     InputError : no Parquet, damaged files, files of different columns, no rows.
     """
-    files, name = _files(Path(path))
+    files, name = parquet_files(Path(path))
     if not files:
         raise InputError(f"{options.name} is no Parquet file and no folder of Parquet shards; write it as Parquet")
     out: list[Shard] = []
@@ -152,7 +152,7 @@ def named(options: Options, name: str) -> Options:
     return replace(options, name=name)
 
 
-def _files(path: Path) -> tuple[tuple[Path, ...], str]:
+def parquet_files(path: Path) -> tuple[tuple[Path, ...], str]:
     """The Parquet files in reading order, and what the source is called where its folder says more than its name."""
     if path.is_dir():
         if not is_huggingface(path):

@@ -22,6 +22,7 @@ from mithridate.core.findings import Finding, Severity, Subject
 from mithridate.core.progress import Progress, Silent
 from mithridate.core.report import Report, Target
 from mithridate.data.arrow import arrow_table
+from mithridate.data.changes import Since
 from mithridate.data.dataset import Dataset
 from mithridate.data.memory import from_memory
 from mithridate.data.read import read
@@ -93,6 +94,8 @@ def audit(
     probabilities: npt.NDArray[Any] | None = None,
     embedding: Any = None,
     reference: Any = None,
+    manifest: str | Path | None = None,
+    salt_file: str | None = None,
     fdr: float = 0.05,
     power: str = "cheap",
     seed: int = 0,
@@ -117,6 +120,8 @@ def audit(
     embedding : (n, d) coordinates of your own for the rows, never trained on their labels; or an `.npy` file of them;
         or `package.module:function` that makes them from the content, such as a pretrained extractor.
     reference : trusted rows, like `source` (in memory: a pair of rows and labels, or a frame with the label column).
+    manifest : of a source that is a path: the manifest whose records the rows should still be; `salt_file` is the
+        secret salt that it was built with, if any.
     fdr : share of false flags allowed among the flags, in (0, 1).
     power : `off`, `cheap` or `all`: how much known poison to plant in a copy to measure what would be found.
     methods : ids or slugs to run; empty runs all.
@@ -133,21 +138,23 @@ def audit(
     """
     settings = _settings(fdr=fdr, power=power, seed=seed, jobs=jobs)
     columns = _columns(label, source_column, content, modality)
+    since = None if manifest is None else _since(manifest, source, columns, salt_file, progress)
     alone = all(part is None for part in (labels, sources, model, recipe, probabilities, embedding, reference))
     if isinstance(source, (str, Path)) and (cluster or store or (alone and large(source))):
         from mithridate.flows.audit_shards import How, audit_shards, shards_of_source
 
         shards = shards_of_source(source, columns, alone=alone, asked=bool(cluster or store))
         if shards is not None:
-            how = How(settings, cluster, store, progress or Silent(), command, methods)
+            how = How(settings, cluster, store, progress or Silent(), command, methods, since)
             report, table = audit_shards(shards, how)
             return _finished(report, table, source, columns)
     data = _dataset(source, labels, sources, columns)
-    target = Target("dataset", data.name, data.digest, len(data), _facts(data))
+    target = Target("dataset", data.name, data.digest, len(data), _facts(data, since))
     data = data.canonical()
     rows = as_pictures(data)
     trusted = None if reference is None else as_pictures(_trusted(reference, label, data))
     inputs = _inputs(rows, model=model, recipe=recipe, probabilities=probabilities, trusted=trusted)
+    inputs["manifest"] = since
     if embedding is not None:
         from mithridate.models.extractors import extract
 
@@ -241,8 +248,9 @@ def _dataset(source: Any, labels: Any, sources: Any, columns: Columns) -> Datase
     )
 
 
-def _facts(data: Dataset) -> dict[str, Any]:
+def _facts(data: Dataset, since: Since | None) -> dict[str, Any]:
     facts: dict[str, Any] = {"modality": data.modality, "classes": data.n_classes}
+    facts |= {} if since is None else {"manifest_root": since.root}
     if data.source_codes is not None:
         facts["sources"] = len(data.source_names)
     shape = getattr(data.content, "shape", None)
@@ -251,6 +259,14 @@ def _facts(data: Dataset) -> dict[str, Any]:
     if len(shape) == 2:  # noqa: PLR2004 - rows and columns
         return {**facts, "columns": int(shape[1])}
     return {**facts, "shape": [int(size) for size in shape]}
+
+
+def _since(manifest: str | Path, source: Any, columns: Columns, salt: str | None, progress: Progress | None) -> Since:
+    if not isinstance(source, (str, Path)):
+        raise InputError("a manifest is compared with what a file stores; pass the path of the source, not its rows")
+    from mithridate.flows.manifest import since_manifest
+
+    return since_manifest(manifest, source, columns, salt_file=salt, progress=progress)
 
 
 def _inputs(

@@ -15,6 +15,7 @@ from mithridate.compute.threads import threads
 from mithridate.core.errors import InputError
 from mithridate.core.progress import Progress
 from mithridate.core.report import CheckResult, Report, Target
+from mithridate.data.changes import Since
 from mithridate.data.options import Options, checked_modality
 from mithridate.data.read import printable
 from mithridate.data.shards import Shards, count_parquet, find_shards
@@ -33,6 +34,7 @@ class How:
     progress: Progress
     command: str
     methods: Sequence[str] | str
+    manifest: Since | None = None
 
 
 def shards_of_source(source: str | Path, columns: Mapping[str, Any], *, alone: bool, asked: bool) -> Shards | None:
@@ -88,6 +90,7 @@ def audit_shards(shards: Shards, how: How, *, runner: Executor | None = None) ->
         "shards": shards,
         "store": Path(how.store or STORE),
         "executor": runner or _executor(how),
+        "manifest": how.manifest,
     }
     job = Job(
         "poison-shards", Target("dataset", shards.name, "", shards.n_rows), inputs, how.settings,
@@ -96,7 +99,10 @@ def audit_shards(shards: Shards, how: How, *, runner: Executor | None = None) ->
     )  # fmt: skip
     with threads(1):
         report, rows = run(job)
-    return replace(report, target=_target(shards, rows), checks=(*report.checks, *_lost(rows))), rows
+    target = _target(shards, rows)
+    if how.manifest is not None:
+        target = replace(target, extra={**target.extra, "manifest_root": how.manifest.root})
+    return replace(report, target=target, checks=(*report.checks, *_lost(rows))), rows
 
 
 def _executor(how: How) -> Executor:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from mithridate.core.method import Outcome, RowScores
 from mithridate.core.progress import Progress, Silent
+from mithridate.data.changes import Since
 from mithridate.data.dataset import Dataset
 from mithridate.models.protocol import Recipe
 
@@ -35,6 +36,7 @@ class Context:
 
     `probabilities` (n, c): out-of-sample class probabilities the user gave, or that their recipe made; they join ours.
     `predictions` (n, c): what the user's own model says of its training rows, if one was given.
+    `manifest`: what happened to the rows since their manifest was built, if one was given.
     `embedding` (n, d): coordinates the user gave for the rows, never trained on their labels.
     `predict`: the user's model itself, content as `Dataset.x` gives it -> (n, c).
     """
@@ -43,6 +45,7 @@ class Context:
     settings: AuditSettings = field(default_factory=AuditSettings)
     reference: Dataset | None = None
     recipe: Recipe | None = None
+    manifest: Since | None = None
     probabilities: npt.NDArray[np.float32] | None = None
     predictions: npt.NDArray[np.float32] | None = None
     predict: Predict | None = None

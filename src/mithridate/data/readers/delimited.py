@@ -45,6 +45,28 @@ def read_csv(path: Path, options: Options) -> Dataset:
     raise InputError(f"{path.name} changes the type of too many columns on the way; write it as Parquet")
 
 
+def stream_csv(path: Path) -> Iterator[pa.RecordBatch]:
+    """The rows below the header, batch by batch, never all of them held; the file is parsed twice to know its types.
+
+    Raises
+    ------
+    InputError : as `read_csv`, but for the budget.
+    """
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    refuse_binary(path)
+    kinds: dict[str, pa.DataType] = {}
+    for _ in range(_ROUNDS):
+        try:
+            for _batch in _batches(path, delimiter, kinds):
+                pass
+        except _Widen as wish:
+            kinds[wish.column] = wish.kind
+            continue
+        yield from _batches(path, delimiter, kinds)
+        return
+    raise InputError(f"{path.name} changes the type of too many columns on the way; write it as Parquet")
+
+
 class _Widen(Exception):
     """A column must be read again as another type."""
 

@@ -30,10 +30,11 @@ def read_jsonl(path: Path, options: Options) -> Dataset:
         raise InputError(f"{path.name} is empty; there is nothing to audit")
     options.budget.check(path.stat().st_size * 0.5, path.name)
     refuse_binary(path)
-    return collect(_batches(path), options)
+    return collect(stream_jsonl(path), options)
 
 
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+def stream_jsonl(path: Path) -> Iterator[pa.RecordBatch]:
+    """The rows block by block, each block with the columns and types that its own lines have."""
     line = 1
     for block in blocks(path):
         yield from _parsed(block, path, line).to_batches()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,13 +45,8 @@ def read_npz(path: Path, options: Options) -> Dataset:
     """
     with open_zip(path, options.name) as archive:
         members = headers(archive, options.name)
-        content = _content_key(members, options)
-        label = _label_key(members, options, content)
-        source = options.source or (SOURCE_NAME if SOURCE_NAME in members else None)
+        content, label, source = chosen(members, options)
         wanted = [key for key in (content, label, source) if key is not None]
-        for key in wanted:
-            if key not in members:
-                raise InputError(f"{options.name} has no array {key!r}; its arrays are {listed(list(members))}")
         need = sum(members[key].size_bytes for key in set(wanted))
         options.budget.check(need, f"{options.name} ({', '.join(wanted)})")
         arrays = {key: load(archive, key, members[key], options.name) for key in dict.fromkeys(wanted)}
@@ -69,6 +64,24 @@ def read_npz(path: Path, options: Options) -> Dataset:
         content_name=content,
     )
     return dataset if rate is None else replace(dataset, rate=rate)
+
+
+def chosen(members: dict[str, Member], options: Options) -> tuple[str, str | None, str | None]:
+    """The arrays of content, label and source; `InputError` when one isn't there."""
+    content = _content_key(members, options)
+    label = _label_key(members, options, content)
+    source = options.source or (SOURCE_NAME if SOURCE_NAME in members else None)
+    for key in (content, label, source):
+        if key is not None and key not in members:
+            raise InputError(f"{options.name} has no array {key!r}; its arrays are {listed(list(members))}")
+    return content, label, source
+
+
+def skip_header(stream: IO[bytes]) -> bool:
+    """Read past an array's header; whether its values are column by column (Fortran order)."""
+    version = np.lib.format.read_magic(stream)
+    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return bool(reader(stream, max_header_size=_HEADER)[1])
 
 
 def _rate(archive: zipfile.ZipFile, members: dict[str, Member], name: str) -> float | None:

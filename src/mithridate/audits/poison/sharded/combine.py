@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mithridate.audits.poison.changed_since_manifest import SURE, bad_rows
 from mithridate.audits.poison.combine import RowTable
 from mithridate.audits.poison.outliers import CAP, EXTREME
 from mithridate.audits.poison.sharded.context import ShardContext
@@ -128,9 +129,19 @@ def _source_opinion(context: ShardContext, place: int) -> _Opinion:
     return _Opinion("source", score, p_value, np.zeros(n, dtype=bool), np.ones(n))
 
 
+def _manifest_opinion(context: ShardContext, place: int) -> _Opinion:
+    shard = context.scores[place][0].shard
+    flagged = np.zeros(shard.n_rows, dtype=bool)
+    if context.manifest is not None:
+        rows = bad_rows(context.manifest.changes) - shard.start
+        flagged[rows[(rows >= 0) & (rows < shard.n_rows)]] = True
+    score, p_value = np.where(flagged, SURE, -np.inf), np.where(flagged, 10.0**-SURE, 1.0)
+    return _Opinion("edited", score, p_value, flagged, np.zeros(shard.n_rows))
+
+
 _OPINIONS = {
     "PSN103": _trigger_opinion, "PSN101": _label_opinion, "PSN104": _outlier_opinion, "PSN105": _copy_opinion,
-    "PSN106": _source_opinion,
+    "PSN106": _source_opinion, "PSN114": _manifest_opinion,
 }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from mithridate.compute.store import Keyed, Result, Stored, key_of, run_kept
 from mithridate.core.errors import Error
 from mithridate.core.method import Outcome
 from mithridate.core.progress import Progress, Silent
+from mithridate.data.changes import Since
 from mithridate.data.dataset import Dataset
 from mithridate.data.shards import Shards, as_dataset, digest
 from mithridate.numeric.noise_table import BINS, Counts, NoiseTable, noise_table
@@ -40,7 +41,8 @@ class ShardContext:
     """The shards, what is known of them, and the executor that works on them.
 
     store : folder of kept results. lost : place -> reason of shards that no worker could finish. fresh : by pass, how
-    many results were not in the store yet. triggers, guilty : what the trigger and the source method found.
+    many results were not in the store yet. manifest : what happened to the rows since it was built. triggers, guilty :
+    what the trigger and the source method found.
     """
 
     source: Shards
@@ -48,6 +50,7 @@ class ShardContext:
     executor: Executor
     store: Path
     progress: Progress = field(default_factory=Silent)
+    manifest: Since | None = None
     lost: dict[int, str] = field(default_factory=dict)
     fresh: dict[str, int] = field(default_factory=dict)
     triggers: list[Any] = field(default_factory=list)
@@ -67,7 +70,9 @@ class ShardContext:
 
     def has(self, need: str) -> bool:
         """Whether the source has this part."""
-        return {"labels": bool(self.source.plan.label), "sources": bool(self.source.plan.source)}.get(need, False)
+        plan = self.source.plan
+        parts = {"labels": plan.label, "sources": plan.source, "manifest": self.manifest}
+        return bool(parts.get(need))
 
     def learn(self, method: str, outcome: Outcome) -> None:
         """Nothing to keep: methods leave what others need in `once`."""
@@ -240,7 +245,13 @@ def in_memory(context: ShardContext, tables: Sequence[pa.Table], ids: npt.NDArra
 
 
 def prepare(
-    *, shards: Shards, settings: AuditSettings, progress: Progress, store: Path, executor: Executor | None = None
+    *,
+    shards: Shards,
+    settings: AuditSettings,
+    progress: Progress,
+    store: Path,
+    executor: Executor | None = None,
+    manifest: Since | None = None,
 ) -> ShardContext:
     """The context of an audit by shards; the census of all shards is taken here.
 
@@ -248,6 +259,6 @@ def prepare(
     ------
     InputError : a shard is damaged, or its columns can't be read.
     """
-    context = ShardContext(shards, settings, executor or ThisProcess(), store, progress)
+    context = ShardContext(shards, settings, executor or ThisProcess(), store, progress, manifest)
     _ = context.parts
     return context

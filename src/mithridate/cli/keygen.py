@@ -1,0 +1,40 @@
+"""`mithridate keygen -o K.pem`: a key pair for signing or for sealing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mithridate.cli.common import check_writable, read_passphrase
+from mithridate.core.errors import InputError
+
+
+@click.command("keygen")
+@click.option("-o", "--output", required=True, metavar="K.pem", help="The private key; K.pub is written beside it.")
+@click.option(
+    "--for", "purpose", type=click.Choice(["signing", "sealing"]), default="signing", show_default=True,
+    help="What the keys are for; one pair never does both.",
+)  # fmt: skip
+@click.option(
+    "--algorithm", type=click.Choice(["p256", "ed25519"]),
+    help="Of a signing key: p256 (the default), which model_signing checks too, or ed25519.",
+)  # fmt: skip
+@click.option("--passphrase-file", metavar="F", help="Encrypt a signing key with the first line of this file.")
+def command(output: str, purpose: str, algorithm: str | None, passphrase_file: str | None) -> None:
+    """Make a key pair: K.pem, which only you can read, and K.pub, which you give away.
+
+    A key that is there already is never overwritten.
+    """
+    check_writable(output)
+    if purpose == "sealing":
+        if algorithm is not None or passphrase_file is not None:
+            raise InputError("--algorithm and --passphrase-file are for signing keys; a sealing key is X25519")
+        from mithridate.supply.sealing.keys import new_identity  # type: ignore[import-not-found, unused-ignore]
+
+        click.echo(f"{output}\n{new_identity(Path(output))}")
+        return
+    from mithridate.supply.signing.keys import new_key, public_path
+
+    key = new_key(output, algorithm=algorithm or "p256", passphrase=read_passphrase(passphrase_file))
+    click.echo(f"{output}\n{public_path(output)}\n{key.algorithm} key {key.id}")

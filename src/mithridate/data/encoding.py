@@ -1,0 +1,306 @@
+"""Canonical bytes of a record: its values alone, whatever file, type or order of columns carried them.
+
+A cell is a tag byte and a payload that says its own length, so that no two records share their bytes:
+
+0 missing · 1 number as little-endian float64 · 2 signed or 3 unsigned integer that no float64 holds, as 8 bytes ·
+4 text or 5 bytes, behind their length in 8 bytes · 6 vector: kind (`B` bytes, `f` float32, `d` float64), count,
+values · 7 anything else as text or JSON · 8 several cells: their count, then each.
+
+A vector is written in the narrowest kind that holds every bit of the row's values, so that the same values stored wider
+are the same record; the sign of a zero and the bits of a NaN count.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Column: TypeAlias = "npt.NDArray[Any] | pa.Array"
+Encoded: TypeAlias = list[bytes]
+
+MISSING, NUMBER, SIGNED, UNSIGNED, TEXT, BYTES, VECTOR, OTHER, CELLS = (bytes([tag]) for tag in range(9))
+_LENGTH = struct.Struct("<Q").pack
+_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+_FIRST = 8  # values of a row looked at before all of them are
+
+
+def encode_columns(columns: Sequence[Column]) -> Encoded:
+    """One bytes object a row for the content that these columns hold together.
+
+    Numbers alone, in one column or in many, are a vector; a single column of anything else is its cell.
+    """
+    if all(map(_is_numeric, columns)):
+        return _numbers(columns)
+    if len(columns) == 1:
+        return encode_cells(columns[0])
+    return _joined(_side_by_side(columns), len(columns))
+
+
+def _side_by_side(columns: Sequence[Column]) -> list[Encoded]:
+    """Each column's cells; neighbouring numbers without gaps are written as one block, which saves most of the time."""
+    out: list[Encoded] = []
+    run: list[npt.NDArray[Any]] = []
+    for column in columns:
+        if isinstance(column, pa.Array) and _is_numeric(column) and not column.null_count:
+            plain = _flat(column)
+            if _held(plain).all():
+                run.append(plain[:, 0])
+                continue
+        out += [_number_block(run)] if run else []
+        out.append(encode_cells(column))
+        run = []
+    return out + ([_number_block(run)] if run else [])
+
+
+def _number_block(columns: Sequence[npt.NDArray[Any]]) -> Encoded:
+    """Number cells of several columns, one bytes object a row."""
+    width = len(NUMBER) + 8
+    block = np.empty((len(columns[0]), len(columns), width), np.uint8)
+    block[:, :, 0] = NUMBER[0]
+    for place, values in enumerate(columns):
+        block[:, place, 1:] = values.astype("<f8").view(np.uint8).reshape(-1, 8)
+    items: Encoded = block.reshape(len(block), -1).view(f"V{len(columns) * width}").ravel().tolist()
+    return items
+
+
+def _numbers(columns: Sequence[Column]) -> Encoded:
+    """A vector a row; cells instead for rows with a missing value or an integer that no float64 holds."""
+    parts = [_flat(column) for column in columns]
+    whole = np.logical_and.reduce([_held(part) for part in parts])
+    for column in columns:
+        if isinstance(column, pa.Array) and column.null_count:
+            whole &= np.asarray(column.is_valid().to_numpy(zero_copy_only=False))
+    if whole.all():
+        return _vectors(_joint(parts))
+    rows = np.flatnonzero(~whole)
+    cells: list[Encoded] = []
+    for column, part in zip(columns, parts, strict=True):
+        if isinstance(column, pa.Array):
+            cells.append(_number_cells(column.take(pa.array(rows))))
+        else:
+            cells += [_number_cells(pa.array(values)) for values in part[rows].T]
+    return _merged(
+        len(whole), [(whole, _vectors(_joint([p[whole] for p in parts]))), (~whole, _joined(cells, len(cells)))]
+    )
+
+
+def _joined(cells: Sequence[Encoded], n_cells: int) -> Encoded:
+    head = CELLS + _LENGTH(n_cells)
+    return [head + b"".join(row) for row in zip(*cells, strict=True)]
+
+
+def _joint(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """(n, d) all numbers in one type that holds every one of them."""
+    if len(parts) == 1:
+        return parts[0]
+    same = len({part.dtype for part in parts}) == 1
+    return np.concatenate(parts if same else [part.astype(np.float64) for part in parts], axis=1)
+
+
+def _held(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """(n,) rows whose integers are all exact as float64; true for every other type."""
+    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8:  # noqa: PLR2004 - 64-bit integers
+        return np.ones(len(values), dtype=bool)
+    as_float = values.astype(np.float64)
+    fits = as_float < (2.0**63 if values.dtype.kind == "i" else 2.0**64)
+    back = np.where(fits, as_float, 0.0).astype(values.dtype)
+    return np.asarray((fits & (back == values)).all(axis=1))
+
+
+def encode_cells(column: Column) -> Encoded:
+    """One cell a row."""
+    if isinstance(column, np.ndarray):
+        return _array_cells(column)
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.dictionary_decode(), kind.value_type
+    for fits, encode in _ENCODERS:
+        if any(fit(kind) for fit in fits):
+            return encode(column)
+    return _other_cells(column)
+
+
+def encode_vectors(rows: npt.NDArray[Any]) -> Encoded:
+    """(n, d) numbers, one vector a row, each in its narrowest kind."""
+    return _numbers([rows])
+
+
+def _vectors(rows: npt.NDArray[Any]) -> Encoded:
+    if rows.dtype.kind == "b":
+        rows = rows.view(np.uint8)
+    if rows.dtype == np.uint8:
+        return _packed(rows, b"B")
+    if rows.dtype.kind == "f" and rows.dtype.itemsize <= 4:  # noqa: PLR2004 - float16 and float32
+        return _split(rows.astype("<f4", copy=False), b"f", np.uint32)
+    return _split(rows.astype("<f8", copy=False), b"d", np.uint64)
+
+
+def _split(rows: npt.NDArray[Any], kind: bytes, word: Any) -> Encoded:
+    """Rows that a narrower kind holds bit by bit are written in it, the others in `kind`."""
+    with np.errstate(all="ignore"):
+        small = _same(rows, np.uint8, word)
+        parts = [(small, b"B", "u1")]
+        if kind == b"d":
+            single = ~small
+            single[single] = _same(rows[single], np.float32, word)
+            parts.append((single, b"f", "<f4"))
+            small = small | single
+        parts.append((~small, kind, rows.dtype.str))
+        fitting = [(mask, _packed(rows[mask].astype(dtype), named)) for mask, named, dtype in parts if mask.any()]
+    return _merged(len(rows), fitting)
+
+
+def _same(rows: npt.NDArray[Any], kind: Any, word: Any) -> npt.NDArray[np.bool_]:
+    """(n,) rows of which every value survives the type `kind` with all its bits."""
+    found = np.ones(len(rows), dtype=bool)
+    for low, high in ((0, _FIRST), (_FIRST, rows.shape[1])):  # most rows that don't fit show it at once
+        part = np.ascontiguousarray(rows[found, low:high])
+        back = part.astype(kind).astype(part.dtype)
+        found[found] = (back.view(word) == part.view(word)).all(axis=1)
+        if not found.any():
+            break
+    return found
+
+
+def _packed(rows: npt.NDArray[Any], kind: bytes) -> Encoded:
+    """(n, d) values as they lie in memory behind one head."""
+    head = VECTOR + kind + _LENGTH(rows.shape[1])
+    if not len(rows):
+        return []
+    raw = np.ascontiguousarray(rows).reshape(len(rows), -1).view(np.uint8)
+    whole = np.empty((len(rows), len(head) + raw.shape[1]), np.uint8)
+    whole[:, : len(head)] = np.frombuffer(head, np.uint8)
+    whole[:, len(head) :] = raw
+    items: Encoded = whole.view(f"V{whole.shape[1]}").ravel().tolist()
+    return items
+
+
+def _merged(n_rows: int, parts: Sequence[tuple[npt.NDArray[np.bool_], Encoded]]) -> Encoded:
+    """Each part's items at the rows of its mask; the masks cover every row once."""
+    if len(parts) == 1:
+        return parts[0][1]
+    out: Encoded = [b""] * n_rows
+    for mask, items in parts:
+        for place, item in zip(np.flatnonzero(mask).tolist(), items, strict=True):
+            out[place] = item
+    return out
+
+
+def _is_numeric(column: Column) -> bool:
+    if isinstance(column, np.ndarray):
+        return column.dtype.kind in "biuf"
+    kind = column.type
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+
+
+def _flat(column: Column) -> npt.NDArray[Any]:
+    """(n, d) native numbers; a missing one is 0."""
+    if isinstance(column, pa.Array):
+        plain = pc.cast(column, pa.uint8()) if pa.types.is_boolean(column.type) else column
+        array = np.asarray((plain.fill_null(0) if plain.null_count else plain).to_numpy(zero_copy_only=False))
+    else:
+        array = column.astype(column.dtype.newbyteorder("="), copy=False)
+    return array.reshape(len(array), int(np.prod(array.shape[1:], dtype=np.int64)))
+
+
+def _array_cells(array: npt.NDArray[Any]) -> Encoded:
+    if array.ndim > 1:
+        return encode_vectors(array.reshape(len(array), -1)) if array.dtype.kind in "biuf" else _json(array.tolist())
+    if array.dtype.kind in "biuf":
+        return _number_cells(pa.array(array.astype(array.dtype.newbyteorder("="), copy=False)))
+    if array.dtype.kind == "S":
+        return _sized(array.tolist(), TEXT)
+    if array.dtype.kind in "UO":
+        items = [None if item is None else str(item).encode("utf-8", "surrogatepass") for item in array.tolist()]
+        return _sized(items, TEXT)
+    return encode_cells(pa.array(array))
+
+
+def _number_cells(column: pa.Array) -> Encoded:
+    if pa.types.is_boolean(column.type):
+        column = pc.cast(column, pa.uint8())
+    gone = np.asarray(column.is_null().to_numpy(zero_copy_only=False)) if column.null_count else None
+    values = np.asarray((column.fill_null(0) if column.null_count else column).to_numpy(zero_copy_only=False))
+    items = [NUMBER + item for item in values.astype("<f8").view("V8").tolist()]
+    for row in np.flatnonzero(~_held(values[:, None])).tolist():
+        items[row] = _large(int(values[row]))
+    return items if gone is None else [MISSING if no else item for no, item in zip(gone.tolist(), items, strict=True)]
+
+
+def _large(value: int) -> bytes:
+    return SIGNED + struct.pack("<q", value) if value < 2**63 else UNSIGNED + _LENGTH(value)
+
+
+def _sized(items: Sequence[bytes | None], tag: bytes) -> Encoded:
+    return [MISSING if item is None else tag + _LENGTH(len(item)) + item for item in items]
+
+
+def _list_cells(column: pa.Array) -> Encoded:
+    """A list of numbers is a vector; of anything else, or with gaps, JSON."""
+    inner = column.type.value_type
+    numeric = pa.types.is_integer(inner) or pa.types.is_floating(inner) or pa.types.is_boolean(inner)
+    flat = column.flatten()
+    if not numeric:
+        return _json(column.to_pylist())
+    if column.null_count or flat.null_count:
+        return [_list_cell(item) for item in column]
+    values = np.asarray(flat.to_numpy(zero_copy_only=False))
+    lengths = np.asarray(pc.list_value_length(column).to_numpy(zero_copy_only=False))
+    if len(lengths) and (lengths == lengths[0]).all():
+        return encode_vectors(values.reshape(len(lengths), int(lengths[0])))
+    ends = np.cumsum(lengths)
+    return [encode_vectors(values[e - n : e].reshape(1, -1))[0] for e, n in zip(ends, lengths, strict=True)]
+
+
+def _list_cell(item: pa.Scalar) -> bytes:
+    """One list of numbers: the same bytes as among others without gaps."""
+    if not item.is_valid:
+        return MISSING
+    if item.values.null_count:
+        return _json([item.as_py()])[0]
+    return encode_vectors(_flat(item.values).reshape(1, -1))[0]
+
+
+def _other_cells(column: pa.Array) -> Encoded:
+    """Dates, decimals and times as text, timestamps as nanoseconds whatever their unit; nested values as JSON."""
+    if pa.types.is_timestamp(column.type):
+        factor, zone = _NANOSECONDS[column.type.unit], column.type.tz or ""
+        values = pc.cast(column, pa.int64()).to_pylist()
+        return _sized([None if v is None else f"{v * factor} ns {zone}".encode() for v in values], OTHER)
+    if pa.types.is_nested(column.type):
+        return _json(column.to_pylist())
+    try:
+        return _sized(pc.cast(column, pa.large_string()).cast(pa.large_binary()).to_pylist(), OTHER)
+    except pa.ArrowNotImplementedError:
+        return _json(column.to_pylist())
+
+
+def _json(items: Sequence[Any]) -> Encoded:
+    texts = (
+        None if item is None else json.dumps(item, sort_keys=True, default=repr, separators=(",", ":")).encode()
+        for item in items
+    )
+    return _sized(list(texts), OTHER)
+
+
+def _text_cells(column: pa.Array) -> Encoded:
+    return _sized(pc.cast(column, pa.large_string()).cast(pa.large_binary()).to_pylist(), TEXT)
+
+
+_ENCODERS: tuple[tuple[tuple[Callable[[pa.DataType], bool], ...], Callable[[pa.Array], Encoded]], ...] = (
+    ((pa.types.is_null,), lambda column: [MISSING] * len(column)),
+    ((pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean), _number_cells),
+    ((pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view), _text_cells),
+    (
+        (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view),
+        lambda column: _sized(column.to_pylist(), BYTES),
+    ),
+    ((pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list), _list_cells),
+)
