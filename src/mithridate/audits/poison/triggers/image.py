@@ -30,7 +30,6 @@ LEAST_ROWS = 200  # labelled images below which nothing can be said
 MAX_TRAIN = 5_000  # rows each view is fitted on
 UNCONFIRMED = 3.5  # log10 odds that rows lose whose pattern no model follows: nearly always natural look-alikes
 SPLIT_ALONE = 1.0  # the same for an overlay with labels that fit: it is no natural pattern, but may do no harm
-SURE_SPLIT = 50.0  # -log10 tail from which on an overlay with labels that fit is shown even if no model follows it
 ODDS = 1.0  # log10 posterior odds from which on a row of a confirmed trigger is flagged
 PLAIN_P = 0.1  # rows above this p-value show what the class is like without the trigger
 TELLING = 0.3  # difference of the shares of surprising rows from which on it tells carriers from honest rows
@@ -81,7 +80,7 @@ def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  
             verdict = judge_pooled(stage, mined, rng)
         else:
             verdict = judge(stage, mined, context.dataset.label_of(mined.code), predict, rng)
-        if verdict.confirmed or verdict.plausible or (mined.fits and mined.log_p >= SURE_SPLIT):
+        if verdict.confirmed or verdict.plausible:
             full = enlarge(verdict.trigger, factor, np.shape(context.dataset.content)[1:])
             verdict = verdict._replace(trigger=full)
             judged.append(Judged(mined, verdict, row_odds(stage, mined)))
@@ -220,7 +219,7 @@ def _finding(data: Dataset, one: Judged) -> Finding:
     rows = mined.rows[_flagged(one)]
     rows = rows if len(rows) else mined.core
     label = None if mined.code == ANY else data.label_of(mined.code)
-    severity = Severity.MEDIUM if verdict.plausible else Severity.LOW
+    severity = Severity.MEDIUM
     if verdict.confirmed:
         grave = verdict.strongest >= 0.5 and not mined.fits  # noqa: PLR2004 - every second image
         severity = Severity.CRITICAL if grave else Severity.HIGH
