@@ -43,7 +43,7 @@ def open_with_report(
         "command": command, "seed": 0, "version": version("mithridate"),
         "started": started.isoformat(timespec="seconds"), "seconds": round(seconds, 3),
     }  # fmt: skip
-    return Report(Target("file", path.name, ""), (check,), findings, run)
+    return Report(Target("sealed", path.name, ""), (check,), findings, run)
 
 
 def _finding(path: Path, why: str) -> Finding:

@@ -224,7 +224,7 @@ def verify_path(
         "command": command, "seed": 0, "version": version("mithridate"),
         "started": started.isoformat(timespec="seconds"), "seconds": round(time.perf_counter() - clock, 3),
     }  # fmt: skip
-    return Report(Target("file", place.name or place.resolve().name, "", 0, facts), (check,), tuple(findings), run)
+    return Report(Target("signed", place.name or place.resolve().name, "", 0, facts), (check,), tuple(findings), run)
 
 
 def _verify_one(
