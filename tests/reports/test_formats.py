@@ -140,7 +140,7 @@ def test_a_report_about_a_project_speaks_of_files_and_never_of_rows_or_poison(fm
 @pytest.mark.parametrize(
     ("kind", "holds", "said"),
     [
-        ("signed", True, "It is what was signed."),
+        ("signed", True, "It is what was signed. Signed as model by key ab12."),
         ("signed", False, "a signature doesn’t hold"),
         ("sealed", True, "All of it is authentic, and was written."),
         ("sealed", False, "Refused: nothing was written."),

@@ -21,6 +21,8 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
 TAG = "supply-chain"
 NOTHING_TO_DO = "Nothing to do."
 NO_DIGEST = ""
+_MOST_SIGNERS = 5
+_KEY_DIGITS = 16  # as everywhere that a key is shown; the whole of it stands in the JSON
 _HOLDS = {
     "signed": "It is what was signed.",
     "sealed": "All of it is authentic, and was written.",
@@ -60,8 +62,15 @@ def lead(report: Report) -> str:
         return touching(report.findings, "finding", report)
     if report.findings or report.target.kind != "signed":
         return ""
-    signers = [line(name, limit=90) for name in items(report.target.extra.get("signed_by"))]
-    return f"Signed by {words.listing(signers[:5])}{' and others' * (len(signers) > 5)}." if signers else ""  # noqa: PLR2004 - more is in the JSON
+    signed = [_signer(line(name, limit=120)) for name in items(report.target.extra.get("signed_by"))]
+    more = [f"{len(signed) - _MOST_SIGNERS} more"] if len(signed) > _MOST_SIGNERS else []
+    return f"Signed {words.listing(signed[:_MOST_SIGNERS] + more)}." if signed else ""
+
+
+def _signer(said: str) -> str:
+    """`model: 0123...` as `as model by key 0123...`, the key by its first digits."""
+    kind, _, key = said.rpartition(": ")
+    return f"as {kind} by key {key[:_KEY_DIGITS]}"
 
 
 def caveat(report: Report) -> str:
@@ -73,7 +82,7 @@ def caveat(report: Report) -> str:
 
 def figures(report: Report) -> tuple[Figure, Figure]:
     """What holds, and what doesn't."""
-    wrong = Figure("Doesn’t hold", words.count(len(report.findings)), "things that are not as they should be")
+    wrong = Figure("Doesn’t hold", words.count(len(report.findings)), "said by the findings")
     if report.target.kind == "records":
         n_rows, total = affected(report.findings), report.target.rows
         return Figure("Rows affected", words.count(n_rows), f"of {words.many(total, 'row')}"), wrong
