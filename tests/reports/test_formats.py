@@ -145,7 +145,7 @@ def test_a_report_about_a_project_speaks_of_files_and_never_of_rows_or_poison(fm
         ("sealed", True, "All of it is authentic, and was written."),
         ("sealed", False, "Refused: nothing was written."),
         ("records", True, "Every record is the one in the manifest."),
-        ("records", False, "These are not the records of the manifest."),
+        ("records", False, "Don’t trust this manifest"),
     ],
 )
 def test_a_proof_says_yes_or_no_in_its_own_words(kind: str, said: str, *, holds: bool) -> None:
@@ -153,6 +153,17 @@ def test_a_proof_says_yes_or_no_in_its_own_words(kind: str, said: str, *, holds:
     assert said in body
     assert "POWER" not in body
     assert "audit" not in body
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [("changed", "These are not the records of the manifest."), ("root", "Don’t trust this manifest"),
+     ("policy", "the policy isn’t met")],
+)  # fmt: skip
+def test_records_and_their_manifest_are_doubted_apart(place: str, said: str) -> None:
+    report = sample.proof("records", holds=False)
+    found = replace(report.findings[0], slug="changed-since-manifest", place=place)
+    assert said in render(replace(report, findings=(found,)), "text")
 
 
 def test_a_proof_that_could_not_be_told_is_never_a_yes() -> None:

@@ -50,18 +50,24 @@ def target(report: Report) -> str:
 
 def headline(report: Report) -> str:
     """Yes or no, in one short sentence."""
-    if report.findings:
-        only_rules = all(finding.place == "policy" for finding in report.findings)
-        return "Don’t use it yet: the policy isn’t met." if only_rules else _BROKEN[report.target.kind]
-    return _HOLDS[report.target.kind] if report.verdict == "clean" else "Incomplete: it could not be told."
+    if not report.findings:
+        return _HOLDS[report.target.kind] if report.verdict == "clean" else "Incomplete: it could not be told."
+    if all(finding.place == "policy" for finding in report.findings):
+        return "Don’t use it yet: the policy isn’t met."
+    if report.target.kind == "records" and any(map(_is_of_manifest, report.findings)):
+        return "Don’t trust this manifest: it is not as it was signed or built."
+    return _BROKEN[report.target.kind]
+
+
+def _is_of_manifest(finding: Finding) -> bool:
+    """Whether the manifest itself is in doubt, and not the records that it was compared with."""
+    return finding.place == "root" or (finding.slug == "signature-does-not-hold" and finding.place != "policy")
 
 
 def lead(report: Report) -> str:
     """Who signed it, or how much doesn't hold."""
-    if report.target.kind == "records" and report.findings:
-        return touching(report.findings, "finding", report)
-    if report.findings or report.target.kind != "signed":
-        return ""
+    if report.findings:
+        return touching(report.findings, "finding", report) if report.target.kind == "records" else ""
     signed = [_signer(line(name, limit=120)) for name in items(report.target.extra.get("signed_by"))]
     more = [f"{len(signed) - _MOST_SIGNERS} more"] if len(signed) > _MOST_SIGNERS else []
     return f"Signed {words.listing(signed[:_MOST_SIGNERS] + more)}." if signed else ""
