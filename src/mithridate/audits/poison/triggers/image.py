@@ -87,10 +87,10 @@ def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  
             judged.append(Judged(mined, verdict, row_odds(stage, mined)))
     sure = {one.mined.code for one in judged if one.verdict.confirmed}
     shown = [one for one in judged if one.verdict.confirmed or one.mined.code not in sure]  # the rest are leftovers
-    findings = tuple(_finding(context.dataset, one) for one in shown)
+    findings = sorted((_finding(context.dataset, one) for one in shown), key=lambda finding: -finding.severity)
     flip = max((one.verdict.strongest for one in judged if one.verdict.confirmed), default=0.0)
     notes = (number("flip_rate", flip, unit="share"), *trusted_note(context, judges(context)))
-    return Outcome(findings, _row_scores(len(context.dataset), judged), notes)
+    return Outcome(tuple(findings), _row_scores(len(context.dataset), judged), notes)
 
 
 def _stage(context: Context) -> Stage:
@@ -220,7 +220,7 @@ def _finding(data: Dataset, one: Judged) -> Finding:
     rows = mined.rows[_flagged(one)]
     rows = rows if len(rows) else mined.core
     label = None if mined.code == ANY else data.label_of(mined.code)
-    severity = Severity.MEDIUM
+    severity = Severity.MEDIUM if verdict.plausible else Severity.LOW
     if verdict.confirmed:
         grave = verdict.strongest >= 0.5 and not mined.fits  # noqa: PLR2004 - every second image
         severity = Severity.CRITICAL if grave else Severity.HIGH
