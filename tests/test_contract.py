@@ -13,11 +13,13 @@ import pyarrow as pa
 import pytest
 
 import mithridate
-from mithridate.catalogue import METHODS
+from mithridate.catalogue import FAMILIES, METHODS, find
 from mithridate.core.errors import Error
 from mithridate.core.pages import page
 from mithridate.core.standards import STANDARDS
 from mithridate.data.dataset import Dataset
+from mithridate.flows import open as open_flow
+from mithridate.flows import sign
 from mithridate.flows.audit import AuditReport
 
 N_ROWS = 600
@@ -178,6 +180,15 @@ def test_every_method_has_a_page_references_and_known_standards(method: Any) -> 
     assert set(method.standards) <= set(STANDARDS)
     assert [m.id for m in METHODS].count(method.id) == 1
     assert [m.slug for m in METHODS].count(method.slug) == 1
+
+
+@pytest.mark.parametrize("flow", [sign, open_flow], ids=["sign", "open"])
+def test_a_check_that_a_flow_makes_itself_is_in_the_catalogue(flow: Any) -> None:
+    method = find(flow.METHOD)
+    assert method is not None
+    assert (method.slug, method.title) == (flow.SLUG, flow.TITLE)
+    assert method.function.startswith(f"{flow.__name__}:")
+    assert not FAMILIES[method.family].prepare
 
 
 def test_a_method_that_breaks_is_a_failed_check_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

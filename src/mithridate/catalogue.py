@@ -19,12 +19,12 @@ class Family:
     """How the methods of one family share work: `prepare` builds the context, `combine` joins their row scores.
 
     A family may be `like` another: its methods are the other's, by the functions that stand `instead`; a method without
-    one is skipped.
+    one is skipped. A family without `prepare` is one check that a flow makes itself, with that flow's own function.
     """
 
     title: str
-    prepare: str
-    combine: str
+    prepare: str = ""
+    combine: str = ""
     like: str = ""
     instead: Mapping[str, str] = field(default_factory=dict)
 
@@ -64,8 +64,12 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             prepare=f"{_POSTURE}.context:prepare",
             combine=f"{_POSTURE}.context:combine",
         ),
+        "signature": Family(title="Whether these are the bytes that somebody signed"),
+        "seal": Family(title="Whether a sealed file is what was sealed, and may be opened"),
     }
 )
+
+_OPEN = tuple(name for name, family in FAMILIES.items() if family.prepare)  # those that other packages may add to
 
 METHODS: tuple[Method, ...] = (
     Method(
@@ -276,6 +280,19 @@ METHODS: tuple[Method, ...] = (
         title="Files that could not be looked at", threat="supply chain", standards=("ML06:2023",),
         references=("Saltzer, Schroeder (1975), The protection of information in computer systems",),
     ),
+    Method(
+        id="SUP430", slug="signature-does-not-hold", family="signature", function="mithridate.flows.sign:verify_path",
+        title="Signatures that don't hold", threat="supply chain", standards=("AML.T0010", "ML10:2023", "CWE-353"),
+        references=("OpenSSF, Model signing specification 1.0", "in-toto attestation framework 1.0", "DSSE 1.0"),
+    ),
+    Method(
+        id="SUP442", slug="seal-does-not-hold", family="seal", function="mithridate.flows.open:open_with_report",
+        title="Seals that don't hold", threat="supply chain", standards=("CWE-353",),
+        references=(
+            "Rogaway (2002), Authenticated encryption with associated data, CCS",
+            "Hoang, Reyhanitabar, Rogaway, Vizar (2015), Online authenticated encryption, CRYPTO (STREAM)",
+        ),
+    ),
 )  # fmt: skip
 
 
@@ -305,10 +322,10 @@ def third_party() -> ThirdParty:
         except Exception as error:  # noqa: BLE001 - another's code runs here, and anything can come out of it
             complaints.append(f"{point.name} of {origin} can't be loaded: {type(error).__name__}: {error}"[:200])
             continue
-        if isinstance(method, Method) and method.family in FAMILIES:
+        if isinstance(method, Method) and method.family in _OPEN:
             found.append((method, origin))
         else:
-            complaints.append(f"{point.name} of {origin} is no Method of a known family ({', '.join(FAMILIES)})")
+            complaints.append(f"{point.name} of {origin} is no Method of a known family ({', '.join(_OPEN)})")
     return ThirdParty(tuple(found), tuple(complaints))
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mithridate.cli import main
+from mithridate.core import ledger
 
 N = 200
 
@@ -245,6 +246,23 @@ def test_verify_exits_0_1_2_and_its_report_says_why(shell: Shell) -> None:
     assert "w.bin changed" in shell.json("r.json")["findings"][0]["claim"]
     (shell.folder / "model.sig").write_bytes(b"{}")
     assert shell("verify", "model", "--signature", "model.sig", "--key", "k.pub") == 2
+
+
+def test_verify_obeys_the_access_rules_before_it_looks_and_logs_the_decision(shell: Shell) -> None:
+    rule = '[[rule]]\neffect = "allow"\nrole = "engineer"\naction = "verify"\nlabel = "*"\n'
+    (shell.folder / "a.toml").write_text(rule)
+    assert shell("sign", "model", "--key", "k.pem", "-o", "model.sig") == 0
+    asked = ("verify", "model", "--signature", "model.sig", "--key", "k.pub", "-o", "r.json", "--access", "a.toml")
+    assert shell(*asked, "--as", "intern") == 1
+    assert "intern may not verify model" in shell.err
+    assert not (shell.folder / "r.json").exists()
+    assert shell(*asked, "--as", "engineer") == 0
+    assert shell.json("r.json")["verdict"] == "clean"
+    facts = [entry.facts() for entry in ledger.entries(shell.folder / ledger.PLACE)]
+    assert [(said["role"], said["action"], said["allowed"]) for said in facts] == [
+        ("intern", "verify", False), ("engineer", "verify", True),
+    ]  # fmt: skip
+    assert shell(*asked) == 2
 
 
 def test_keys_are_private_and_ed25519_says_what_it_can_not(shell: Shell) -> None:

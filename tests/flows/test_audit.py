@@ -19,8 +19,8 @@ from mithridate.core.report import Report, Target
 from mithridate.data import load
 from mithridate.data.dataset import Dataset
 from mithridate.flows.audit import AuditReport, save_report
+from mithridate.reports.extent import affected
 from mithridate.reports.json_format import read_report
-from mithridate.reports.verdict import affected
 
 
 @pytest.fixture(scope="module")

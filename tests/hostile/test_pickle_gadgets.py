@@ -269,6 +269,17 @@ CHAINS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("content", [b"(ievil\nf\n.", b"(cevil\nf\no.", b"(cbuiltins\ngetattr\n(cevil\nC\nS'f'\ntRo."])
+def test_inst_and_obj_without_arguments_call_what_is_no_class(content: bytes) -> None:
+    """Python calls whatever is no class; a class alone is made by `__new__`."""
+    assert (worst(scanned(content)) or 0) >= Severity.HIGH
+
+
+@pytest.mark.parametrize("content", [b"(ievil\nClass\n.", b"(cevil\nClass\no.", b"(icollections\nOrderedDict\n."])
+def test_inst_and_obj_without_arguments_only_rebuild_a_class(content: bytes) -> None:
+    assert (worst(scanned(content)) or 0) <= Severity.LOW
+
+
 @pytest.mark.parametrize("chain", CHAINS, ids=list(CHAINS))
 def test_every_chain_is_grave(chain: str) -> None:
     found = scanned(CHAINS[chain])

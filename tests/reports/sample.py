@@ -444,6 +444,44 @@ def scan() -> Report:
     return Report(Target("files", "models", "", 0, {"files": 3, "bytes": 181_000}), ran, found, typed)
 
 
+def project() -> Report:
+    """A project with a secret, a pickle from the network, a file that nobody read, and a check that didn't run."""
+    told = (
+        ("SUP420", "leaked-secret", Severity.HIGH, "conf/a.env", (12, 30), "holds a secret at line 12: AWS access key"),
+        ("SUP425", "unsafe-load", Severity.HIGH, "serve.py", (7,), "unpickles what came over the network at line 7"),
+        ("SUP441", "not-looked-at", Severity.LOW, "big.py", (), "not looked at (text of more than 4 MiB)"),
+    )
+    found = tuple(
+        Finding(
+            method, slug, severity, 0.95, f"{path} {claim}",
+            Subject("file", extra={"path": path, "lines": list(lines)}),
+            (table("places", ["where", "what"], [["line 7", "pickle.loads(r.content)"]], caption=f"1 in {path}"),),
+            remedy="take it out, and run this again", place=slug, standards=("AML.T0010",),
+        )
+        for method, slug, severity, path, lines, claim in told
+    )  # fmt: skip
+    contact = Finding(
+        "SUP429", "no-incident-contact", Severity.LOW, 0.9, "nothing says whom to tell of an incident",
+        Subject("project"), remedy="write SECURITY.md", place="contact",
+    )  # fmt: skip
+    ran = tuple(CheckResult(f.method, f.slug, f.slug, "found", None, 0.1, 21_000_000) for f in (*found, contact))
+    ran += (CheckResult("SUP421", "vulnerable-dependency", "Dependencies", "skipped", "offline: no database"),)
+    typed = {**run(), "command": "mithridate posture lab --offline -o report.html"}
+    return Report(Target("project", "lab", "", 0, {"files": 5, "left_out": "2 links"}), ran, (*found, contact), typed)
+
+
+def proof(kind: str, *, holds: bool) -> Report:
+    """The answer of a verb that says yes or no."""
+    broken = Finding(
+        "SUP430", "signature-does-not-hold", Severity.CRITICAL, 1.0, "m.bin: changed since it was signed",
+        Subject("file", extra={"path": "m.bin"}), remedy="Don't load it.", place="changed",
+    )  # fmt: skip
+    found = () if holds else (broken,)
+    check = CheckResult("SUP430", "signature-does-not-hold", "Signatures", "clean" if holds else "found", wanted=True)
+    facts: dict[str, Json] = {"signed_by": ["model: ab12"], "manifest": "m.parquet", "not_covered": ["note"]}
+    return Report(Target(kind, "m.bin", "", 40 * (kind == "records"), facts), (check,), found, {"command": "x"})
+
+
 def huge() -> Report:
     """A hundred thousand characters where there should be a sentence."""
     return hostile("long word " * 10_000)
@@ -462,4 +500,11 @@ SHAPES: dict[str, Callable[[], Report]] = {
     "huge": huge,
     "scan": scan,
     "hostile_scan": hostile_scan,
+    "project": project,
+    "hostile_project": lambda: replace(
+        hostile_scan(), target=Target("project", HOSTILE, HOSTILE, 0, {"files": HOSTILE})
+    ),
+    "signed": lambda: proof("signed", holds=False),
+    "sealed": lambda: proof("sealed", holds=False),
+    "records": lambda: proof("records", holds=True),
 }

@@ -10,7 +10,7 @@ import pytest
 import sample
 
 from mithridate.core.errors import InputError
-from mithridate.core.findings import Severity
+from mithridate.core.findings import Severity, Subject
 from mithridate.core.report import Report
 from mithridate.reports.html import to_html
 from mithridate.reports.json_format import read_report, to_json
@@ -23,7 +23,7 @@ from mithridate.reports.write import FORMATS, SUFFIXES, render, write_report
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
-GOLDEN_SHAPES = ("demo", "clean", "failed", "odd", "scan")
+GOLDEN_SHAPES = ("demo", "clean", "failed", "odd", "scan", "project")
 SUFFIX = {fmt: suffix for suffix, fmt in SUFFIXES.items()}
 
 
@@ -106,6 +106,71 @@ def test_sarif_names_the_row_the_fingerprint_and_the_gaps() -> None:
     assert run["tool"]["driver"]["rules"][trigger["ruleIndex"]]["id"] == "PSN104"
     assert "needs a model" in run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
     assert all(len(r["properties"]["rows"]) <= MAX_ROWS for r in run["results"])
+
+
+def test_sarif_points_at_the_first_line_and_at_the_file_below_the_project() -> None:
+    results = json.loads(to_sarif(sample.project()))["runs"][0]["results"]
+    places = [result["locations"][0]["physicalLocation"] for result in results]
+    assert [(p["artifactLocation"]["uri"], p.get("region")) for p in places] == [
+        ("lab/conf/a.env", {"startLine": 12}),
+        ("lab/serve.py", {"startLine": 7}),
+        ("lab/big.py", None),
+        ("lab", None),
+    ]
+
+
+@pytest.mark.parametrize("line", [0, -3, 1.5e300, "7", True, None, float("nan")])
+def test_sarif_takes_no_line_that_is_none(line: object) -> None:
+    report = sample.project()
+    odd = replace(report.findings[0], subject=Subject("file", extra={"path": "a.py", "lines": [line]}))
+    said = json.loads(to_sarif(replace(report, findings=(odd,))))["runs"][0]["results"][0]
+    assert "region" not in said["locations"][0]["physicalLocation"]
+
+
+@pytest.mark.parametrize("fmt", ["text", "md", "html"])
+def test_a_report_about_a_project_speaks_of_files_and_never_of_rows_or_poison(fmt: str) -> None:
+    body = render(sample.project(), fmt).replace("\u00a0", " ").replace("\n  ", " ")
+    for word in ("power", "poison", "training data", "train on", "false flags", "--digest", "this audit"):
+        assert word not in body.partition("<main")[2 if "<main" in body else 0].lower()
+    assert "Don’t deploy this project yet." in body
+    assert "2 serious findings in 2 of 5 files." in body
+    assert "1 file could not be looked at." in body
+
+
+@pytest.mark.parametrize(
+    ("kind", "holds", "said"),
+    [
+        ("signed", True, "It is what was signed. Signed as model by key ab12."),
+        ("signed", False, "a signature doesn’t hold"),
+        ("sealed", True, "All of it is authentic, and was written."),
+        ("sealed", False, "Refused: nothing was written."),
+        ("records", True, "Every record is the one in the manifest."),
+        ("records", False, "Don’t trust this manifest"),
+    ],
+)
+def test_a_proof_says_yes_or_no_in_its_own_words(kind: str, said: str, *, holds: bool) -> None:
+    body = render(sample.proof(kind, holds=holds), "text").replace("\n  ", " ")
+    assert said in body
+    assert "POWER" not in body
+    assert "audit" not in body
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [("changed", "These are not the records of the manifest."), ("root", "Don’t trust this manifest"),
+     ("policy", "the policy isn’t met")],
+)  # fmt: skip
+def test_records_and_their_manifest_are_doubted_apart(place: str, said: str) -> None:
+    report = sample.proof("records", holds=False)
+    found = replace(report.findings[0], slug="changed-since-manifest", place=place)
+    assert said in render(replace(report, findings=(found,)), "text")
+
+
+def test_a_proof_that_could_not_be_told_is_never_a_yes() -> None:
+    report = sample.proof("signed", holds=True)
+    failed = replace(report, checks=(replace(report.checks[0], status="failed"),))
+    assert "Incomplete" in render(failed, "text")
+    assert "It is what was signed" not in render(failed, "text")
 
 
 def test_sarif_fingerprints_stay_when_rows_and_scores_change() -> None:

@@ -365,7 +365,7 @@ def test_a_killed_open_leaves_no_part_of_the_content(tmp_path: Path, keys: tuple
     sealing.seal(tmp_path / "plain", tmp_path / "s", [keys[0]], chunk_log2=CHUNK_LOG2)
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from mithridate.supply.sealing.output import whole_file\n"
+        "from mithridate.core.files import whole_file\n"
         "with whole_file(Path(sys.argv[1]), mode=0o600) as sink:\n"
         "    sink.write(b'secret'); sink.flush(); print('written', flush=True); time.sleep(60)\n"
     )

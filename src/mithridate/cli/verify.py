@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from mithridate.cli.access import enforcer, rule_options
 from mithridate.cli.common import check_outputs, command_line, print_claims, refuse_source
 
 
@@ -13,6 +16,7 @@ from mithridate.cli.common import check_outputs, command_line, print_claims, ref
 @click.option("--key", "keys", multiple=True, metavar="K.pub", help="A public key that you trust. Repeatable.")
 @click.option("--policy", "policy_file", metavar="P", help="Who must have signed what (TOML or JSON).")
 @click.option("-o", "--output", multiple=True, metavar="FILE", help="Write the report. Repeatable.")
+@rule_options("--access")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def command(
     path: str,
@@ -22,6 +26,7 @@ def command(
     output: tuple[str, ...],
     *,
     quiet: bool,
+    **rules: str | None,
 ) -> None:
     r"""Check that PATH is, byte for byte, what was signed, and by whom.
 
@@ -39,17 +44,20 @@ def command(
       all_of = ["release", {any_of = ["lab"]}]
 
     Exit code: 0 only when everything holds, 1 when it does not (a finding says
-    what), 2 when it could not be checked.
+    what) or the --access rules deny it, 2 when it could not be checked.
     """
     check_outputs(output)
     for file in output:
         for given in (path, *signatures, *keys):
             refuse_source(file, given)
+    allow = enforcer(rules["access"], rules["role"], rules["log"] or "", "verify", path)
     from mithridate.flows.sign import verify_path
     from mithridate.reports.write import write_report
+    from mithridate.supply.sealing.envelope import label_of
     from mithridate.supply.signing.keys import load_public
     from mithridate.supply.signing.policy import read_policy
 
+    allow(*label_of(Path(path)))
     policy = None if policy_file is None else read_policy(policy_file)
     report = verify_path(path, signatures, [load_public(key) for key in keys], policy=policy, command=command_line())
     for file in output:

@@ -1,7 +1,8 @@
-"""Writes that leave the old file or the new one, never half of either."""
+"""Writes that leave the old file or the new one, never half of either, even when the process is killed meanwhile."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -9,13 +10,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from mithridate.core.errors import InputError
+
+_NO_UNNAMED = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}  # file systems that can't
 
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """A temporary path in the same folder; synced and renamed to `path` when the block ends well, else removed.
+
+    For writers that want a path; `whole_file` gives a stream and leaves nothing even after `kill -9`.
 
     Raises
     ------
@@ -72,6 +78,104 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextmanager
+def whole_file(path: Path, *, mode: int) -> Iterator[IO[bytes]]:
+    """A file to write to that gets its name, in one step, when the block ends well; else nothing was ever there.
+
+    Parameters
+    ----------
+    path : where it will be; a file that is there already is replaced, and where it is a link, what that points to.
+    mode : permissions, before the umask.
+
+    Notes
+    -----
+    Where the file system can (Linux: ext4, xfs, btrfs, tmpfs), the file has no name until then, so that not even
+    `kill -9` leaves a part of it.
+
+    Raises
+    ------
+    InputError : the folder isn't there or takes no file, the disk is full, or `path` is a folder.
+    """
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not path.is_file():
+        raise InputError(f"can't write {path}: it is a folder, or no plain file; give a file name")
+    folder = path.parent
+    try:
+        descriptor, temporary = _unnamed(folder, mode)
+    except OSError as error:
+        raise InputError(f"can't write {path}: {error.strerror or error}; give a folder that is yours") from error
+    file = os.fdopen(descriptor, "wb")
+    try:
+        yield file
+        file.flush()
+        os.fsync(descriptor)
+        temporary = temporary or _named(descriptor, folder)
+        temporary.replace(path)
+        temporary = None
+        _sync(folder)
+    except OSError as error:
+        raise InputError(f"can't write {path}: {error.strerror or error}; make room or write elsewhere") from error
+    finally:
+        file.close()
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def new_file(path: Path, content: bytes, *, mode: int) -> None:
+    """Write a file that isn't there yet, whole, with these permissions from its first moment on.
+
+    Raises
+    ------
+    InputError : it is there already, or can't be written.
+    """
+    temporary = None
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        temporary = Path(name)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+            os.fchmod(descriptor, mode)
+        os.link(temporary, path)
+        _sync(path.parent)
+    except FileExistsError:
+        raise InputError(f"{path} is there already, and is not overwritten; give another name") from None
+    except OSError as error:
+        raise InputError(f"can't write {path}: {error.strerror or error}; give a folder that is yours") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_atomic(path: str | Path, content: bytes) -> None:
+    """Write the bytes to `path` in one step."""
+    with whole_file(Path(path), mode=0o666) as sink:
+        sink.write(content)
+
+
+def _unnamed(folder: Path, mode: int) -> tuple[int, Path | None]:
+    """A descriptor of a file without a name; of one with a temporary name where that can't be had."""
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode), None
+    except OSError as error:
+        if error.errno not in _NO_UNNAMED or not folder.is_dir():
+            raise
+    descriptor, name = tempfile.mkstemp(prefix=".mithridate.", suffix=".part", dir=folder)
+    os.fchmod(descriptor, mode & ~_umask())
+    return descriptor, Path(name)
+
+
+def _named(descriptor: int, folder: Path) -> Path:
+    name = f".mithridate.{secrets.token_hex(8)}.part"
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:  # with a folder's handle Python calls linkat, which alone can name a file that has no name
+        os.link(f"/proc/self/fd/{descriptor}", name, src_dir_fd=handle, dst_dir_fd=handle, follow_symlinks=True)
+    finally:
+        os.close(handle)
+    return folder / name
+
+
 def _sync(folder: Path) -> None:
     """Make the folder's entries durable: a rename is one of them."""
     handle = os.open(folder, os.O_RDONLY)
@@ -85,9 +189,3 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def write_atomic(path: str | Path, content: bytes) -> None:
-    """Write the bytes to `path` in one step."""
-    with atomic(path) as temporary:
-        temporary.write_bytes(content)

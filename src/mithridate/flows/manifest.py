@@ -127,7 +127,7 @@ def verify_manifest(
         seconds=time.perf_counter() - clock, numbers=numbers, wanted=True,
     )  # fmt: skip
     target = Target(
-        "dataset", found.name, f"sha256:{root}" if root else "", rows,
+        "records", found.name, f"sha256:{root}" if root else "", rows,
         {"manifest": manifest.path.name, "root": manifest.head.root, "not_covered": list(found.layout.left_out)},
     )  # fmt: skip
     run: dict[str, Json] = {

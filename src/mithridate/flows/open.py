@@ -25,11 +25,26 @@ def open_with_report(
     allow: Callable[[str], None] | None = None,
     command: str = "",
 ) -> Report:
-    """Open a sealed file as `open_sealed`; what was refused is a finding, and then nothing is at `target`.
+    """Open a sealed file; where a key, a byte or the rules refuse it, that is the finding, and nothing is at `target`.
+
+    Parameters
+    ----------
+    identities : private keys, passphrases or key services; one that fits is enough. allow : called with the label in
+        the header before anything is decrypted; it raises `Refused` where access rules deny the opening.
 
     Raises
     ------
     InputError : the sealed file isn't there, or the target can't be written.
+
+    Notes
+    -----
+    Every chunk is authenticated before the file gets its name, so that a byte changed, a chunk dropped, moved or
+    repeated, and a file cut short leave nothing behind. One finding, high, says why. Blind to who sealed it: whoever
+    has a recipient's public key can; sign what is sent, and verify the signature (SUP430).
+
+    References
+    ----------
+    Hoang, Reyhanitabar, Rogaway, Vizar (2015), Online authenticated encryption and its nonce-reuse misuse-resistance.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     findings: tuple[Finding, ...] = ()
@@ -43,7 +58,7 @@ def open_with_report(
         "command": command, "seed": 0, "version": version("mithridate"),
         "started": started.isoformat(timespec="seconds"), "seconds": round(seconds, 3),
     }  # fmt: skip
-    return Report(Target("file", path.name, ""), (check,), findings, run)
+    return Report(Target("sealed", path.name, ""), (check,), findings, run)
 
 
 def _finding(path: Path, why: str) -> Finding:

@@ -25,7 +25,7 @@ from mithridate.supply.signing.statement import Statement
 from mithridate.supply.signing.statement import Subject as Named
 
 METHOD, SLUG, TITLE = "SUP430", "signature-does-not-hold", "Signatures that don't hold"
-STANDARDS = ("AML.T0010", "ML10:2023")
+STANDARDS = ("AML.T0010", "ML10:2023", "CWE-353")
 BUNDLE_ROOT = "modelSigningRoot"  # the digest algorithm's name of a folder's root in a DigestSet
 _SHOWN = 5
 _MOST_REPORT = 1 << 28  # bytes
@@ -193,9 +193,24 @@ def verify_path(
 ) -> Report:
     """Whether a file or folder is what was signed, by these keys, and meets the policy; no finding: everything holds.
 
+    Parameters
+    ----------
+    keys : those that are trusted; a policy's count like them. A key that only the signature names counts for nothing.
+
     Raises
     ------
     InputError : the artefact, a signature or a key can't be read, or there is no key or no signature.
+
+    Notes
+    -----
+    Every file is hashed anew and compared with the signed list: one that changed, is gone, or came in beside the signed
+    ones is a critical finding, as is a signature by none of the keys; a rule of the policy that isn't met is a high
+    one. Blind to when it was signed and to whether a key was stolen or revoked: a signature says who vouches for the
+    bytes, not that they are harmless.
+
+    References
+    ----------
+    OpenSSF, Model signing specification 1.0. in-toto attestation framework 1.0.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     place = Path(path)
@@ -224,7 +239,7 @@ def verify_path(
         "command": command, "seed": 0, "version": version("mithridate"),
         "started": started.isoformat(timespec="seconds"), "seconds": round(time.perf_counter() - clock, 3),
     }  # fmt: skip
-    return Report(Target("file", place.name or place.resolve().name, "", 0, facts), (check,), tuple(findings), run)
+    return Report(Target("signed", place.name or place.resolve().name, "", 0, facts), (check,), tuple(findings), run)
 
 
 def _verify_one(

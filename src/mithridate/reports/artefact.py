@@ -10,6 +10,7 @@ from typing import Literal
 from mithridate.core.findings import Evidence, Finding
 from mithridate.core.report import Report
 from mithridate.reports import words
+from mithridate.reports.extent import Figure
 from mithridate.reports.safe import block, fields, line, plain, real
 
 GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -21,6 +22,9 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "not-analysed": ("Not analysed", "Nobody looked at these bytes, so nothing is known of them"),
     }
 )
+TAG = "supply-chain"
+NOTHING_TO_DO = "Nothing to do. Scan again when the files change."
+NO_DIGEST = "no digest of all files; --digest computes it"
 MAX_FACTS = 12
 _UNSEEN = {"not-analysed", "native-code", "bomb", "recognised"}
 
@@ -55,19 +59,25 @@ def problem(evidence: Evidence) -> Problem:
     )
 
 
-def is_scan(report: Report) -> bool:
-    """Whether the report is about files."""
-    return report.target.kind == "files"
-
-
 def target(report: Report) -> str:
     """How many files of how many bytes were scanned."""
     files, size = (int(real(report.target.extra.get(key)) or 0) for key in ("files", "bytes"))
     return f"{words.many(files, 'file')} · {words.size(size)}"
 
 
-def file_of(finding: Finding) -> str:
+def figures(report: Report) -> tuple[Figure, Figure]:
+    """How many files have a finding, and how many have bytes that were not analysed."""
+    files, missed = int(real(report.target.extra.get("files")) or 0), unseen(report)
+    named = len({file_of(finding, report) for finding in report.findings})
+    return (
+        Figure("Files affected", words.count(named), f"of {words.many(files, 'file')}"),
+        Figure("Not analysed", words.count(missed), "files with bytes that nobody looked at"),
+    )
+
+
+def file_of(finding: Finding, report: Report) -> str:
     """The file on disk that a finding is about; the part of its path before the first member where it isn't said."""
+    del report
     extra = finding.subject.extra
     return plain(extra.get("file") or plain(extra.get("path") or "").partition("!")[0])
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from mithridate.core.findings import Finding
 from mithridate.core.report import CheckResult, Report
 from mithridate.core.standards import STANDARDS
-from mithridate.reports import artefact, words
+from mithridate.reports import artefact, project, proof, words
+from mithridate.reports.extent import affected
 from mithridate.reports.pieces import Number, Pattern, Picture, Piece, number, piece
 from mithridate.reports.safe import fields, items, line, plain, real
 from mithridate.reports.verdict import (
     POWER,
     Remedy,
-    affected,
     caveat,
     first_step,
     headline,
@@ -30,6 +30,7 @@ from mithridate.reports.verdict import (
     tone,
     worst_first,
 )
+from mithridate.reports.voices import voice
 
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)")
 SHOWN_ROWS = 20
@@ -43,6 +44,7 @@ _GROUPS = (
     ("flip", "Labels", "Rows whose label does not fit their content"),
     ("outlier", "Outliers", "Rows unlike all others"),
 )
+_OWN_GROUPS = {**artefact.GROUPS, **project.GROUPS, **proof.GROUPS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +169,9 @@ def page(report: Report, *, limit: int) -> Page:
 
 
 def _target(report: Report) -> str:
-    if artefact.is_scan(report):
-        return artefact.target(report)
+    own = voice(report)
+    if own is not None:
+        return own.target(report)
     target = report.target
     parts = [f"{words.many(target.rows, 'row')}"] if target.rows else []
     parts += [_extra(key, value) for key, value in list(target.extra.items())[:6]]
@@ -183,17 +186,9 @@ def _extra(key: str, value: object) -> str:
 
 
 def _tiles(report: Report) -> tuple[Tile, ...]:
-    middle = _file_tiles(report) if artefact.is_scan(report) else (_rows_tile(report), _flags_tile(report))
+    own = voice(report)
+    middle = (_rows_tile(report), _flags_tile(report)) if own is None else [Tile(*part) for part in own.figures(report)]
     return (_worst_tile(report), *middle, _coverage_tile(report))
-
-
-def _file_tiles(report: Report) -> tuple[Tile, Tile]:
-    files, missed = int(real(report.target.extra.get("files")) or 0), artefact.unseen(report)
-    named = len({artefact.file_of(finding) for finding in report.findings})
-    return (
-        Tile("Files affected", words.count(named), f"of {words.many(files, 'file')}"),
-        Tile("Not analysed", words.count(missed), "files with bytes that nobody looked at"),
-    )
 
 
 def _worst_tile(report: Report) -> Tile:
@@ -243,8 +238,8 @@ def _groups(report: Report, limit: int) -> tuple[Group, ...]:
 
 def _kind(finding: Finding) -> tuple[str, str]:
     slug = finding.slug.lower()
-    if slug in artefact.GROUPS:
-        return artefact.GROUPS[slug]
+    if slug in _OWN_GROUPS:
+        return _OWN_GROUPS[slug]
     known = next(((title, about) for key, title, about in _GROUPS if key in slug), None)
     return known or (line(finding.slug, limit=60).replace("-", " ").capitalize() or "Other", "")
 
@@ -316,14 +311,17 @@ def _check(check: CheckResult) -> Check:
 def _facts(report: Report) -> tuple[tuple[str, str], ...]:
     run = fields(report.run)
     seconds, peak = real(run.get("seconds")), real(run.get("peak_bytes"))
-    known = [
-        ("Data", line(report.target.digest or "no digest of all files; --digest computes it", limit=200)),
+    own = voice(report)
+    digest = report.target.digest or ("no digest" if own is None else own.NO_DIGEST)
+    known = [("Data", line(digest, limit=200))] if digest else []
+    known += [
         ("Seed", line(run.get("seed", "not recorded"), limit=60)),
         ("Mithridate", line(run.get("version", "not recorded"), limit=60)),
         ("Started", _instant(line(run.get("started", "not recorded"), limit=60))),
         ("Time", words.duration(seconds) if seconds is not None else "not measured"),
-        ("Peak memory", words.size(peak) if peak is not None else "not measured"),
     ]
+    if peak is not None or own is None:
+        known.append(("Peak memory", words.size(peak) if peak is not None else "not measured"))
     named = {"command", "seed", "version", "started", "seconds", "peak_bytes"}
     rest = [(line(words.title(str(k)), limit=60).capitalize(), _fact(v)) for k, v in run.items() if k not in named]
     return tuple(known + rest[:20])

@@ -19,9 +19,11 @@ from mithridate.core.findings import Finding, Severity
 from mithridate.core.report import CheckResult, Report
 from mithridate.reports import artefact
 from mithridate.reports.safe import fields, items, line, plain, real
+from mithridate.reports.voices import voice
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 MAX_ROWS = 1000
+_MOST_LINES = 1 << 31
 _LEVELS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "note"}
 _SCORES = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.5", Severity.LOW: "2.0"}
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
@@ -59,7 +61,8 @@ def _rule(method: str, slug: str, title: str, report: Report) -> dict[str, Any]:
     found = [finding for finding in report.findings if finding.method == method]
     worst = max((finding.severity for finding in found), default=Severity.MEDIUM)
     said = line(title or slug.replace("-", " ") or method, limit=300)
-    about = "supply-chain" if artefact.is_scan(report) else "training-data"
+    own = voice(report)
+    about = "training-data" if own is None else own.TAG
     command = f"mithridate explain {line(method, limit=40)}"
     tags = sorted({line(key, limit=60) for finding in found for key in finding.standards})
     return {
@@ -81,16 +84,18 @@ def _pascal(slug: str) -> str:
 
 
 def _result(finding: Finding, report: Report, index: dict[str, int], files: dict[str, int]) -> dict[str, Any]:
-    rows, method = finding.subject.rows, line(finding.method, limit=200)
+    method = line(finding.method, limit=200)
     where: dict[str, Any] = {"artifactLocation": {"uri": _uri(finding, report)}}
     location: dict[str, Any] = {"physicalLocation": where}
     if files:
-        location["logicalLocations"] = [{"fullyQualifiedName": line(finding.subject.extra.get("path"), limit=1000)}]
-        where["artifactLocation"]["index"] = files[artefact.file_of(finding)]
+        path = line(finding.subject.extra.get("path") or "", limit=1000)
+        location.update({"logicalLocations": [{"fullyQualifiedName": path}]} if path else {})
+        where["artifactLocation"]["index"] = files[_file(finding, report)]
     elif not finding.subject.extra.get("path"):
         where["artifactLocation"]["index"] = 0
-    if rows and real(rows[0]) is not None and rows[0] >= 0:
-        where["region"] = {"startLine": int(rows[0]) + 1}
+    first = _first_line(finding)
+    if first is not None:
+        where["region"] = {"startLine": first}
     remedy = f" What to do: {line(finding.remedy, limit=1000)}" if finding.remedy else ""
     return {
         "ruleId": method,
@@ -148,22 +153,37 @@ def _artifact(report: Report) -> dict[str, Any]:
     return {"location": {"uri": _quoted(report.target.name)}, **hashes}
 
 
+def _file(finding: Finding, report: Report) -> str:
+    """The file that a finding is about, as the report's kind of target names it; empty where there is none."""
+    return (voice(report) or artefact).file_of(finding, report)
+
+
 def _uri(finding: Finding, report: Report) -> str:
-    return _quoted(artefact.file_of(finding) or report.target.name)
+    return _quoted(_file(finding, report) or report.target.name)
+
+
+def _first_line(finding: Finding) -> int | None:
+    """The 1-based line: the first row's of a data file, or the first of a text's own `lines`; None without one."""
+    rows, lines = finding.subject.rows, items(finding.subject.extra.get("lines"))
+    if rows:
+        return int(rows[0]) + 1 if real(rows[0]) is not None and rows[0] >= 0 else None
+    first = real(lines[0]) if lines else None
+    return int(first) if first is not None and 1 <= first <= _MOST_LINES else None
 
 
 def _places(report: Report) -> dict[str, int]:
     """Each file that has a finding, and its position among the artefacts; empty for a report about one target."""
-    names = dict.fromkeys(artefact.file_of(finding) for finding in report.findings) if artefact.is_scan(report) else {}
+    names = dict.fromkeys(_file(finding, report) for finding in report.findings) if voice(report) is not None else {}
     return {name: position for position, name in enumerate(names)}
 
 
 def _files(report: Report) -> list[dict[str, Any]]:
-    digests = {artefact.file_of(finding): plain(finding.subject.extra.get("digest")) for finding in report.findings}
+    digests = {_file(finding, report): plain(finding.subject.extra.get("digest") or "") for finding in report.findings}
     out = []
     for name, digest in digests.items():
         match = _HEX.fullmatch(digest)
-        out.append({"location": {"uri": _quoted(name)}, **({"hashes": {"sha-256": match.group(1)}} if match else {})})
+        hashes = {"hashes": {"sha-256": match.group(1)}} if match else {}
+        out.append({"location": {"uri": _quoted(name or report.target.name)}, **hashes})
     return out
 
 

@@ -41,7 +41,7 @@ def _top(view: Page, width: int, *, colour: bool) -> Iterator[str]:
     third = view.tiles[2].title.lower().removeprefix("expected ")
     figures = [
         f"worst: {view.tiles[0].value.lower()}",
-        f"{view.tiles[1].title.split()[0].lower()}: {view.tiles[1].value}",
+        f"{view.tiles[1].title.split()[0].lower()}: {view.tiles[1].value.lower()}",
         f"{third}: {view.tiles[2].value}",
         f"checks: {view.tiles[3].value} run, {len(view.failed)} failed",
     ]
@@ -117,8 +117,8 @@ def _again(view: Page, width: int, *, colour: bool) -> Iterator[str]:
     yield from _heading("REPRODUCE", width, colour=colour)
     if view.command:
         yield from _hanging(view.command, width)
-    yield from wrap(" · ".join(f"{name.lower()} {value}" for name, value in view.facts[1:]), width)
-    yield from wrap(f"{view.facts[0][0].lower()} {view.facts[0][1]}", width)
+    yield from wrap(" · ".join(f"{name.lower()} {value}" for name, value in view.facts if name != "Data"), width)
+    yield from (part for name, value in view.facts if name == "Data" for part in wrap(f"data {value}", width))
 
 
 def _heading(title: str, width: int, *, colour: bool) -> Iterator[str]:

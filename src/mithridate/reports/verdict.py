@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mithridate.core.findings import Finding
 from mithridate.core.report import CheckResult, Report
-from mithridate.reports import artefact, words
+from mithridate.reports import words
+from mithridate.reports.extent import touching
 from mithridate.reports.pieces import Number, number
 from mithridate.reports.safe import line
+from mithridate.reports.voices import voice
 
 POWER = "power:"
 _COMMAND = re.compile(r"`((?:mithridate|pip|python) [^`]+)`|(?:^|(?<=[\s:]))((?:mithridate|pip|python) \S.*)$")
@@ -36,8 +37,9 @@ def tone(report: Report) -> str:
 
 def headline(report: Report) -> str:
     """The verdict in one short sentence."""
-    if artefact.is_scan(report):
-        return artefact.headline(report)
+    own = voice(report)
+    if own is not None:
+        return own.headline(report)
     data = report.target.kind == "dataset"
     if words.serious(report.worst):
         return "Don’t train on this data yet." if data else "Don’t use it yet."
@@ -50,41 +52,24 @@ def headline(report: Report) -> str:
 
 def lead(report: Report) -> str:
     """What stands behind the verdict: how many findings touch how many rows."""
-    if artefact.is_scan(report):
-        return artefact.lead(report)
+    own = voice(report)
+    if own is not None:
+        return own.lead(report)
     serious = [finding for finding in report.findings if words.serious(finding.severity)]
     if serious:
-        return _touching(serious, "serious finding", report)
+        return touching(serious, "serious finding", report)
     if report.findings:
-        return _touching(report.findings, "lesser finding" if report.verdict == "incomplete" else "finding", report)
+        return touching(report.findings, "lesser finding" if report.verdict == "incomplete" else "finding", report)
     if report.verdict == "incomplete":
         return "Nothing was found, but that is no all-clear."
     return ""
 
 
-def _touching(findings: Sequence[Finding], noun: str, report: Report) -> str:
-    n_rows, total = affected(findings), report.target.rows
-    said, verb = words.many(len(findings), noun), "touches" if len(findings) == 1 else "touch"
-    if not n_rows:
-        return f"{said}."
-    if not total:
-        return f"{said} {verb} {words.many(n_rows, 'row')}."
-    return f"{said} {verb} {words.count(n_rows)} of {words.many(total, 'row')} ({words.share(n_rows / total)})."
-
-
-def affected(findings: Iterable[Finding]) -> int:
-    """How many distinct rows the findings name."""
-    rows: set[int] = set()
-    for finding in findings:
-        rows.update(finding.subject.rows)
-    elsewhere = [finding.subject.extra.get("n_rows") for finding in findings]  # rows that went to a file beside
-    return max([len(rows), *(count for count in elsewhere if isinstance(count, int))])
-
-
 def caveat(report: Report) -> str:
     """What the verdict does not say: checks that failed or were skipped, and what the power was."""
-    if artefact.is_scan(report):
-        return artefact.caveat(report)
+    own = voice(report)
+    if own is not None:
+        return own.caveat(report)
     failed = sum(check.status == "failed" for check in report.checks)
     skipped = sum(check.status == "skipped" for check in report.checks)
     parts = [f"{words.many(failed, 'check')} failed"] if failed else []
@@ -117,8 +102,9 @@ def first_step(report: Report) -> Remedy:
         return Remedy("No check could run on this input; see the reasons under “What was not checked”.", "")
     if worst:
         return _answer(worst[0])
-    if artefact.is_scan(report):
-        return Remedy("Nothing to do. Scan again when the files change.", "")
+    own = voice(report)
+    if own is not None:
+        return Remedy(own.NOTHING_TO_DO, "")
     return Remedy("Nothing to remove. Keep this report with the data, and audit again when the data changes.", "")
 
 
@@ -128,8 +114,8 @@ def _answer(finding: Finding) -> Remedy:
 
 
 def no_power(report: Report) -> str:
-    """Why the audit's power is not known, and how to measure it; empty for a scan."""
-    if artefact.is_scan(report):
+    """Why the audit's power is not known, and how to measure it; empty where there is none to measure."""
+    if voice(report) is not None:
         return ""
     broken = [check for check in report.checks if check.status == "failed" and "control" in check.slug]
     if broken:

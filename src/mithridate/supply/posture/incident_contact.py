@@ -35,11 +35,13 @@ def incident_contact(context: Context, settings: PostureSettings) -> Outcome:
     claim = (
         f"{where} names no address" if files else "nothing says whom to tell of an incident: there is no SECURITY.md"
     )
+    extra = {"path": where, "kind_of": "contact"} if files else {"kind_of": "contact"}
+    subject = Subject("file" if files else "project", extra=extra)
     return Outcome(
         (
             Finding(
                 method=ID, slug=SLUG, severity=Severity.LOW, confidence=0.9, claim=claim,
-                subject=Subject("file", extra={"path": where, "kind_of": "contact"}), remedy=_REMEDY, place="contact",
+                subject=subject, remedy=_REMEDY, place="contact",
             ),
         )
     )  # fmt: skip

@@ -110,5 +110,5 @@ def _detectors() -> list[Callable[[str], Any]]:
         from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
     except ImportError:
         return []
-    plugins: Iterable[Any] = get_mapping_from_secret_type_to_class().values()
+    plugins: Any = get_mapping_from_secret_type_to_class().values()
     return [plugin().analyze_string for plugin in plugins if plugin.__name__ in _MORE]

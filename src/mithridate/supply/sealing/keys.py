@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mithridate.core.errors import InputError
-from mithridate.supply.sealing.output import new_file
+from mithridate.core.files import new_file
 from mithridate.supply.sealing.recipients import Passphrase, PrivateKey, PublicKey
 
 _MOST_BYTES = 1 << 16  # a key file is some 120 bytes

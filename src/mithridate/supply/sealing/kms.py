@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
 from mithridate.core.errors import InputError, Refused
-from mithridate.supply.sealing.output import new_file
+from mithridate.core.files import new_file
 from mithridate.supply.sealing.recipients import DOMAIN, KEY_BYTES, decode, encode
 
 NONCE_BYTES = 12

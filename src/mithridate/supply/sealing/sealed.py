@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from mithridate.core.errors import InputError
+from mithridate.core.files import whole_file
 from mithridate.supply.sealing.envelope import CHUNK_LOG2, Fixed, Header, new_fixed, read_header, unlock, wrapped
 from mithridate.supply.sealing.folders import pack, unpack
 from mithridate.supply.sealing.keys import read_identity
-from mithridate.supply.sealing.output import whole_file
 from mithridate.supply.sealing.recipients import KEY_BYTES, Identity, Recipient
 from mithridate.supply.sealing.stream import ChunkReader, encrypt
 

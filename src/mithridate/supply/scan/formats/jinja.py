@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from mithridate.core.findings import Severity
 from mithridate.supply.scan.formats.instructions import examine_wording
@@ -24,6 +25,13 @@ _LITERAL = re.compile(r"'((?:[^'\\]|\\.)*)(?:'|\Z)|\"((?:[^\"\\]|\\.)*)(?:\"|\Z)
 _DUNDER = re.compile(
     r"__[a-zA-Z]\w*|\b_TemplateReference|\b(?:gi|cr|ag|tb|f)_(?:frame|code|back|globals|builtins)\b|func_globals"
 )
+_TREE, _MODULES = "an attribute of Python's object tree", "a way into Python's modules"
+_BUILTIN, _STATEMENT = "a call of a Python builtin", "a statement that reads another template"
+_HUGE = "a loop or a text too large to render"
+# outside a chat template: pages include pages, playbooks put names together; only the object tree has no honest use
+_ELSEWHERE: Mapping[str, Severity | None] = MappingProxyType(
+    {_TREE: Severity.CRITICAL, _MODULES: Severity.MEDIUM, _BUILTIN: Severity.MEDIUM, _STATEMENT: None}
+)
 _RULES = (
     (re.compile(r"\|\s*attr\b|\bmap\s*\(\s*['\"]attr['\"]"), "the filter `attr`, which reaches any attribute by name"),
     (re.compile(r"\b(?:lipsum|cycler|joiner)\b"), ("a Jinja global that chat templates don't need and that leads to "
@@ -33,10 +41,10 @@ _RULES = (
      "an object of the template engine itself"),
     (re.compile(r"\bformat_map\b|\.\s*mro\s*\(|\bpopen\b|\bget_?attr\b\s*\(|\b(?:os|sys|subprocess|builtins|"
                 r"importlib)\s*[.\[]"),
-     "a way into Python's modules"),
+     _MODULES),
     (re.compile(r"(?<![\w.|'\"])(?:eval|exec|open|compile|__import__|breakpoint|globals|locals|vars|dir)\s*\("),
-     "a call of a Python builtin"),
-    (re.compile(r"^[\s\-+]*(?:include|import|from|extends)\b"), "a statement that reads another template"),
+     _BUILTIN),
+    (re.compile(r"^[\s\-+]*(?:include|import|from|extends)\b"), _STATEMENT),
     (re.compile(r"\|\s*(?:b64decode|pickle|shell|system|exec)\b"), "a filter that decodes or runs"),
 )  # fmt: skip
 _SUBSCRIPT = re.compile(r"\[([^\[\]]{1,400})\]\s*[.\[(]")
@@ -49,6 +57,9 @@ _ASSEMBLED = re.compile(
     r"(?<![\w\])])\(\s*\)\s*\[|['\"]\s*\|\s*reverse\b|['\"]\s*\[\s*::\s*-1|\bdict\s*\([^()]{0,400}\)\s*\|\s*join|"
     r"['\"][^'\"]{0,80}%c"
 )
+_TOKENS = re.compile(r"\{[{%][^{}]{0,200}\b(?:add_generation_prompt|[be]os_token)\b")
+_MESSAGES = re.compile(r"\{%[-+]?\s*(?:for|if|set)\b[^%{}]{0,200}\bmessages?\b|\{\{[^{}]{0,200}\bmessages?\s*[.\[]")
+_ROLES = re.compile(r"\{[{%][^{}]{0,200}(?:\w\.|\[\s*['\"])(?:role|content)\b")
 _HUGE_RANGE = re.compile(
     r"\brange\s*\(\s*(?:[^()]*,\s*)?(\d{7,}|\d+\s*\*\*\s*\d+|\d{3,}\s*\*\s*\d{4,})|\*\*\s*\d{3,}|['\"]\s*\*\s*\d{6,}"
 )
@@ -60,7 +71,8 @@ def examine_template(text: str, place: str, *, chat: bool = True) -> Iterator[Is
     Parameters
     ----------
     place : where it stands, for the report (`tokenizer.chat_template`).
-    chat : it is rendered for a model, so that its wording counts, not its expressions alone.
+    chat : it is rendered for a model, so that its wording counts, not its expressions alone. In a template of anything
+        else (a web page, a playbook), what only an attack holds is grave; ordinary parts of such templates are not.
 
     Notes
     -----
@@ -76,8 +88,10 @@ def examine_template(text: str, place: str, *, chat: bool = True) -> Iterator[Is
             for what in _climbs(code):
                 found.setdefault(what, clip(code, 300))
     for what, code in found.items():
-        severity = Severity.HIGH if what.startswith("a loop") else Severity.CRITICAL
-        yield _issue(what, code, severity, place)
+        in_chat = Severity.HIGH if what == _HUGE else Severity.CRITICAL
+        severity = in_chat if chat else _ELSEWHERE.get(what, Severity.LOW)
+        if severity is not None:
+            yield _issue(what, code, severity, place, chat=chat)
     if not chat:
         return
     if not found and "<html" not in text.lower() and (payload := payload_in(text)):
@@ -85,14 +99,26 @@ def examine_template(text: str, place: str, *, chat: bool = True) -> Iterator[Is
     yield from examine_wording(text, place)
 
 
-def _issue(what: str, code: str, severity: Severity, place: str) -> Issue:
+def is_chat(text: str) -> bool:
+    """Whether a text with Jinja in it is a chat template: it names a model's tokens, or the roles of messages.
+
+    Examples
+    --------
+    >>> is_chat("{% for m in messages %}{{ m['role'] }}{% endfor %}"), is_chat("{% include 'head.html' %}")
+    (True, False)
+    """
+    return _TOKENS.search(text) is not None or (_MESSAGES.search(text) is not None and _ROLES.search(text) is not None)
+
+
+def _issue(what: str, code: str, severity: Severity, place: str, *, chat: bool = True) -> Issue:
+    remedy = "Replace the template by the one of the model's authors before any server renders it."
     return Issue(
         "template-injection",
         severity,
-        f"the chat template holds {what}: {clip(code, 120)}",
+        f"the {'chat ' * chat}template holds {what}: {clip(code, 120)}",
         place,
         {"expression": code},
-        "Replace the template by the one of the model's authors before any server renders it.",
+        remedy if chat else "Read it before anything renders it, and render it in a sandbox.",
     )
 
 
@@ -101,7 +127,7 @@ def _climbs(code: str) -> Iterator[str]:
     plain = _joined(code)
     bare = _LITERAL.sub("''", plain)
     if _DUNDER.search(bare) or _named_dunder(plain):
-        yield "an attribute of Python's object tree"
+        yield _TREE
     for pattern, what in _RULES:
         if pattern.search(plain if "attr" in pattern.pattern[:12] else bare):
             yield what
@@ -112,7 +138,7 @@ def _climbs(code: str) -> Iterator[str]:
     ):
         yield "a name that is put together while it runs"
     if _HUGE_RANGE.search(bare) or _HUGE_RANGE.search(plain):
-        yield "a loop or a text too large to render"
+        yield _HUGE
 
 
 def _joined(code: str) -> str:

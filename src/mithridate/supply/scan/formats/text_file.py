@@ -38,6 +38,7 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
         yield Issue(
             "source-code", Severity.LOW, "source code, which runs when it is imported or started: read it first"
         )
+    is_named_chat = "chat_template" in blob.name.lower()
     seen: set[str] = set()
     for at in range(0, blob.size, _BLOCK):
         budget.spend()
@@ -46,7 +47,7 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
         if "\x00" in text[:4096]:
             yield Issue("not-analysed", Severity.MEDIUM, f"from byte {at} on it is no text")
             return
-        for issue in () if is_source else examine_text(text):
+        for issue in () if is_source else examine_text(text, chat=is_named_chat):
             if issue.claim not in seen:
                 seen.add(issue.claim)
                 yield issue

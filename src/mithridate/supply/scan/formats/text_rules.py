@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from mithridate.core.findings import Severity
 from mithridate.supply.scan.formats.formulas import examine_formulas
-from mithridate.supply.scan.formats.jinja import examine_template
+from mithridate.supply.scan.formats.jinja import examine_template, is_chat
 from mithridate.supply.scan.formats.operators import judge_operators
 from mithridate.supply.scan.formats.reading import clip
 from mithridate.supply.scan.formats.yaml_text import examine_yaml
@@ -16,22 +16,17 @@ from mithridate.supply.scan.issue import Issue
 
 _TEMPLATE = re.compile(r"\{%[-+]?\s*(?:if|for|set|macro|include|import|from|extends)\b|\{\{[-+]?\s*[\w('\"\[]")
 
-
-_CHAT = re.compile(
-    r"\{%[-+]?\s*(?:for|if|set)\b[^%{}]{0,200}\bmessages?\b|\{\{[^{}]{0,200}\b(?:bos_token|"
-    r"messages?\s*[.\[])|add_generation_prompt"
-)
 _TEXT_GRAPH = re.compile(r"^[ \t]*node\s*(?::\s*)?\{|^[ \t]*meta_graphs\s*\{|^[ \t]*node_def\s*\{", re.MULTILINE)
 _OPERATOR = re.compile(r"\bop\s*:\s*[\"']([\w>]{1,200})[\"']")
 _WRITES_TO = re.compile(r"\b(?:file|grpc)://[^\s\"'\\]{1,200}")
 
 
-def examine_text(text: str) -> Iterator[Issue]:
-    """The issues of one stretch of text, in linear time."""
+def examine_text(text: str, *, chat: bool = False) -> Iterator[Issue]:
+    """The issues of one stretch of text, in linear time; `chat`: its name already says that it is a chat template."""
     yield from examine_formulas(text)
     yield from examine_yaml(text)
     if ("{%" in text or "{{" in text) and _TEMPLATE.search(text):
-        yield from examine_template(text, "", chat=_CHAT.search(text) is not None)
+        yield from examine_template(text, "", chat=chat or is_chat(text))
     if "op:" in text and _TEXT_GRAPH.search(text):
         yield from _graph(text)
 

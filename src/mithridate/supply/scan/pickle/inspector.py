@@ -13,7 +13,7 @@ from mithridate.supply.scan.pickle.explain import arguments_shown, clipped, show
 from mithridate.supply.scan.pickle.recorder import Effect
 from mithridate.supply.scan.pickle.table import CAPABILITIES
 from mithridate.supply.scan.pickle.values import Call, Global, Tuple, Value, items_of
-from mithridate.supply.scan.pickle.verdict import Verdict, judge
+from mithridate.supply.scan.pickle.verdict import Verdict, is_class_name, judge
 
 KEPT_CALLS = 10_000
 KEPT_ISSUES = 200
@@ -54,7 +54,7 @@ class Inspector:
         kind = effect.kind
         if kind == "import":
             self._imported.setdefault(effect.subject.path, (effect.subject, effect.offset))
-        elif kind == "call":
+        elif kind == "call" or (effect.takes_any and not _named_as_class(effect.subject)):
             self._call(effect, effect.subject, effect.payload)
         elif kind == "new":
             self._new(effect, effect.subject)
@@ -165,6 +165,12 @@ class Inspector:
         first, count = self._found.get((issue.code, key), (issue, 0))
         if count or len(self._found) < KEPT_ISSUES or issue.severity >= Severity.HIGH:
             self._found[issue.code, key] = (first, count + 1)
+
+
+def _named_as_class(made: Value) -> bool:
+    """Whether what INST or OBJ makes an instance of is a class, by its name."""
+    named = made.alias if isinstance(made, Call) else made
+    return isinstance(named, Global) and is_class_name(named.name)
 
 
 def _called_issue(effect: Effect, path: str, verdict: Verdict, arguments: Value, *, followed: bool) -> Issue:

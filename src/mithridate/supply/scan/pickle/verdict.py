@@ -67,7 +67,7 @@ def judge(module: str, name: str) -> Verdict:
         return Verdict("harmful", origin, capability)
     if origin == "library" and _CYTHON.fullmatch(name):
         return Verdict("inert", origin)
-    return Verdict("class" if _CLASS.fullmatch(name) else "unknown", origin)
+    return Verdict("class" if is_class_name(name) else "unknown", origin)
 
 
 def _harm(module: str, name: str) -> str:
@@ -90,6 +90,17 @@ def _longest(path: str) -> str:
             return _MODULES[path]
         path = path.rpartition(".")[0]
     return ""
+
+
+def is_class_name(name: str) -> bool:
+    """Whether PEP 8 gives such a name to classes.
+
+    Examples
+    --------
+    >>> is_class_name("LinearSVC"), is_class_name("system"), is_class_name("_Private")
+    (True, False, False)
+    """
+    return _CLASS.fullmatch(name) is not None
 
 
 def is_library(module: str) -> bool:
