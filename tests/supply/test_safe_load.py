@@ -204,7 +204,7 @@ def test_the_verb_prints_a_row_for_each_tensor(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["convert", str(path), str(out)])
     assert done.exit_code == 0
     assert "1 of 1 tensors are equal on both sides" in done.output
-    assert "be45cb2605bf36bebde684841a28f0fd43c69850a3dce5fedba69928ee3a8991" in done.output
+    assert "be45cb2605bf36be" in done.output
     assert isinstance(CliRunner().invoke(cli, ["convert", str(path), "x.pt"]).exception, InputError)
 
 

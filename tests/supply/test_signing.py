@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from mithridate.supply.signing.model_bundle import hash_artefact
 from mithridate.supply.signing.policy import read_policy
 from mithridate.supply.signing.statement import Statement, Subject, canonical
 
-TOOL = shutil.which("model_signing")
+TOOL = shutil.which("model_signing", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
 
 
 @pytest.fixture(scope="module")
