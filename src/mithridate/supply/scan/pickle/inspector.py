@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from mithridate.core.findings import Json, Severity
 from mithridate.supply.scan.issue import Issue
-from mithridate.supply.scan.pickle import special
 from mithridate.supply.scan.pickle.arrays import class_of
 from mithridate.supply.scan.pickle.explain import arguments_shown, clipped, shown
 from mithridate.supply.scan.pickle.recorder import Effect
+from mithridate.supply.scan.pickle.special import called_within, judged, partial_of, rebuilt, resolved, told
 from mithridate.supply.scan.pickle.table import CAPABILITIES
 from mithridate.supply.scan.pickle.values import Call, Global, Tuple, Value, items_of
 from mithridate.supply.scan.pickle.verdict import Verdict, is_class_name, judge
@@ -78,14 +78,14 @@ class Inspector:
             if isinstance(function, Call) and function.alias is not None:
                 function = function.alias
             if isinstance(function, Call):
-                inner = special.partial_of(function)
+                inner = partial_of(function)
                 if inner is None:
                     break
                 function = inner
                 continue
             if not isinstance(function, Global):
                 break
-            given = special.called_within(function, arguments)
+            given = called_within(function, arguments)
             self._judge_call(effect, function, arguments)
             if given is None:
                 return
@@ -96,16 +96,16 @@ class Inspector:
     def _judge_call(self, effect: Effect, function: Global, arguments: Value) -> None:
         path = function.path
         self._called.add(path)
-        cls = special.rebuilt(function, arguments)
+        cls = rebuilt(function, arguments)
         if cls is not None:
             self._new(effect, cls)
             return
-        alias = special.resolved(function, arguments)
+        alias = resolved(function, arguments)
         if alias is not None and isinstance(effect.result, Call):
             effect.result.alias = alias
             self._imported.setdefault(alias.path, (alias, effect.offset))
             return
-        verdict = special.judged(function, arguments) or judge(function.module, function.name)
+        verdict = judged(function, arguments) or judge(function.module, function.name)
         followed = self.follow(effect, path)
         if verdict.kind != "inert":
             self._add(_called_issue(effect, path, verdict, arguments, followed=followed), path)
@@ -176,12 +176,12 @@ def _named_as_class(made: Value) -> bool:
 def _called_issue(effect: Effect, path: str, verdict: Verdict, arguments: Value, *, followed: bool) -> Issue:
     """The issue of a call that isn't inert."""
     given = arguments_shown(arguments, _CLAIM)
-    told = special.told(path, arguments)
-    facts: dict[str, Json] = {**_facts(verdict), "callable": path, "arguments": arguments_shown(arguments), **told}
+    known = told(path, arguments)
+    facts: dict[str, Json] = {**_facts(verdict), "callable": path, "arguments": arguments_shown(arguments), **known}
     if verdict.kind == "harmful":
         runs = verdict.capability in _RUNS and not (verdict.capability == "load" and followed)
         severity = Severity.CRITICAL if runs else Severity.HIGH
-        claim = f"calls {path}{given}, which {CAPABILITIES[verdict.capability]}{_within(told)}"
+        claim = f"calls {path}{given}, which {CAPABILITIES[verdict.capability]}{_within(known)}"
         return Issue(f"pickle-{verdict.capability}", severity, claim, _place(effect), facts, _REMEDY)
     if verdict.kind == "class" and verdict.origin == "library" and not _is_reach(arguments):
         claim = f"makes an instance of {path}"
@@ -191,11 +191,11 @@ def _called_issue(effect: Effect, path: str, verdict: Verdict, arguments: Value,
     return Issue("pickle-unknown-call", severity, claim, _place(effect), facts, _REMEDY)
 
 
-def _within(told: Mapping[str, Json]) -> str:
+def _within(known: Mapping[str, Json]) -> str:
     """What the code in the arguments says, for the sentence."""
-    if told.get("decoded"):
-        return f"; decoded, it reads {clipped(str(told['decoded']), _CLAIM)}"
-    words = told.get("code")
+    if known.get("decoded"):
+        return f"; decoded, it reads {clipped(str(known['decoded']), _CLAIM)}"
+    words = known.get("code")
     return (
         f"; the code names {clipped(', '.join(map(str, words)), _CLAIM)}" if isinstance(words, list) and words else ""
     )

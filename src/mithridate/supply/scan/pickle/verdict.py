@@ -14,7 +14,14 @@ import sys
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mithridate.supply.scan.pickle import table
+from mithridate.supply.scan.pickle.table import (
+    CAPABILITIES,
+    HARMFUL_MODULES,
+    HARMFUL_NAMES,
+    INERT,
+    LIBRARIES,
+    UNMISTAKABLE,
+)
 
 _CLASS = re.compile(r"[A-Z][A-Za-z0-9]*(\.[A-Z][A-Za-z0-9]*)*")
 _CYTHON = re.compile(r"__pyx_unpickle_\w+")
@@ -23,17 +30,17 @@ _DUNDER = re.compile(r"__\w+__")
 
 def _prefixes(words: dict[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for capability in table.CAPABILITIES:
+    for capability in CAPABILITIES:
         for word in words.get(capability, "").split():
             found.setdefault(word, capability)
     return found
 
 
-_MODULES = _prefixes(table.HARMFUL_MODULES)
-_NAMES = _prefixes(table.HARMFUL_NAMES)
-_INERT = {f"{module}.{name}" for module, names in table.INERT.items() for name in names.split()}
-_LIBRARIES = frozenset(table.LIBRARIES.split())
-_UNMISTAKABLE = frozenset(table.UNMISTAKABLE.split())
+_MODULES = _prefixes(HARMFUL_MODULES)
+_NAMES = _prefixes(HARMFUL_NAMES)
+_INERT = {f"{module}.{name}" for module, names in INERT.items() for name in names.split()}
+_LIBRARIES = frozenset(LIBRARIES.split())
+_UNMISTAKABLE = frozenset(UNMISTAKABLE.split())
 _EXCEPTIONS = frozenset(
     name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
 )
