@@ -32,11 +32,13 @@ def whole_file(path: Path, *, mode: int) -> Iterator[IO[bytes]]:
 
     Raises
     ------
-    InputError : the folder isn't there or takes no file, the disk is full, or `path` is a folder.
+    InputError : the folder isn't there or takes no file, the disk is full, or `path` is a folder or holds a key.
     """
     path = path.resolve() if path.is_symlink() else path
     if path.exists() and not path.is_file():
         raise InputError(f"can't write {path}: it is a folder, or no plain file; give a file name")
+    if path.exists() and _holds_key(path):
+        raise InputError(f"{path} holds a private key, and a key is never overwritten; name another file")
     folder = path.parent
     try:
         descriptor, temporary = _unnamed(folder, mode)
@@ -57,6 +59,16 @@ def whole_file(path: Path, *, mode: int) -> Iterator[IO[bytes]]:
         file.close()
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _holds_key(path: Path) -> bool:
+    """Whether a private key in PEM would be lost here, and with it all that it opens."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(1 << 16)
+    except OSError:
+        return False
+    return b"-----BEGIN " in head and b"PRIVATE KEY-----" in head
 
 
 def new_file(path: Path, content: bytes, *, mode: int) -> None:
