@@ -24,7 +24,7 @@ _LOOKED_AT, _DEPTH = 256, 4  # items and levels of the arguments of a constructo
 _CLAIM = 160  # characters of arguments in a sentence; the facts have more
 _RUNS = {"exec", "import", "load", "native"}
 _REMEDY = "Don't load this file; ask its author for safetensors, ONNX, or another format that holds data alone."
-_REMEDY_CLASS = "Load it only where its author is trusted, or convert it: mithridate convert IN OUT.safetensors."
+_REMEDY_CLASS = "Load it only where its author is trusted, or ask for its weights alone (a state dict, safetensors)."
 
 
 @dataclass(frozen=True, slots=True)
