@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
-from mithridate.cli import main
+from mithridate.cli import cli, main
 
 N = 200
 
@@ -324,3 +325,8 @@ def test_control_characters_in_names_never_reach_the_terminal(shell: Shell) -> N
     assert shell("manifest", "build", "odd.npz", "-o", "O") == 0
     assert shell("manifest", "trace", "O", "--row", "1") == 0
     assert "\x1b" not in shell.out
+
+
+def test_the_example_of_a_policy_keeps_its_lines_in_the_help() -> None:
+    said = CliRunner().invoke(cli, ["verify", "--help"]).output
+    assert '[keys]\n    release = "release.pub"\n' in said

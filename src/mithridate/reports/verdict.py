@@ -97,7 +97,7 @@ def caveat(report: Report) -> str:
     measured = [number.value for _, number in power(report) if number.value is not None]
     if measured:
         gaps += f" Of poison planted in a copy, the audit found {_range(measured)}."
-    elif not report.findings:
+    elif not report.findings and _is_audit(report):
         gaps += " How much poison the audit would have found was not measured."
     return gaps
 
@@ -117,9 +117,17 @@ def first_step(report: Report) -> Remedy:
         return Remedy("No check could run on this input; see the reasons under “What was not checked”.", "")
     if worst:
         return _answer(worst[0])
+    rest = "Nothing to do. Run it again when something changes."
     if artefact.is_scan(report):
-        return Remedy("Nothing to do. Scan again when the files change.", "")
-    return Remedy("Nothing to remove. Keep this report with the data, and audit again when the data changes.", "")
+        rest = "Nothing to do. Scan again when the files change."
+    elif _is_audit(report):
+        rest = "Nothing to remove. Keep this report with the data, and audit again when the data changes."
+    return Remedy(rest, "")
+
+
+def _is_audit(report: Report) -> bool:
+    """Whether poison was looked for in data; a posture, a signature or a seal has no such power."""
+    return report.target.kind not in {"project", "file", "folder"} and not artefact.is_scan(report)
 
 
 def _answer(finding: Finding) -> Remedy:
@@ -128,8 +136,8 @@ def _answer(finding: Finding) -> Remedy:
 
 
 def no_power(report: Report) -> str:
-    """Why the audit's power is not known, and how to measure it; empty for a scan."""
-    if artefact.is_scan(report):
+    """Why the audit's power is not known, and how to measure it; empty for all but audits of data."""
+    if not _is_audit(report):
         return ""
     broken = [check for check in report.checks if check.status == "failed" and "control" in check.slug]
     if broken:
