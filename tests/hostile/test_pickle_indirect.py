@@ -70,6 +70,16 @@ STREAMS = {
     + b")R",
     "objects from raw bytes": EMPTY + b"(K\x01" + SHAPE + DTYPE + b"\x89" + POINTER + b"tb",
     "fields of objects from raw bytes": EMPTY + b"(K\x01" + SHAPE + FIELDS + b"\x89" + POINTER + b"tb",
+    "a function that INST calls": b"(imine.own\nmake\n",
+    "a function that OBJ calls": b"(cpandas\nread_clipboard\no",
+    "a constructor that copyreg calls with a state": call(
+        "copyreg", "_reconstructor", name("mine.own", "Net"), name("mine.own", "Net"), text("evil")
+    ),
+    "a constructor that copyreg calls after an instance without": call(
+        "copyreg", "_reconstructor", *[name("sentence_transformers", "SentenceTransformer")] * 2, text("evil")
+    ),
+    "a grave call behind a mild one of the same name": call("mine.own", "Kind", b"K\x01")
+    + b"0" + call("mine.own", "Kind", text("models/evil")),
     "a constructor that downloads": call("sentence_transformers", "SentenceTransformer", text("evil")),
     "a constructor given a file's name": call("torch", "PyTorchFileWriter", text("model.pt")),
     "a constructor given a path object": call("sklearn.x", "Net", call("pathlib", "PosixPath", text("evil"))),

@@ -60,7 +60,7 @@ class Inspector:
             self._forged(effect)
         if kind == "import":
             self._imported.setdefault(effect.subject.path, (effect.subject, effect.offset))
-        elif kind == "call":
+        elif kind == "call" or (kind == "new" and effect.or_call and _may_be_function(effect.subject)):
             self._call(effect, effect.subject, effect.payload)
         elif kind == "new":
             self._new(effect, effect.subject)
@@ -185,8 +185,9 @@ class Inspector:
             )
 
     def _add(self, issue: Issue, key: str) -> None:
-        """One issue for each pattern and name; the first place stands, the rest are counted."""
+        """One issue for each pattern and name; the first of the gravest stands, the rest are counted."""
         first, count = self._found.get((issue.code, key), (issue, 0))
+        first = issue if issue.severity > first.severity else first
         if count or len(self._found) < KEPT_ISSUES or issue.severity >= Severity.HIGH:
             self._found[issue.code, key] = (first, count + 1)
 
@@ -217,6 +218,11 @@ def _within(told: Mapping[str, Json]) -> str:
     return (
         f"; the code names {clipped(', '.join(map(str, words)), _CLAIM)}" if isinstance(words, list) and words else ""
     )
+
+
+def _may_be_function(subject: Value) -> bool:
+    """Whether a name isn't known to be a class's: INST and OBJ call a function, where NEWOBJ refuses it."""
+    return isinstance(subject, Global) and judge(subject.module, subject.name).kind in {"unknown", "harmful"}
 
 
 def _is_member(verdict: Verdict, arguments: Value) -> bool:

@@ -33,6 +33,7 @@ class Effect:
 
     kind : `import`, `call`, `new`, `build`, `extend`, `set`, `add`, `persistent`, `extension` or `buffer`.
     subject : what is called or changed. payload : arguments, state, items. result : what stands on the stack then.
+    or_call : of a `new` by INST or OBJ: they make instances of classes and call all else.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Effect:
     subject: Value
     payload: Value
     result: Value = None
+    or_call: bool = False
 
 
 def mapped(module: str, name: str) -> tuple[str, str]:
@@ -162,7 +164,10 @@ class Recorder:
         """An instance by INST or OBJ: `__new__` alone where there are no arguments."""
         if not abstract(cls):
             raise BrokenError(f"{_what(cls)} can't be called")
-        return self._effect(machine, "call" if arguments else "new", cls, Tuple(arguments))
+        kind, given = "call" if arguments else "new", Tuple(arguments)
+        made = Call(kind, cls, given, None, machine.opcode_at)
+        self._tell(Effect(kind, machine.opcode_at, cls, given, made, or_call=True))
+        return made
 
     def build(self, machine: Machine, instance: Value, state: Value) -> Value:
         """A state for an instance."""

@@ -40,8 +40,15 @@ def partial_of(call: Call) -> Value | None:
 
 
 def called_within(function: Global, arguments: Value) -> tuple[Value, Value] | None:
-    """Function and arguments that this call passes on: torch's rebuilders for subclasses of tensors."""
+    """Function and arguments that this call passes on.
+
+    Torch's rebuilders for subclasses of tensors do, and `copyreg._reconstructor` gives the state to the base's own
+    `__init__`.
+    """
     items = items_of(arguments)
+    if function.path == "copyreg._reconstructor" and len(items) > 2:  # noqa: PLR2004 - class, base, state
+        base, state = items[1:3]
+        return None if isinstance(base, Global) and base.module == "builtins" else (base, Tuple((state,)))
     if function.path not in _TYPED or len(items) < 3:  # noqa: PLR2004 - function, type, arguments
         return None
     return items[0], items[2]
