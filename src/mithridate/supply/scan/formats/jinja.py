@@ -39,6 +39,9 @@ _RULES = (
     (re.compile(r"^[\s\-+]*(?:include|import|from|extends)\b"), "a statement that reads another template"),
     (re.compile(r"\|\s*(?:b64decode|pickle|shell|system|exec)\b"), "a filter that decodes or runs"),
 )  # fmt: skip
+_OF_A_SITE = {"a statement that reads another template", "an object of the template engine itself"}
+"""What the pages of a web site hold every day, and a chat template never does."""
+
 _SUBSCRIPT = re.compile(r"\[([^\[\]]{1,400})\]\s*[.\[(]")
 _TIED = re.compile(
     r"(?:[)\]'\"]|\b(?!(?:in|else|if|or|and|not|is|set)\b)\w+)\s*\[[^\[\]]{0,200}~[^\[\]]{0,200}\]"
@@ -76,8 +79,10 @@ def examine_template(text: str, place: str, *, chat: bool = True) -> Iterator[Is
             for what in _climbs(code):
                 found.setdefault(what, clip(code, 300))
     for what, code in found.items():
+        if not chat and what in _OF_A_SITE:
+            continue
         severity = Severity.HIGH if what.startswith("a loop") else Severity.CRITICAL
-        yield _issue(what, code, severity, place)
+        yield _issue(what, code, severity, place, kind="chat template" if chat else "template")
     if not chat:
         return
     if not found and "<html" not in text.lower() and (payload := payload_in(text)):
@@ -85,11 +90,11 @@ def examine_template(text: str, place: str, *, chat: bool = True) -> Iterator[Is
     yield from examine_wording(text, place)
 
 
-def _issue(what: str, code: str, severity: Severity, place: str) -> Issue:
+def _issue(what: str, code: str, severity: Severity, place: str, *, kind: str = "chat template") -> Issue:
     return Issue(
         "template-injection",
         severity,
-        f"the chat template holds {what}: {clip(code, 120)}",
+        f"the {kind} holds {what}: {clip(code, 120)}",
         place,
         {"expression": code},
         "Replace the template by the one of the model's authors before any server renders it.",
