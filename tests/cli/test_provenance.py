@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
-from mithridate.cli import main
+from mithridate.cli import cli, main
 from mithridate.core import ledger
 
 N = 200
@@ -342,3 +343,19 @@ def test_control_characters_in_names_never_reach_the_terminal(shell: Shell) -> N
     assert shell("manifest", "build", "odd.npz", "-o", "O") == 0
     assert shell("manifest", "trace", "O", "--row", "1") == 0
     assert "\x1b" not in shell.out
+
+
+def test_the_example_of_a_policy_keeps_its_lines_in_the_help() -> None:
+    said = CliRunner().invoke(cli, ["verify", "--help"]).output
+    assert '[keys]\n    release = "release.pub"\n' in said
+
+
+def test_a_signature_of_another_file_vouches_for_the_records_and_not_for_the_source(shell: Shell) -> None:
+    (shell.folder / "copy.npz").write_bytes((shell.folder / "clean.npz").read_bytes())
+    assert shell("sign", "M", "--key", "k.pem", "-o", "M.sig") == 0
+    assert shell("manifest", "build", "copy.npz", "-o", "M2") == 0
+    said = {}
+    for name in ("M", "M2"):
+        assert shell("manifest", "trace", name, "--row", "5", "--key", "k.pub") == 0
+        said[name] = "doesn't vouch for the source" in shell.out
+    assert said == {"M": False, "M2": True}

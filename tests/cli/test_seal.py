@@ -154,3 +154,12 @@ def test_the_denial_stands_even_when_nothing_can_be_logged(place: Path) -> None:
     (place / ".mithridate").write_text("a file where the folder should be")
     asked = ["access", "check", "f.sealed", "--policy", "access.toml", "--action", "open", "--as", "engineer"]
     assert run(*asked) == 2
+
+
+def test_a_private_key_is_never_overwritten(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key = (place / "a.pem").read_bytes()
+    assert run("seal", "f", "-o", "f.sealed", "--recipient", "a.pub") == 0
+    assert run("seal", "f", "-o", "a.pem", "--recipient", "a.pub") == 2
+    assert run("open", "f.sealed", "-o", "a.pem", "--identity", "a.pem") == 2
+    assert "a key is never overwritten" in capsys.readouterr().err
+    assert (place / "a.pem").read_bytes() == key

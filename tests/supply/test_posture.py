@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mithridate.cli import main
+from mithridate.cli import cli, main
 from mithridate.core.report import Report
 from mithridate.flows.posture import posture
 from mithridate.supply.posture import vulnerable_dependency as vulnerable
@@ -423,3 +425,10 @@ def test_the_verb_writes_reports_and_exits_by_severity(tmp_path: Path, monkeypat
     assert raw["target"]["kind"] == "project"
     assert all((tmp_path / f"r.{suffix}").stat().st_size > 200 for suffix in suffixes)
     assert stat.S_ISREG((tmp_path / "p" / "a.py").stat().st_mode)
+
+
+def test_a_posture_speaks_of_no_poison(tmp_path: Path) -> None:
+    (tmp_path / "SECURITY.md").write_text("Write to security@example.org.")
+    said = CliRunner().invoke(cli, ["posture", "--offline", str(tmp_path)]).output
+    assert "project" in said
+    assert not {"poison", "audit", "POWER"} & set(re.findall(r"\w+", said))

@@ -5,10 +5,12 @@ import datetime as dt
 import decimal
 import io
 import pickle
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 import scipy.sparse
@@ -215,3 +217,28 @@ def test_a_broken_zip_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "m.pt").write_bytes(content.getvalue()[:40])
     with pytest.raises(InputError, match="broken"):
         safe_load(tmp_path / "m.pt")
+
+
+def test_an_array_or_a_record_array_alone_is_loaded(tmp_path: Path) -> None:
+    for value in (np.ones((2, 3)), np.zeros(2, dtype=[("a", "i4"), ("b", "U3")])):
+        joblib.dump(value, tmp_path / "a.joblib")
+        np.testing.assert_array_equal(safe_load(tmp_path / "a.joblib"), value)
+
+
+def test_sound_files_of_another_kind_are_told_from_broken_ones(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.ones(3))
+    with pytest.raises(InputError, match=r"numpy\.load"):
+        safe_load(tmp_path / "a.npy")
+    header = b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'
+    (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"x")
+    with pytest.raises(InputError, match="safetensors"):
+        safe_load(tmp_path / "a.safetensors")
+
+
+def test_a_sparse_file_of_ten_gigabytes_is_refused_unread(tmp_path: Path) -> None:
+    for name, head in (("zeros", b"\0"), ("packed", b"\x1f\x8b\x08")):
+        with (tmp_path / name).open("wb") as file:
+            file.write(head)
+            file.truncate(10 << 30)
+        with pytest.raises(InputError, match="10,737,418,240 bytes"):
+            safe_load(tmp_path / name)

@@ -197,6 +197,8 @@ def trace(manifest: str, row: int, statements: tuple[str, ...], keys: tuple[str,
         for item in found[kind]:
             who = ", ".join(f"key {key[:16]}" for key in item["signed_by"]) or "not verified: signed by no key you gave"
             names = ", ".join(printable(subject["name"]) for subject in item["subjects"])
+            if item.get("same_file") is False:
+                who += "; for the same records in another file: it doesn't vouch for the source above"
             click.echo(f"{item['type']:<13}{names} ({printable(item['file'])}; {who})")
 
 

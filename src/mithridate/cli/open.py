@@ -24,8 +24,8 @@ def command(source: str, output: str, reports: tuple[str, ...], **options: str |
     """Open what `mithridate seal` made.
 
     Exit code: 0 when all of it is authentic and written; 1 when the key is wrong,
-    a byte isn't what was sealed, or the rules deny it, and then nothing is left at
-    FILE; 2 when it could not run.
+    a byte isn't what was sealed, or the rules deny it, and then nothing is
+    written: a FILE of before is as it was; 2 when it could not run.
     """
     check_outputs(reports)
     from mithridate.flows.open import open_with_report

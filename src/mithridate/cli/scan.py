@@ -14,6 +14,7 @@ from mithridate.cli.common import (
     progress,
     show,
 )
+from mithridate.core.policy import EXIT_BROKEN, EXIT_CLEAN
 
 
 @click.command("scan")
@@ -30,7 +31,7 @@ def command(paths: tuple[str, ...], **options: Any) -> None:
     ONNX, GGUF, safetensors and more. Nothing is ever loaded or run.
 
     Exit code: 1 when a finding reaches --fail-on or a --limit is broken, else 2
-    when a check failed or nothing could run, else 0.
+    when a check failed or no file could be read, else 0.
     """
     output, quiet = options.pop("output"), options.pop("quiet")
     rule = policy(options.pop("fail_on"), options.pop("baseline"), options.pop("limit"))
@@ -46,4 +47,6 @@ def command(paths: tuple[str, ...], **options: Any) -> None:
         save_report(report, path)
     if not quiet:
         show(report)
-    raise click.exceptions.Exit(rule.exit_code(report))
+    code = rule.exit_code(report)
+    nothing_ran = not any(file.kinds for file in report.files)
+    raise click.exceptions.Exit(EXIT_BROKEN if code == EXIT_CLEAN and nothing_ran else code)

@@ -28,7 +28,7 @@ def command(
     quiet: bool,
     **rules: str | None,
 ) -> None:
-    r"""Check that PATH is, byte for byte, what was signed, and by whom.
+    """Check that PATH is, byte for byte, what was signed, and by whom.
 
     Every SIG must be by one of the keys and fit PATH: no file changed, gone, or
     come in beside it. With --policy P all of its rules must be met as well; its
@@ -45,7 +45,7 @@ def command(
 
     Exit code: 0 only when everything holds, 1 when it does not (a finding says
     what) or the --access rules deny it, 2 when it could not be checked.
-    """
+    """  # noqa: D301 - click keeps the lines of a block that begins with the character itself
     check_outputs(output)
     for file in output:
         for given in (path, *signatures, *keys):

@@ -30,6 +30,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     final = Path(path)
     if final.is_dir():
         raise InputError(f"can't write {final}: it is a folder; give a file name")
+    _spare_key(final)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=".part", dir=final.parent)
     except OSError as error:
@@ -49,6 +50,19 @@ def atomic(path: str | Path) -> Iterator[Path]:
         raise InputError(f"can't write {final}: {error.strerror or error}; make room or write elsewhere") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _spare_key(path: Path) -> None:
+    """`InputError` when a private key in PEM would be lost here, and with it all that it opens."""
+    try:
+        if not path.is_file():
+            return
+        with path.open("rb") as file:
+            head = file.read(1 << 16)
+    except OSError:
+        return
+    if b"-----BEGIN " in head and b"PRIVATE KEY-----" in head:
+        raise InputError(f"{path} holds a private key, and a key is never overwritten; name another file")
 
 
 @contextmanager
@@ -94,11 +108,13 @@ def whole_file(path: Path, *, mode: int) -> Iterator[IO[bytes]]:
 
     Raises
     ------
-    InputError : the folder isn't there or takes no file, the disk is full, or `path` is a folder.
+    InputError : the folder isn't there or takes no file, the disk is full, or `path` is a folder or holds a
+        private key.
     """
     path = path.resolve() if path.is_symlink() else path
     if path.exists() and not path.is_file():
         raise InputError(f"can't write {path}: it is a folder, or no plain file; give a file name")
+    _spare_key(path)
     folder = path.parent
     try:
         descriptor, temporary = _unnamed(folder, mode)

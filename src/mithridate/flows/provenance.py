@@ -55,11 +55,15 @@ def trace_row(
     places = list(statements) or [str(manifest.path.resolve().parent)]
     head = manifest.head
     found = chain(head.root, read_statements(places, keys))
+    told = found.to_json()
+    own = file_digest(manifest.path)
+    for item, signed in zip(told["datasets"], found.datasets, strict=True):
+        item["same_file"] = any(own in subject.digest.values() for subject in signed.statement.subjects)
     return {
         "schema": TRACE,
         "record": {**{key: _plain(value) for key, value in entry.items()}, "leaf": proof.leaf},
         "dataset": {"name": head.name, "root": head.root, "rows": head.rows, "source_rows": _of_source(head, entry)},
-        **found.to_json(),
+        **told,
     }
 
 

@@ -82,7 +82,7 @@ def caveat(report: Report) -> str:
     measured = [number.value for _, number in power(report) if number.value is not None]
     if measured:
         gaps += f" Of poison planted in a copy, the audit found {_range(measured)}."
-    elif not report.findings:
+    elif not report.findings and voice(report) is None:
         gaps += " How much poison the audit would have found was not measured."
     return gaps
 

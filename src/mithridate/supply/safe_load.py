@@ -14,10 +14,12 @@ from mithridate.core.errors import InputError
 from mithridate.supply.constructors import settle_all
 from mithridate.supply.scan.blob import MemoryBlob
 from mithridate.supply.scan.budget import Budget
+from mithridate.supply.scan.pickle import looks_like_pickle
 from mithridate.supply.tensors import StoredTensor
 from mithridate.supply.torch_file import MAGIC, is_zip, read_legacy, read_zip, rebuilt
 
 _SECONDS = 3600.0
+_LARGE = 64 << 20  # bytes; above it the look of the first ones decides whether the rest is read
 _UNPACKED, _SMALL, _RATIO = 8 << 30, 64 << 20, 200  # bytes, bytes, and bytes for each packed one: no bomb is unpacked
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"\x5d\x00\x00": "xz"}
 
@@ -62,14 +64,29 @@ def read(source: Path) -> Any:
         raise InputError("there is no such file; give a pickle, a torch or a joblib file")
     budget = Budget(seconds=_SECONDS, opcodes=1 << 40)
     with source.open("rb") as file:
-        head = file.read(16)
+        head = file.read(4096)
     if is_zip(head):
         return settle_all(read_zip(source, budget))
-    blob = MemoryBlob(str(source), _unpacked(source, head))
-    value, at = rebuilt(blob, 0, None, budget)
-    if value == MAGIC and type(value) is int and at < blob.size:
+    _refuse_others(source, head)
+    try:
+        blob = MemoryBlob(str(source), _unpacked(source, head[:16]))
+        value, at = rebuilt(blob, 0, None, budget)
+    except MemoryError as error:
+        raise InputError("it needs more memory than there is; split the file") from error
+    if type(value) is int and value == MAGIC and at < blob.size:
         return settle_all(read_legacy(blob, budget))
     return settle_all(value)
+
+
+def _refuse_others(source: Path, head: bytes) -> None:
+    """An `InputError` that says who reads it, for what is sound and no pickle; and before much is read for nothing."""
+    size = source.stat().st_size
+    if head.startswith(b"\x93NUMPY"):
+        raise InputError("this is a .npy file; numpy.load(path, allow_pickle=False) reads it and runs nothing")
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < size:
+        raise InputError("this looks like safetensors, in which nothing can run; load it with safetensors")
+    if size > _UNPACKED or (size > _LARGE and not head.startswith(tuple(_PACKED)) and not looks_like_pickle(head)):
+        raise InputError(f"its {size:,} bytes begin no pickle, or more than fit here; see `mithridate scan`")
 
 
 def _unpacked(source: Path, head: bytes) -> bytes:

@@ -84,7 +84,8 @@ def read_zip(path: Path, budget: Budget) -> Any:
         pickles = [name for name in names if name.rpartition("/")[2] == "data.pkl"]
         if len(pickles) != 1:
             raise InputError(
-                f"the zip has {len(pickles)} members data.pkl, where torch writes one; see `mithridate scan`"
+                f"the zip has {len(pickles)} members data.pkl, where torch.save writes one; .npz, .skops and .keras"
+                " files are loaded by their own libraries; see `mithridate scan`"
             )
         folder = pickles[0].removesuffix("data.pkl")
         if f"{folder}byteorder" in names and archive.read(f"{folder}byteorder").strip() != b"little":

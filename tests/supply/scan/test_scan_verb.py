@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +116,15 @@ def test_a_scan_imports_nothing_heavy(folder: Path) -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_where_nothing_could_be_scanned_the_exit_code_is_2(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("nowhere")
+    for name in ("pipe", "link"):
+        assert CliRunner().invoke(cli, ["scan", "-q", str(tmp_path / name)]).exit_code == 2
+    with pytest.raises(InputError, match="no file to scan"):
+        mithridate.scan(tmp_path / "empty")
+    (tmp_path / "nothing.bin").touch()
+    assert CliRunner().invoke(cli, ["scan", "-q", str(tmp_path)]).exit_code == 0

@@ -101,10 +101,13 @@ def walk(paths: Sequence[Path]) -> list[Entry]:
 
     Raises
     ------
-    InputError : a path isn't there.
+    InputError : a path isn't there, or there is no file under any.
     """
     for path in paths:
         if not os.path.lexists(path):
             raise InputError(f"nothing is there to scan: {path}; check the path")
     walked = _Walk(paths)
-    return [entry for path in paths for entry in walked.entries(path, typed=True)]
+    found = [entry for path in paths for entry in walked.entries(path, typed=True)]
+    if not found:
+        raise InputError(f"there is no file to scan in {', '.join(map(str, paths))}; check the path")
+    return found

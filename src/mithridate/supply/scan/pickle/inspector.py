@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -9,19 +10,22 @@ from mithridate.core.findings import Json, Severity
 from mithridate.supply.scan.issue import Issue
 from mithridate.supply.scan.pickle.arrays import class_of
 from mithridate.supply.scan.pickle.explain import arguments_shown, clipped, shown
+from mithridate.supply.scan.pickle.forged import CARRIERS, LOADER, hands_on, has_raw_objects, takes_memory
 from mithridate.supply.scan.pickle.recorder import Effect
 from mithridate.supply.scan.pickle.special import called_within, judged, partial_of, rebuilt, resolved, told
 from mithridate.supply.scan.pickle.table import CAPABILITIES
 from mithridate.supply.scan.pickle.values import Call, Global, Tuple, Value, items_of
-from mithridate.supply.scan.pickle.verdict import Verdict, is_class_name, judge
+from mithridate.supply.scan.pickle.verdict import Verdict, judge
 
 KEPT_CALLS = 10_000
 KEPT_ISSUES = 200
 _REACH = set("/\\:(;\n")
+_FILE_NAME = re.compile(r"\.[A-Za-z]\w{0,9}\Z")
+_LOOKED_AT, _DEPTH = 256, 4  # items and levels of the arguments of a constructor
 _CLAIM = 160  # characters of arguments in a sentence; the facts have more
 _RUNS = {"exec", "import", "load", "native"}
 _REMEDY = "Don't load this file; ask its author for safetensors, ONNX, or another format that holds data alone."
-_REMEDY_CLASS = "Load it only where its author is trusted, or convert it: mithridate convert IN OUT.safetensors."
+_REMEDY_CLASS = "Load it only where its author is trusted, or ask for its weights alone (a state dict, safetensors)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +42,11 @@ class Step:
 class Inspector:
     """Takes effects one by one; `issues()` says what they amount to.
 
-    follow : called with the path and the arguments of a call that loads what it is given.
+    follow : called with the path and the arguments of a call that loads what it is given; whether all of it was read,
+        None where these bytes aren't known.
     """
 
-    follow: Callable[[Effect, str], bool]
+    follow: Callable[[str, Value, int], bool | None]
     steps: list[Step] = field(default_factory=list)
     _found: dict[tuple[str, str], tuple[Issue, int]] = field(default_factory=dict)
     _imported: dict[str, tuple[Global, int]] = field(default_factory=dict)
@@ -52,9 +57,11 @@ class Inspector:
         if len(self.steps) < KEPT_CALLS:
             self.steps.append(_step(effect))
         kind = effect.kind
+        if kind in {"call", "new", "build"}:
+            self._forged(effect)
         if kind == "import":
             self._imported.setdefault(effect.subject.path, (effect.subject, effect.offset))
-        elif kind == "call" or (effect.takes_any and not _named_as_class(effect.subject)):
+        elif kind == "call" or (kind == "new" and effect.or_call and _may_be_function(effect.subject)):
             self._call(effect, effect.subject, effect.payload)
         elif kind == "new":
             self._new(effect, effect.subject)
@@ -71,6 +78,22 @@ class Inspector:
                 self._reference(found, offset)
         told = [_counted(issue, count) for issue, count in self._found.values()]
         return sorted(told, key=lambda issue: -issue.severity)
+
+    def _forged(self, effect: Effect) -> None:
+        """Memory taken for objects, and a loader handed on to be called where its bytes aren't seen."""
+        subject, given = effect.subject, effect.payload
+        keywords = effect.result.keywords if isinstance(effect.result, Call) else None
+        is_memory = effect.kind != "build" and takes_memory(subject, given, keywords)
+        if is_memory or (effect.kind == "build" and has_raw_objects(subject, given)):
+            claim = "makes an array over given memory, as no pickler does: pointers to objects can be forged in it"
+            self._add(Issue("pickle-native", Severity.HIGH, claim, _place(effect), {}, _REMEDY), "memory")
+        if not self._imported.keys() & CARRIERS:
+            return
+        function = subject.function if effect.kind == "build" and isinstance(subject, Call) else subject
+        path = hands_on(function, given) or hands_on(function, keywords)
+        if path:
+            claim = f"hands {path} on, to be called with what isn't seen here"
+            self._add(Issue("pickle-load", Severity.HIGH, claim, _place(effect), {}, _REMEDY), path)
 
     def _call(self, effect: Effect, function: Value, arguments: Value) -> None:
         """A call by REDUCE; calls that call what they are given are followed through, one after another."""
@@ -106,9 +129,11 @@ class Inspector:
             self._imported.setdefault(alias.path, (alias, effect.offset))
             return
         verdict = judged(function, arguments) or judge(function.module, function.name)
-        followed = self.follow(effect, path)
+        followed = self.follow(path, arguments, effect.offset)
+        if path == LOADER and followed is None:
+            verdict = Verdict("harmful", "library", "load")
         if verdict.kind != "inert":
-            self._add(_called_issue(effect, path, verdict, arguments, followed=followed), path)
+            self._add(_called_issue(effect, path, verdict, arguments, followed=bool(followed)), path)
 
     def _new(self, effect: Effect, cls: Value) -> None:
         """An instance that `__new__` makes: its `__setstate__` runs, its `__init__` doesn't."""
@@ -161,16 +186,11 @@ class Inspector:
             )
 
     def _add(self, issue: Issue, key: str) -> None:
-        """One issue for each pattern and name; the first place stands, the rest are counted."""
+        """One issue for each pattern and name; the first of the gravest stands, the rest are counted."""
         first, count = self._found.get((issue.code, key), (issue, 0))
+        first = issue if issue.severity > first.severity else first
         if count or len(self._found) < KEPT_ISSUES or issue.severity >= Severity.HIGH:
             self._found[issue.code, key] = (first, count + 1)
-
-
-def _named_as_class(made: Value) -> bool:
-    """Whether what INST or OBJ makes an instance of is a class, by its name."""
-    named = made.alias if isinstance(made, Call) else made
-    return isinstance(named, Global) and is_class_name(named.name)
 
 
 def _called_issue(effect: Effect, path: str, verdict: Verdict, arguments: Value, *, followed: bool) -> Issue:
@@ -201,16 +221,31 @@ def _within(known: Mapping[str, Json]) -> str:
     )
 
 
+def _may_be_function(subject: Value) -> bool:
+    """Whether a name isn't known to be a class's: INST and OBJ call a function, where NEWOBJ refuses it."""
+    named = subject.alias if isinstance(subject, Call) else subject
+    return isinstance(named, Global) and judge(named.module, named.name).kind in {"unknown", "harmful"}
+
+
 def _is_member(verdict: Verdict, arguments: Value) -> bool:
     """One whole number for a class of somebody's own package: how a member of an enumeration is stored."""
     items = items_of(arguments) if isinstance(arguments, Tuple) else ()
     return verdict.origin == "foreign" and len(items) == 1 and isinstance(items[0], int)
 
 
-def _is_reach(arguments: Value) -> bool:
-    """Whether a constructor is given a path, an address or code: what it does with it is unknown."""
-    texts = [item for item in items_of(arguments) if isinstance(item, str | bytes)]
-    return any(set(text if isinstance(text, str) else text.decode("latin-1")) & _REACH for text in texts)
+def _is_reach(arguments: Value, depth: int = 0) -> bool:
+    """Whether a constructor is given a path, an address or code, bare or in a list: what it does with it is unknown."""
+    for item in items_of(arguments)[:_LOOKED_AT]:
+        if isinstance(item, str | bytes):
+            text = item if isinstance(item, str) else item.decode("latin-1")
+            if set(text) & _REACH or _FILE_NAME.search(text):
+                return True
+        elif isinstance(item, Call) and isinstance(item.function, Global):
+            if item.function.module.partition(".")[0] == "pathlib":
+                return True
+        elif depth < _DEPTH and _is_reach(item, depth + 1):
+            return True
+    return False
 
 
 def _facts(verdict: Verdict) -> dict[str, Json]:

@@ -33,7 +33,7 @@ class Effect:
 
     kind : `import`, `call`, `new`, `build`, `extend`, `set`, `add`, `persistent`, `extension` or `buffer`.
     subject : what is called or changed. payload : arguments, state, items. result : what stands on the stack then.
-    takes_any : of a `new` by INST or OBJ, which calls the subject where it is no class; NEWOBJ refuses it then.
+    or_call : of a `new` by INST or OBJ: they make instances of classes and call all else.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Effect:
     subject: Value
     payload: Value
     result: Value = None
-    takes_any: bool = False
+    or_call: bool = False
 
 
 def mapped(module: str, name: str) -> tuple[str, str]:
@@ -166,7 +166,7 @@ class Recorder:
             raise BrokenError(f"{_what(cls)} can't be called")
         kind, given = "call" if arguments else "new", Tuple(arguments)
         made = Call(kind, cls, given, None, machine.opcode_at)
-        self._tell(Effect(kind, machine.opcode_at, cls, given, made, takes_any=not arguments))
+        self._tell(Effect(kind, machine.opcode_at, cls, given, made, or_call=True))
         return made
 
     def build(self, machine: Machine, instance: Value, state: Value) -> Value:

@@ -15,9 +15,9 @@ from mithridate.supply.scan.pickle.machine import Machine
 from mithridate.supply.scan.pickle.opcodes import HANDLERS
 from mithridate.supply.scan.pickle.payload import decoded
 from mithridate.supply.scan.pickle.reader import BrokenError, Reader
-from mithridate.supply.scan.pickle.recorder import Effect, Recorder
+from mithridate.supply.scan.pickle.recorder import Recorder
 from mithridate.supply.scan.pickle.sniff import looks_like_pickle
-from mithridate.supply.scan.pickle.values import items_of
+from mithridate.supply.scan.pickle.values import Value, items_of
 
 _LOADERS = {"torch.storage._load_from_bytes", "pickle.loads", "pickle.load", "_pickle.loads", "_pickle.load",
             "pickle._loads", "pickle._load", "dill.loads", "dill.load", "dill._dill.loads", "dill._dill.load",
@@ -135,18 +135,18 @@ class _Scan:
         stop = reader.offset if complete else machine.opcode_at
         return _Reading(stop, complete, tuple(trouble), recorder.first_array, reader.crossed, reader.frame_end)
 
-    def _follow(self, effect: Effect, path: str) -> bool:
-        """Scan what a call would load; whether all of it was read."""
-        items = items_of(effect.payload)
+    def _follow(self, path: str, arguments: Value, offset: int) -> bool | None:
+        """Scan what a call would load; whether all of it was read, None where its bytes aren't known."""
+        items = items_of(arguments)
         if path not in _LOADERS or not items or self.budget.depth <= 0:
-            return False
-        name = f"{self.blob.name}!argument at {effect.offset}"
+            return None
+        name = f"{self.blob.name}!argument at {offset}"
         try:
             content = decoded(items[0], self.blob, self.budget, _NESTED_BYTES)
         except (ValueError, ArithmeticError, EOFError, OSError, zlib.error, lzma.LZMAError):
-            return False
+            return None
         if content is None:
-            return False
+            return None
         inner = MemoryBlob(name, content)
         if not looks_like_pickle(content[:4096]):
             self.nested.append(inner)

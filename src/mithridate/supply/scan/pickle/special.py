@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mithridate.core.findings import Json
 from mithridate.supply.scan.pickle.code import looks_marshalled, read_code
 from mithridate.supply.scan.pickle.explain import clipped
@@ -19,6 +21,7 @@ _ENCODINGS = {"latin1", "latin-1", "ascii", "utf-8", "utf8", "utf_8", "iso-8859-
 _REDUCERS = {"functools.reduce", "_functools.reduce"}
 _UNIONS = {"operator.or_", "_operator.or_"}
 _ITEMS = {"operator.getitem", "_operator.getitem"}
+_BOOSTERS = {"xgboost.core.Booster", "lightgbm.basic.Booster"}  # given a path, they read it
 _SINGLE = {"builtins.type": "exec", "builtins.iter": "exec"}  # with more than one argument they make or call
 _CODE_KEPT = 40
 
@@ -37,8 +40,15 @@ def partial_of(call: Call) -> Value | None:
 
 
 def called_within(function: Global, arguments: Value) -> tuple[Value, Value] | None:
-    """Function and arguments that this call passes on: torch's rebuilders for subclasses of tensors."""
+    """Function and arguments that this call passes on.
+
+    Torch's rebuilders for subclasses of tensors do, and `copyreg._reconstructor` gives the state to the base's own
+    `__init__`.
+    """
     items = items_of(arguments)
+    if function.path == "copyreg._reconstructor" and len(items) > 2:  # noqa: PLR2004 - class, base, state
+        base, state = items[1:3]
+        return None if isinstance(base, Global) and base.module == "builtins" else (base, Tuple((state,)))
     if function.path not in _TYPED or len(items) < 3:  # noqa: PLR2004 - function, type, arguments
         return None
     return items[0], items[2]
@@ -83,14 +93,24 @@ def judged(function: Global, arguments: Value) -> Verdict | None:
     if path in _GETTERS:
         is_plain = len(items) == 2 and isinstance(items[1], str) and not items[1].startswith("__")  # noqa: PLR2004 - as above
         return _INERT if is_plain and not abstract(items[0]) else None
-    if path in _ITEMS:
-        owner = items[0] if items else None
-        owner = owner.alias or owner.function if isinstance(owner, Call) else owner
-        fits = isinstance(owner, Global) and (
-            owner.module == "typing" or judge(owner.module, owner.name).kind == "inert"
-        )
-        return _INERT if fits else Verdict("harmful", "stdlib", "attribute")
-    return None
+    if path in _BOOSTERS and items:
+        return Verdict("class", "library")
+    return _item(items) if path in _ITEMS else None
+
+
+def _item(items: Sequence[Value]) -> Verdict:
+    """`owner[key]`: inert for the generics of `typing` and for what is inert itself and calls nothing for a key."""
+    owner = items[0] if items else None
+    if isinstance(owner, Call):
+        owner = None if _is_mapping(owner) else owner.alias or owner.function
+    fits = isinstance(owner, Global) and (owner.module == "typing" or judge(owner.module, owner.name).kind == "inert")
+    return _INERT if fits else Verdict("harmful", "stdlib", "attribute")
+
+
+def _is_mapping(owner: Call) -> bool:
+    """Whether an item of it may come from a `default_factory`, which is called for what isn't there."""
+    function = owner.alias or owner.function
+    return isinstance(function, Global) and function.module == "collections"
 
 
 def told(path: str, arguments: Value) -> dict[str, Json]:

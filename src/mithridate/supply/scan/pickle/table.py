@@ -103,7 +103,7 @@ HARMFUL_NAMES = {
         keras.models.load_model keras.saving tensorflow.keras.models.load_model tensorflow.saved_model.load
         xgboost.core._deserialize multiprocessing.reduction.rebuild_connection
         torch.utils.data.datapipes.utils.decoder.basichandlers sklearn.utils._joblib.load transformers.pipeline
-        transformers.pipelines.pipeline """,
+        transformers.pipelines.pipeline keras.layers.TFSMLayer keras.src.export.tfsm_layer.TFSMLayer """,
     "attribute": """
         builtins.getattr builtins.setattr builtins.delattr builtins.vars builtins.globals builtins.locals
         builtins.dir builtins.super builtins.property builtins.classmethod builtins.staticmethod builtins.hasattr
@@ -120,14 +120,19 @@ HARMFUL_NAMES = {
         pandas.read_feather pandas.read_orc pandas.read_stata pandas.read_sas pandas.read_spss pandas.to_pickle
         pandas.HDFStore pandas.ExcelFile pandas.ExcelWriter pandas.core.generic.NDFrame.to_pickle
         pandas.core.generic.NDFrame.to_csv torch.save torch.from_file torch.UntypedStorage.from_file
-        torch.PyTorchFileReader torch._C.PyTorchFileReader torch._C.PyTorchFileWriter joblib.Memory
+        torch.PyTorchFileReader torch.PyTorchFileWriter
+        torch._C.PyTorchFileReader torch._C.PyTorchFileWriter joblib.Memory
         joblib.memory.Memory pyarrow.memory_map pyarrow.OSFile pyarrow.fs pyarrow.csv pyarrow.parquet
         pyarrow.dataset xgboost.DMatrix lightgbm.Dataset.save_binary matplotlib.pyplot.savefig
         matplotlib.font_manager.json_dump numpy.lib.npyio.DataSource scipy.io networkx.readwrite logging.FileHandler
         logging.handlers """,
     "network": """
         torch.distributed.TCPStore torch.distributed.FileStore torch.distributed.init_process_group
-        torch._C._distributed_c10d pandas.read_gbq torch.hub.load_state_dict_from_url torchvision.datasets
+        torch._C._distributed_c10d
+        sentence_transformers.SentenceTransformer sentence_transformers.CrossEncoder
+        ultralytics.YOLO ultralytics.models.yolo.model.YOLO torch_geometric.datasets torchaudio.datasets
+        torchtext.datasets datasets.DownloadManager datasets.download
+        pandas.read_gbq torch.hub.load_state_dict_from_url torchvision.datasets
         transformers.utils.hub pyarrow.flight polars.scan_csv polars.read_csv logging.handlers.SocketHandler
         logging.handlers.HTTPHandler logging.handlers.SMTPHandler """,
     "native": """
