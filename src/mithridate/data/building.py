@@ -15,6 +15,7 @@ from mithridate.core.errors import InputError
 from mithridate.core.files import atomic
 from mithridate.core.progress import Progress, Silent
 from mithridate.data.absence import MOST_ROWS, index_root
+from mithridate.data.beside import Beside
 from mithridate.data.encoding import Column
 from mithridate.data.labels import MISSING_SOURCE
 from mithridate.data.leaves import leaves_of
@@ -54,12 +55,13 @@ class _Seen:
     """What is kept of the records so far: their tree, their sources, and up to a number of rows their leaves."""
 
     def __init__(self) -> None:
-        self.tree = Growing()
+        self.tree, self._beside = Growing(), Beside()
         self._counts = Counter[str]()
         self._held: list[Digests] = []
 
     def add(self, leaves: Digests, part: pa.Table) -> None:
         self.tree.add(leaves)
+        self._beside.add(part)
         self._held.append(leaves)
         if self.tree.n_leaves > MOST_ROWS:
             self._held.clear()
@@ -72,6 +74,7 @@ class _Seen:
             found.name, self.tree.n_leaves, self.tree.root().hex(), found.layout, salt_id(salt), counts,
             tuple(bytes(digest).hex() for digest in self.tree.shard_roots()),
             index_root(np.concatenate(self._held)).hex() if self._held else "",
+            self._beside.digest(),
         )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from mithridate.core.errors import InputError
 from mithridate.core.progress import Progress, Silent
 from mithridate.data.absence import MOST_ROWS, index_root
+from mithridate.data.beside import BESIDE, Beside
 from mithridate.data.changes import Changes, changes
 from mithridate.data.leaves import leaves_of
 from mithridate.data.merkle import SIZE, Digests, Growing
@@ -37,7 +38,8 @@ class Head:
     """What a manifest says of the whole: `root` and `salt_id` are hex, `sources` counts records by source.
 
     `salt_id` is a digest of the secret salt and empty without one; `shards` are the roots of 65,536 records each;
-    `index` is the root of the sorted leaves, by which absence is proven, and empty above 4,000,000 rows.
+    `index` is the root of the sorted leaves, by which absence is proven, and empty above 4,000,000 rows. `beside` is
+    the digest of the table's other columns.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Head:
     sources: Mapping[str, int] = field(default_factory=dict)
     shards: tuple[str, ...] = ()
     index: str = ""
+    beside: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """JSON with the schema first."""
@@ -55,6 +58,7 @@ class Head:
             "schema": SCHEMA, "name": self.name, "rows": self.rows, "root": self.root, "leaf": "sha256", "width": 256,
             "layout": self.layout.to_json(), "salt_id": self.salt_id, "sources": dict(self.sources),
             "shards": list(self.shards), "index": self.index,
+            "beside": self.beside,
         }  # fmt: skip
 
     @classmethod
@@ -68,7 +72,7 @@ class Head:
             shards = tuple(map(str, raw.get("shards", ())))
             return cls(
                 str(raw["name"]), int(raw["rows"]), str(raw["root"]), layout, str(raw["salt_id"]), sources, shards,
-                str(raw.get("index", "")),
+                str(raw.get("index", "")), str(raw.get("beside", "")),
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"the manifest's head is damaged ({type(error).__name__}); build it again") from error
@@ -154,8 +158,13 @@ class Manifest:
             raise InputError(f"{self.path.name} is damaged inside; copy or build it again") from error
 
     def holds_together(self) -> bool:
-        """Whether the table's leaves lead to the head's root and index: false where somebody edited one of them."""
+        """Whether the table is the one its head describes, leaves and all: false where somebody edited one of them."""
         if self.head.index and self.head.rows > MOST_ROWS:
+            return False
+        beside = Beside()
+        for batch in self._batches([name for name in ("row", *BESIDE) if name in self._file.schema_arrow.names], GROUP):
+            beside.add(batch)
+        if beside.digest() != self.head.beside:
             return False
         same_index = not self.head.index or index_root(self.leaves()).hex() == self.head.index
         return same_index and self.own_root() == self.head.root

@@ -163,7 +163,7 @@ def _folded(shape: tuple[int, ...] | None) -> tuple[int, ...]:
 
 
 def _broken(manifest: Manifest) -> Finding:
-    claim = f"the record table of {manifest.path.name} doesn't lead to the root in its head: one of them was edited"
+    claim = f"the record table of {manifest.path.name} isn't the one that its head describes: one of them was edited"
     return Finding(
         METHOD, SLUG, Severity.CRITICAL, 1.0, claim, Subject("file", extra={"path": manifest.path.name}),
         remedy="Take the manifest from whoever signed it, and check its signature.", standards=STANDARDS, place="root",
