@@ -55,7 +55,7 @@ def _poison(raw: dict[str, Any], chosen: tuple[str, ...] = ()) -> str:
     named = {"cleanlab": "cleanlab", "pyod": "pyod", "adversarial-robustness-toolbox": "ART", "aegis-scan-ai": "aegis"}
     names = ", ".join(f"{name} {packages[package]}" for package, name in named.items() if package in packages)
     seeds = {
-        key: _most(raw, name) for key, name in (("ours", "ours"), ("recipe", "with recipe"), ("peers", "best peer"))
+        key: _seeds(raw, name) for key, name in (("ours", "ours"), ("recipe", "with recipe"), ("peers", "best peer"))
     }
     lines = [LEAD.format(names=names, **seeds) + ":", ""]
     lines += ["| | Mithridate | with `--recipe cnn` | best peer | which |", "| --- | --- | --- | --- | --- |"]
@@ -68,9 +68,10 @@ def _poison(raw: dict[str, Any], chosen: tuple[str, ...] = ()) -> str:
     return "\n".join([*lines, ""])
 
 
-def _most(raw: dict[str, Any], column: str) -> int:
-    """Seeds behind the best measured case of that column."""
-    return max((line[column]["n"] for line in raw["summary"] if line.get(column)), default=0)
+def _seeds(raw: dict[str, Any], column: str) -> str:
+    """Seeds behind the cases of that column, fewest to most."""
+    counts = sorted({line[column]["n"] for line in raw["summary"] if line.get(column) and line[column]["n"]})
+    return "none yet" if not counts else str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def _words(case: str) -> str:
