@@ -17,13 +17,14 @@ CELLS = st.tuples(st.integers(-(2**40), 2**40), st.booleans(), st.text(max_size=
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(CELLS, max_size=20))
-def test_arrow_table_is_what_pyarrow_makes_of_the_same_arrays(rows: list[tuple[int, bool, str, float]]) -> None:
+def test_arrow_table_holds_what_the_arrays_do_in_pyarrows_own_types(rows: list[tuple[int, bool, str, float]]) -> None:
     kinds = (np.int64, np.bool_, np.str_, np.float64)
     columns = {f"c{i}": np.array([row[i] for row in rows], dtype=kind) for i, kind in enumerate(kinds)}
     made, expected = arrow_table(columns), pa.table(columns)
     made.validate(full=True)
     assert made.schema == expected.schema
-    assert str(made.to_pylist()) == str(expected.to_pylist())  # as text: NaN isn't equal to itself
+    values = {name: column.tolist() for name, column in columns.items()}  # pyarrow itself cuts a text at its first NUL
+    assert str(made.to_pydict()) == str(values)  # as text: NaN isn't equal to itself
 
 
 def test_strided_columns_are_copied_whole() -> None:
