@@ -26,7 +26,7 @@ TAG = "supply-chain"
 NOTHING_TO_DO = "Nothing to do. Scan again when the files change."
 NO_DIGEST = "no digest of all files; --digest computes it"
 MAX_FACTS = 12
-_UNSEEN = {"not-analysed", "native-code", "bomb", "recognised"}
+_UNSEEN = {"not-analysed", "native-code", "bomb", "recognised", "special-file", "broken-link", "link-outside"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def headline(report: Report) -> str:
         return "Don’t load these files yet." if several else "Don’t load this file."
     if report.verdict == "incomplete":
         return "Incomplete: this scan can’t say whether it is safe to load."
-    if any(finding.severity.word == "medium" for finding in report.findings):
+    if unseen(report) or any(finding.severity.word == "medium" for finding in report.findings):
         return "Nothing harmful found, but some of it was not analysed or is not as it should be."
     if report.findings:
         return "Nothing harmful found; some of it is unknown but ordinary."

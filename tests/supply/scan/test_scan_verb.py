@@ -123,7 +123,10 @@ def test_where_nothing_could_be_scanned_the_exit_code_is_2(tmp_path: Path) -> No
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("nowhere")
     for name in ("pipe", "link"):
-        assert CliRunner().invoke(cli, ["scan", "-q", str(tmp_path / name)]).exit_code == 2
+        done = CliRunner().invoke(cli, ["scan", str(tmp_path / name)])
+        assert done.exit_code == 2
+        assert "not analysed" in done.output
+        assert "Every byte" not in done.output
     with pytest.raises(InputError, match="no file to scan"):
         mithridate.scan(tmp_path / "empty")
     (tmp_path / "nothing.bin").touch()

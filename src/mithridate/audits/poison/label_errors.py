@@ -44,8 +44,8 @@ def label_errors(context: Context, settings: AuditSettings) -> Outcome:
     too. Two classes that overlap everywhere hide their flips, and then few or no rows are flagged. The odds are lower
     bounds, so few rows give few flags.
 
-    Flips of the rows nearest the border stay hidden among honest hard rows: on Fashion-MNIST, models taught by the
-    right labels of all other rows find at most 0.27 of them at the true count.
+    Flips of the rows nearest the border stay hidden among honest hard rows: even models taught by the right labels of
+    all other rows miss most of them. What is found: benchmarks/results/poison.json, `fashion-near-boundary-5`.
 
     Where the rows name their sources, each source's share of flips is estimated, drawn towards the average by as
     much as the sources seem alike, and a row's odds are multiplied by its source's share over the average: a careless

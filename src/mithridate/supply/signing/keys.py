@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mithridate.core.errors import InputError
+from mithridate.core.files import new_file
 
 ALGORITHMS = ("p256", "ed25519")
 LEAST_SECRET = 8  # bytes of a passphrase
@@ -119,10 +119,10 @@ def new_key(path: str | Path, *, algorithm: str = "p256", passphrase: bytes | No
         ed25519.Ed25519PrivateKey.generate() if algorithm == "ed25519" else ec.generate_private_key(ec.SECP256R1())
     )
     cover: KeySerializationEncryption = NoEncryption() if passphrase is None else BestAvailableEncryption(passphrase)
-    _create(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, cover), 0o600)
+    new_file(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, cover), mode=0o600)
     made = _public(key.public_key())
     try:
-        _create(public, made.pem, 0o644)
+        new_file(public, made.pem, mode=0o644)
     except InputError:
         private.unlink()
         raise
@@ -140,22 +140,6 @@ def public_path(path: str | Path) -> Path:
     if not found.name or found.suffix == ".pub":
         raise InputError(f"{path} is no name for a private key; give one such as K.pem, its public half is K.pub")
     return found.with_suffix(".pub")
-
-
-def _create(path: Path, content: bytes, mode: int) -> None:
-    """A new file, from its first byte on with this mode."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode)
-    except OSError as error:
-        raise InputError(f"can't write {path}: {error.strerror}; give a new file in a folder that is yours") from error
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise InputError(f"can't write {path}: {error.strerror}; make room or write elsewhere") from error
 
 
 def load_private(path: str | Path, *, passphrase: bytes | None = None) -> FileKey:
