@@ -137,6 +137,8 @@ class Settler:
         self._allowance, self._leaf = allowance, leaf
         self._done: dict[int, tuple[Any, Any]] = {}
         self._busy: set[int] = set()
+        self._open: dict[int, int] = {}  # containers being gone through -> instances being made when they were entered
+        self._making = 0
 
     def settle(self, root: Any) -> Any:
         """The value, made.
@@ -164,6 +166,8 @@ class Settler:
         if type(value) in _ATOMS:
             return value
         if id(value) in self._done:
+            if self._open.get(id(value), self._making) < self._making:
+                raise InputError(f"an instance holds the {type(value).__name__} that it is in; it is not rebuilt")
             return self._done[id(value)][1]
         result = value
         if isinstance(value, Pending):
@@ -177,16 +181,20 @@ class Settler:
             yield value.parts
         elif isinstance(value, dict | list | deque | set):
             self._done[id(value)] = value, value
+            self._open[id(value)] = self._making
             yield from self._in_place(value)
+            del self._open[id(value)]
         self._done[id(value)] = value, result
         return result
 
     def _finished(self, value: Pending) -> Generator[Any, Any, Any]:
         self._enter(value, value.path)
+        self._making += 1
         arguments = yield value.arguments
         state = yield value.state
         if value.items:
             state = [state, (yield value.items)]
+        self._making -= 1
         self._busy.discard(id(value))
         self._allowance.spend(64 + cost(arguments) + cost(state))
         if value.path in {"set", "frozenset"} and arguments:
