@@ -17,6 +17,7 @@ from mithridate.supply.settle import Name, Unlisted
 from mithridate.supply.tensors import DTYPES, Storage, StoredTensor
 
 _OF_A_MODULE = ("_parameters", "_buffers", "_modules")
+_NO_TENSORS = "numpy.random."  # states of generators, in arrays
 Tensors = OrderedDict[str, StoredTensor]
 
 
@@ -86,7 +87,8 @@ def tensors_of(value: Any) -> tuple[Tensors, list[str]]:
     ------
     InputError : two would have one name.
     """
-    found: Tensors = OrderedDict()
+    found: _NO_TENSORS = "numpy.random."  # states of generators, in arrays
+Tensors = OrderedDict()
     rest: list[str] = []
     todo: list[tuple[str, Any]] = [("", value)]
     seen: dict[int, Any] = {}
@@ -100,6 +102,8 @@ def tensors_of(value: Any) -> tuple[Tensors, list[str]]:
         elif isinstance(item, dict | list | tuple | Unlisted) or hasattr(item, "__dict__"):
             if isinstance(item, Unlisted) and not _is_module(item):
                 rest.append(f"{name or 'it'} ({item.path})")
+                if item.path.startswith(_NO_TENSORS):
+                    continue
             elif not isinstance(item, dict | list | tuple | Unlisted):
                 rest.append(f"{name or 'it'} ({type(item).__module__}.{type(item).__name__})")
             if id(item) not in seen:

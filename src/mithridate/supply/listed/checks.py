@@ -72,7 +72,9 @@ def _boosting(kept: Kept) -> None:
         return
     shape = (kept.get("n_estimators_"), kept.get("n_trees_per_iteration_"))
     table = kept["estimators_"]
-    _demand(isinstance(table, np.ndarray) and table.dtype.kind == "O" and table.shape == shape, "its trees are no table")
+    _demand(
+        isinstance(table, np.ndarray) and table.dtype.kind == "O" and table.shape == shape, "its trees are no table"
+    )
     for one in members:
         fits = one.tree_.n_features == kept.get("n_features_in_") and one.tree_.value.shape[1:] == (1, 1)
         _demand(fits, "a tree does not fit its ensemble")

@@ -101,7 +101,7 @@ def _estimator(module: str, name: str) -> Callable[..., Any]:
 
 
 def _type(value: Any) -> Any:
-    """numpy's own class, where its name stands for one."""
+    """Numpy's own class, where its name stands for one."""
     import numpy as np
 
     word = value.removeprefix("numpy.") if isinstance(value, Name) else ""

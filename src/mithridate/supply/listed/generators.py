@@ -23,7 +23,7 @@ _POOLS = 64
 def _whole(value: Any, below: int) -> int:
     number = int(value)
     if number != value or not 0 <= number < below:
-        raise ValueError(f"{value!r:.40} is not a whole number in [0, {below})")
+        raise ValueError(f"a number of its state is not a whole number in [0, {below})")
     return number
 
 
