@@ -69,7 +69,8 @@ def test_a_whole_checkpoint_gives_all_its_tensors_and_names_the_rest(tmp_path: P
     assert all(torch.equal(written[name], tensor) for name, tensor in tensors.items())
     left = " ".join(done.left_out)
     for word in ("epoch (int)", "loss (float64)", "hyper_parameters (argparse.Namespace)", "Config)", "callbacks.best",
-                 "optimizer.param_groups.0.lr (float)", "rng (", "seen (set)", "texts (ndarray)", "size.0 (int)"):  # fmt: skip
+                 "optimizer.param_groups.0.lr (float)", "rng (", "seen (set)",
+                 "texts (ndarray)", "size.0 (int)"):  # fmt: skip
         assert word in left
 
 
@@ -238,7 +239,8 @@ def test_the_command_says_what_is_wrong_with_a_path(tmp_path: Path) -> None:
     saved(tmp_path / "m.pt")
     cases = [
         ((tmp_path / "gone.pt", tmp_path / "o.safetensors"), "no such file"),
-        ((tmp_path, tmp_path / "o.safetensors"), "m.pt"), ((tmp_path / "m.pt", tmp_path / "o.bin"), "o.bin.safetensors"),
+        ((tmp_path, tmp_path / "o.safetensors"), "m.pt"),
+        ((tmp_path / "m.pt", tmp_path / "o.bin"), "o.bin.safetensors"),
         ((tmp_path / "m.pt", tmp_path / "no" / "o.safetensors"), "no folder"),
     ]  # fmt: skip
     for (here, there), word in cases:

@@ -87,8 +87,7 @@ def tensors_of(value: Any) -> tuple[Tensors, list[str]]:
     ------
     InputError : two would have one name.
     """
-    found: _NO_TENSORS = "numpy.random."  # states of generators, in arrays
-Tensors = OrderedDict()
+    found: Tensors = OrderedDict()
     rest: list[str] = []
     todo: list[tuple[str, Any]] = [("", value)]
     seen: dict[int, Any] = {}

@@ -80,12 +80,17 @@ def convert(source: str | Path, target: str | Path, *, overwrite: bool = False) 
         index = index_of(here)
         if index is not None:
             return _convert_shards(index, there)
-        if there.exists() and not overwrite and not there.is_dir():
-            raise InputError(f"{there} is there already; name another file, or say --force")
+        if not overwrite:
+            _refuse_file(there)
         with held(here) as found:
             return _written(found, there)
     except InputError as error:
         raise InputError(f"{here}: {error}") from error
+
+
+def _refuse_file(target: Path) -> None:
+    if target.exists() and not target.is_dir():
+        raise InputError(f"{target} is there already; name another file, or say --force")
 
 
 def _convert_shards(index: Path, target: Path) -> Conversion:

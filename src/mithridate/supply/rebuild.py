@@ -193,7 +193,7 @@ class Rebuilder:
 
         state = wrapper.state if isinstance(wrapper.state, dict) else {}
         dtype, shape = Settler(self.allowance).settle(state.get("dtype")), state.get("shape")
-        if not isinstance(dtype, np.dtype) or not _is_shape(shape):
+        if not isinstance(dtype, np.dtype) or not isinstance(shape, tuple) or not _is_shape(shape):
             raise BrokenError("an array in the stream has no type or no shape")
         if dtype.hasobject:
             return Machine(machine.reader, self, machine.budget, keep=machine.keep).run(HANDLERS)
@@ -207,5 +207,5 @@ class Rebuilder:
         return finished("numpy.ndarray", lambda given, _: from_bytes(*given), (content, dtype, shape, order), None)
 
 
-def _is_shape(shape: Any) -> bool:
-    return isinstance(shape, tuple) and all(type(side) is int and side >= 0 for side in shape)
+def _is_shape(shape: tuple[Any, ...]) -> bool:
+    return all(type(side) is int and side >= 0 for side in shape)

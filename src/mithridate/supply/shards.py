@@ -41,18 +41,16 @@ def shards_of(index: Path) -> tuple[dict[str, str], dict[str, Any]]:
     ------
     InputError : it is no such index, a shard isn't there, or lies outside of the folder.
     """
+    if index.stat().st_size > _LIMIT:
+        raise InputError(f"the index {index.name} is over {_LIMIT:,} bytes; get it anew")
     try:
-        if index.stat().st_size > _LIMIT:
-            raise InputError(f"the index {index.name} is over {_LIMIT:,} bytes; get it anew")
         found = json.loads(index.read_text("utf-8"))
         weights, metadata = found["weight_map"], found.get("metadata", {})
         pairs = [(name, shard) for name, shard in weights.items() if isinstance(shard, str)]
-        if len(pairs) != len(weights) or not pairs or not isinstance(metadata, dict):
-            raise TypeError
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{index.name} is no index of shards (weight_map); get it anew from its source") from error
+    if len(pairs) != len(weights) or not pairs or not isinstance(metadata, dict):
+        raise InputError(f"{index.name} is no index of shards (weight_map); get it anew from its source")
     for shard in sorted({shard for _, shard in pairs}):
         if Path(shard).name != shard or shard in {"", ".", ".."}:
             raise InputError(f"{index.name} names the shard {shard!r:.100}, which lies in another folder")

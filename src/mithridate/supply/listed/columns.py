@@ -10,7 +10,7 @@ from mithridate.supply.listed.arrays import VALUE
 from mithridate.supply.listed.plain import later
 from mithridate.supply.settle import Constant
 
-_UNITS = {7: "s", 8: "ms", 9: "us", 10: "ns"}
+_UNITS: dict[Any, Any] = {7: "s", 8: "ms", 9: "us", 10: "ns"}
 _STATE = 3
 
 
@@ -105,12 +105,13 @@ def _sparse_array(_: tuple[Any, ...], state: Any) -> Any:
 
 
 def _sparse_index(arguments: tuple[Any, ...], _: Any) -> Any:
-    from pandas._libs.sparse import IntIndex
+    from pandas._libs import sparse
 
     length, indices = arguments[:2]
     if indices.ndim != 1 or indices.dtype.kind != "i" or type(length) is not int or not 0 <= length < 1 << 31:
         raise ValueError("its places are no row of whole numbers")
-    return IntIndex(length, indices.astype("i4"), check_integrity=True)
+    make: Any = sparse.IntIndex
+    return make(length, indices.astype("i4"), check_integrity=True)
 
 
 def _sparse_dtype(_: tuple[Any, ...], state: Any) -> Any:

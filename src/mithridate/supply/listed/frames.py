@@ -146,7 +146,7 @@ def _make_index(arguments: tuple[Any, ...], _: Any) -> Any:
     if isinstance(data, Rows) or (isinstance(data, np.ndarray) and data.ndim != 1):
         raise ValueError("the labels of an index are no row")
     dtype = object if isinstance(data, np.ndarray) and data.dtype.kind == "O" else data.dtype
-    made = pd.Index(data, dtype=dtype, name=name)
+    made: Any = pd.Index(data, dtype=dtype, name=name)
     freq = given.get("freq")
     if freq is not None and isinstance(made, pd.DatetimeIndex | pd.TimedeltaIndex):
         made.freq = freq

@@ -85,7 +85,7 @@ def _bit_generator(arguments: tuple[Any, ...], state: Any) -> Any:
     seeds = state[1] if isinstance(state, tuple) else None
     state = state[0] if isinstance(state, tuple) else state
     if seeds is not None and not isinstance(seeds, np.random.SeedSequence):
-        raise ValueError("its seeds are no sequence of seeds")
+        raise TypeError("its seeds are no sequence of seeds")
     made = getattr(np.random, kind)(0 if seeds is None else seeds)
     if state is not None:
         made.state = checked_state(kind, state)
@@ -100,7 +100,7 @@ def _outer(kind: str) -> Callable[..., Pending]:
         if isinstance(given, str):
             given = _bit_generator((given,), None)
         if not isinstance(given, np.random.BitGenerator):
-            raise ValueError("it is made from no bit generator")
+            raise TypeError("it is made from no bit generator")
         made = np.random.Generator(given) if kind == "Generator" else np.random.RandomState(given)
         if isinstance(state, dict):
             given.state = checked_state(type(given).__name__, state)

@@ -179,7 +179,7 @@ def _listed(kind: Any) -> Callable[..., Any]:
 
     def make(value: Any) -> Any:
         if not isinstance(value, str | int):
-            raise ValueError("it is no member's value")
+            raise TypeError("it is no member's value")
         return kind(value)
 
     return make

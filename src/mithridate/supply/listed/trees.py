@@ -76,7 +76,8 @@ def neighbour_tree(arguments: tuple[Any, ...], state: Any) -> Any:
     kind = BallTree if str(arguments[0]).endswith("BallTree") else KDTree
     points, leaf_size = state[0], state[4]
     names = [one for one in state if isinstance(one, str)]
-    metric = next((word for start, word in _METRICS.items() if names and names[0].rpartition(".")[2] == f"{start}Distance64"), "")  # fmt: skip
+    word = names[0].rpartition(".")[2].removesuffix("Distance64") if names else ""
+    metric = _METRICS.get(word)
     if not metric or not isinstance(points, np.ndarray) or points.ndim != 2 or not points.size:  # noqa: PLR2004 - points and axes
         raise ValueError("its points are none, or its distance is none of the listed")
     if state[-1] is not None or type(leaf_size) is not int or leaf_size < 1:
