@@ -108,6 +108,12 @@ def test_plain_values_come_back_as_they_were(protocol: int, tmp_path: Path) -> N
         assert type(found) is type(value)
 
 
+def test_many_small_containers_with_equal_keys_are_no_attack(tmp_path: Path) -> None:
+    for protocol in (0, 2, 4):
+        value = [(frozenset({(1, np.int64(2))}), {(0, 1): n}, {(0, 1)}) for n in range(1500)]
+        assert loaded(value, tmp_path / "x", protocol) == value
+
+
 @pytest.mark.parametrize("kind", ["MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"])
 def test_generators_go_on_where_they_were(kind: str, tmp_path: Path) -> None:
     ours = np.random.Generator(getattr(np.random, kind)(3))

@@ -71,7 +71,7 @@ def convert(source: str | Path, target: str | Path, *, overwrite: bool = False) 
     Notes
     -----
     The bytes are streamed; a tensor whose items lie scattered is held whole, one at a time. What is written is read
-    back from the disk and compared byte by byte with the source. Figures: `benchmarks/convert.py`.
+    back from the disk and compared byte by byte with the source.
     """
     here, there = Path(source), Path(target)
     if there.exists() and here.exists() and there.samefile(here):

@@ -52,7 +52,7 @@ class Rebuilder:
         if kind == "list":
             return list(items)
         keys = items[::2] if kind == "dict" else items
-        self.allowance.check_keys(items, keys)
+        self.allowance.check_keys(None, keys)
         if kind == "dict":
             return dict(zip(keys, items[1::2], strict=True))
         return (set if kind == "set" else frozenset)(keys)

@@ -77,12 +77,13 @@ class Allowance:
             raise InputError("its values are copies of one another, far larger than the file; it is not loaded")
 
     def check_keys(self, target: object, keys: Iterable[Any]) -> None:
-        """Refuse keys whose hashes are dear or were chosen to collide.
+        """Refuse keys whose hashes are dear or were chosen to collide; `target` is None where it is yet to be made.
 
         Raises
         ------
         InputError : a key is none that files have, or too many of one container have one hash.
         """
+        alike = {} if target is None else self._alike
         for key in keys:
             kind = type(key)
             if kind is str or kind is bytes or key is None or isinstance(key, Pending):
@@ -91,8 +92,8 @@ class Allowance:
                 continue
             _plain_key(key)
             place = (id(target), hash(key))
-            self._alike[place] = self._alike.get(place, 0) + 1
-            if self._alike[place] > _ALIKE:
+            alike[place] = alike.get(place, 0) + 1
+            if alike[place] > _ALIKE:
                 raise InputError("more than a thousand keys have one hash, as only chosen ones do; it is not loaded")
 
 
@@ -220,7 +221,7 @@ class Settler:
         if all(new is old for new, old in zip(items, value, strict=True)):
             return value
         if isinstance(value, frozenset):
-            self._allowance.check_keys(items, items)
+            self._allowance.check_keys(None, items)
             return frozenset(items)
         return tuple(items)
 

@@ -35,7 +35,7 @@ STORAGES = {
 ALIASES = {"double": "float64", "float": "float32", "half": "float16", "long": "int64", "int": "int32",
            "short": "int16", "cfloat": "complex64", "cdouble": "complex128"}  # fmt: skip
 _SPREAD = 64  # a tensor that repeats its storage more often than this isn't written out
-BLOCK = 1 << 23  # bytes that are held at once, where a tensor lies in one piece
+BLOCK = 1 << 20  # bytes that are held at once, where a tensor lies in one piece
 
 
 @dataclass(slots=True, eq=False)

@@ -11,7 +11,7 @@ from mithridate.supply.scan.blob import Blob, MemoryBlob
 
 _HEAD = 30  # bytes of a member's own header, before its name
 _SIGNATURE = b"PK\x03\x04"
-_BLOCK = 1 << 23
+_BLOCK = 1 << 20
 _LIMIT = 1 << 31
 _SMALL, _RATIO = 64 << 20, 200  # bytes, and bytes for each packed one: no bomb is unpacked
 _ENCRYPTED = 1

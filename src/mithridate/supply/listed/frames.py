@@ -149,7 +149,7 @@ def _make_index(arguments: tuple[Any, ...], _: Any) -> Any:
     made: Any = pd.Index(data, dtype=dtype, name=name)
     freq = given.get("freq")
     if freq is not None and isinstance(made, pd.DatetimeIndex | pd.TimedeltaIndex):
-        made.freq = freq
+        return type(made)(made, freq=freq, name=name)
     return made
 
 
