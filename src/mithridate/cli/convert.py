@@ -49,9 +49,11 @@ def command(source: str, target: str, *, proof_file: str | None, force: bool, fu
         for one in done.proofs:
             click.echo(_line(one, full=full))
     if done.left_out:
-        more = f" and {len(done.left_out) - _LEFT} more" if len(done.left_out) > _LEFT else ""
-        shown = ", ".join(map(printable, done.left_out[:_LEFT]))
-        click.echo(f"left out, because safetensors holds tensors alone: {shown}{more}")
+        click.echo("left out, because safetensors holds tensors alone:")
+        for one in done.left_out[:_LEFT]:
+            click.echo(f"  {printable(one)}")
+        if len(done.left_out) > _LEFT:
+            click.echo(f"  and {len(done.left_out) - _LEFT} more; --proof P.json names all")
     click.echo(f"{len(done.proofs)} of {len(done.proofs)} tensors are equal on both sides\n{target}")
 
 
