@@ -9,38 +9,93 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 FORMS = {
-    "Hugging Face token": r"hf_[A-Za-z]{34}",
+    "Hugging Face token": r"hf_[A-Za-z]{34}|api_org_[A-Za-z]{34}",
     "GitHub token": r"gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}",
-    "GitLab token": r"glpat-[A-Za-z0-9_-]{20}",
-    "OpenAI key": r"sk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{20,}T3BlbkFJ[A-Za-z0-9_-]{20,}",
-    "Anthropic key": r"sk-ant-(?:api|admin)\d\d-[A-Za-z0-9_-]{80,}",
+    "GitLab token": r"gl(?:pat|dt|rt|cbt|ptt|ft|soat)-[A-Za-z0-9_-]{20,}",
+    "OpenAI key": r"sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,}T3BlbkFJ[A-Za-z0-9_-]{20,}",
+    "Anthropic key": r"sk-ant-(?:api|admin|oat)\d\d-[A-Za-z0-9_-]{80,}",
+    "OpenRouter key": r"sk-or-v1-[0-9a-f]{64}",
+    "Langfuse key": r"sk-lf-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "API key": r"sk-(?:[0-9a-f]{32}|[A-Za-z0-9]{48})",
     "AWS access key": r"(?:AKIA|ASIA)[A-Z2-7]{16}",
     "Google API key": r"AIza[A-Za-z0-9_-]{35}",
-    "Slack token": r"xox[abprs]-\d{8,}-[A-Za-z0-9-]{20,}",
+    "Google client secret": r"GOCSPX-[A-Za-z0-9_-]{28}",
+    "Slack token": r"xox[abeprs]-\d{8,}-[A-Za-z0-9-]{20,}|xapp-\d-[A-Z0-9]+-\d+-[0-9a-f]{40,}",
+    "Slack webhook": r"hooks\.slack\.com/(?:services|workflows)/T[A-Z0-9]{8,}/[A-Z0-9]{8,}/[A-Za-z0-9]{20,}",
+    "Discord webhook": r"discord(?:app)?\.com/api/webhooks/\d{17,20}/[A-Za-z0-9_-]{60,}",
     "Stripe live key": r"[rs]k_live_[A-Za-z0-9]{24,}",
     "npm token": r"npm_[A-Za-z0-9]{36}",
     "PyPI token": r"pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}",
-    "Weights & Biases key": r"(?<=wandb\.login\(key=[\"'])[0-9a-f]{40}|(?<=WANDB_API_KEY=)[0-9a-f]{40}",
+    "Weights & Biases key": (
+        r"(?<=wandb\.login\(key=[\"'])[0-9a-f]{40}|(?<=WANDB_API_KEY=)[0-9a-f]{40}|(?<=wandb login )[0-9a-f]{40}|"
+        r"wandb_v1_[A-Za-z0-9_]{60,}"
+    ),
     "Replicate token": r"r8_[A-Za-z0-9]{37}",
     "SendGrid key": r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}",
     "DigitalOcean token": r"do[opr]_v1_[0-9a-f]{64}",
-    "Azure storage key": r"(?<=AccountKey=)[A-Za-z0-9+/]{86}==",
+    "Azure storage key": r"(?<=AccountKey=)[A-Za-z0-9+/]{86}==|(?<=SharedAccessKey=)[A-Za-z0-9+/]{43}=",
+    "Groq key": r"gsk_[A-Za-z0-9]{52}",
+    "Databricks token": r"dapi[0-9a-f]{32}(?:-\d)?",
+    "NVIDIA key": r"nvapi-[A-Za-z0-9_-]{60,70}",
+    "Pinecone key": r"pcsk_[A-Za-z0-9]{5,6}_[A-Za-z0-9]{60,64}",
+    "LangSmith key": r"lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}",
+    "Perplexity key": r"pplx-[A-Za-z0-9]{40,56}",
+    "xAI key": r"xai-[A-Za-z0-9]{80}",
+    "Telegram bot token": r"\d{8,10}:AA[A-Za-z0-9_-]{33}",
+    "Vault token": r"hv[sbr]\.[A-Za-z0-9_-]{24,}",
+    "Tailscale key": r"tskey-(?:auth|api|client|webhook)-[A-Za-z0-9]+-[A-Za-z0-9]{20,}",
+    "New Relic key": r"NRAK-[A-Z0-9]{27}",
+    "Grafana token": r"glsa_[A-Za-z0-9]{32}_[0-9a-f]{8}|glc_eyJ[A-Za-z0-9+/=]{30,}",
+    "Shopify token": r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}",
+    "Twilio key": r"SK[0-9a-f]{32}",
+    "Mailgun key": r"key-[0-9a-f]{32}",
+    "Atlassian token": r"AT[AC]TT3[A-Za-z0-9_\-=]{60,}",
+    "Linear key": r"lin_api_[A-Za-z0-9]{40}",
+    "Notion token": r"ntn_[A-Za-z0-9]{40,50}",
+    "Tavily key": r"tvly-(?:dev-|prod-)?[A-Za-z0-9]{32}",
+    "Docker token": r"dckr_(?:pat|oat)_[A-Za-z0-9_-]{27,32}",
+    "age key": r"AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}",
+    "Postman key": r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}",
+    "Supabase key": r"sb(?:p|_secret)_[A-Za-z0-9_-]{31,44}",
+    "Jina key": r"jina_[0-9a-f]{32}[A-Za-z0-9_-]{20,}",
+    "RunPod key": r"rpa_[A-Z0-9]{40,50}",
+    "ElevenLabs key": r"sk_[0-9a-f]{48}",
+    "Fly token": r"fo1_[A-Za-z0-9_-]{43}|FlyV1 fm\d_[A-Za-z0-9+/=,_]{100,}",
+    "PlanetScale password": r"pscale_(?:pw|tkn)_[A-Za-z0-9_.=-]{32,64}",
+    "Terraform token": r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,70}",
+    "Doppler token": r"dp\.(?:pt|st|ct)\.[A-Za-z0-9._-]{40,}",
+    "Figma token": r"figd_[A-Za-z0-9_-]{38,}",
+    "Heroku key": r"HRKU-[A-Za-z0-9_-]{36,}",
+    "Sentry token": r"sntry[su]_[A-Za-z0-9+/=_]{60,}",
+    "Airtable token": r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}",
+    "web token": r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{27,}",
 }
 _FORM = tuple((title, re.compile(rf"(?<![A-Za-z0-9_-])(?:{form})(?![A-Za-z0-9])")) for title, form in FORMS.items())
 _MARKS = {  # what must stand in a file for a form to be looked for: a plain search is a hundred times as quick
-    "Hugging Face token": ("hf_",), "GitHub token": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
-    "GitLab token": ("glpat-",), "OpenAI key": ("T3BlbkFJ",), "Anthropic key": ("sk-ant-",),
-    "AWS access key": ("AKIA", "ASIA"), "Google API key": ("AIza",), "Slack token": ("xox",),
+    "Hugging Face token": ("hf_", "api_org_"), "GitHub token": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    "GitLab token": ("glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glsoat-"), "OpenAI key": ("T3BlbkFJ",),
+    "Anthropic key": ("sk-ant-",), "OpenRouter key": ("sk-or-",), "Langfuse key": ("sk-lf-",), "API key": ("sk-",),
+    "AWS access key": ("AKIA", "ASIA"), "Google API key": ("AIza",), "Google client secret": ("GOCSPX-",),
+    "Slack token": ("xox", "xapp-"), "Slack webhook": ("hooks.slack",), "Discord webhook": ("/webhooks/",),
     "Stripe live key": ("k_live_",), "npm token": ("npm_",), "PyPI token": ("pypi-AgEI",),
     "Weights & Biases key": ("wandb", "WANDB"), "Replicate token": ("r8_",), "SendGrid key": ("SG.",),
-    "DigitalOcean token": ("_v1_",), "Azure storage key": ("AccountKey=",),
+    "DigitalOcean token": ("_v1_",), "Azure storage key": ("AccountKey=", "AccessKey="), "Groq key": ("gsk_",),
+    "Databricks token": ("dapi",), "NVIDIA key": ("nvapi-",), "Pinecone key": ("pcsk_",), "LangSmith key": ("lsv2_",),
+    "Perplexity key": ("pplx-",), "xAI key": ("xai-",), "Telegram bot token": (":AA",), "Vault token": ("hvs.", "hvb.", "hvr."),
+    "Tailscale key": ("tskey-",), "New Relic key": ("NRAK-",), "Grafana token": ("glsa_", "glc_"),
+    "Shopify token": ("shpat_", "shpca_", "shppa_", "shpss_"), "Twilio key": ("SK",), "Mailgun key": ("key-",),
+    "Atlassian token": ("ATATT3", "ATCTT3"), "Linear key": ("lin_api_",), "Notion token": ("ntn_",), "Tavily key": ("tvly-",),
+    "Docker token": ("dckr_",), "age key": ("AGE-SECRET",), "Postman key": ("PMAK-",), "Supabase key": ("sbp_", "sb_secret_"),
+    "Jina key": ("jina_",), "RunPod key": ("rpa_",), "ElevenLabs key": ("sk_",), "Fly token": ("fo1_", "FlyV1"),
+    "PlanetScale password": ("pscale_",), "Terraform token": (".atlasv1.",), "Doppler token": ("dp.",), "Figma token": ("figd_",),
+    "Heroku key": ("HRKU-",), "Sentry token": ("sntry",), "Airtable token": ("pat",), "web token": ("eyJ",),
 }  # fmt: skip
 _PREFIX = re.compile(
     r"^(?:hf_|gh[pousr]_|github_pat_|glpat-|sk-(?:proj-|svcacct-|ant-)?|AKIA|ASIA|AIza|xox[abprs]-|npm_|r8_)"
 )
 
 PRIVATE = re.compile(
-    r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |PGP )?PRIVATE KEY(?: BLOCK)?-----(?:\\n|\\r|[\s\"'+,])*"
+    r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |PGP |ENCRYPTED )?PRIVATE KEY(?: BLOCK)?-----(?:\\n|\\r|[\s\"'+,])*"
     r"(?:[A-Za-z-]+: [^\n]*\n\s*)*[A-Za-z0-9+/=]{40,}"
 )
 _NAMED = re.compile(
