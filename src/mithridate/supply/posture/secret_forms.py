@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from collections import Counter
@@ -95,15 +96,33 @@ _PREFIX = re.compile(
 )
 
 PRIVATE = re.compile(
-    r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |PGP |ENCRYPTED )?PRIVATE KEY(?: BLOCK)?-----(?:\\n|\\r|[\s\"'+,])*"
+    r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |PGP )?PRIVATE KEY(?: BLOCK)?-----(?:\\n|\\r|[\s\"'+,])*"
     r"(?:[A-Za-z-]+: [^\n]*\n\s*)*[A-Za-z0-9+/=]{40,}"
 )
 _NAMED = re.compile(
     r"""(?ix) (?<![\w.-]) ["']? (?P<name> [\w.-]*? (?: passw(?:or)?d | passwd | secret | api_?key | access_?key |
     (?:auth|access|api|bot|bearer|refresh|hf|hub|github|gitlab|slack|wandb)_?token | private_?key | client_?secret |
-    secret_?key | db_?pass )) ["']? \s* (?: [:=] | := ) \s* (?P<quote> ["'])?
-    (?P<value> (?(quote) [^"'\n]{8,200} | [^\s"'#,;{}()\[\]]{8,200} )) (?(quote) ["'])"""
+    secret_?key | db_?pass | (?<![\w.-]) token )) ["']? \s*
+    (?: \]? (?: \s* : \s* [A-Za-z_][\w\[\]|. ]{0,40} (?= \s* = ) )? \s* (?: := | =(?!=) | : ) | (?<= ["'] ) , ) \s*
+    (?P<quote> ["'])? (?P<value> (?(quote) [^"'\n]{8,200} | [^\s"'#,;{}()\[\]]{8,200} )) (?(quote) ["'])"""
 )
+_ALONE = re.compile(  # a secret by where it stands: in an address, a header, a command, a file of logins
+    r"""(?ix) (?: \b [a-z][a-z0-9+.-]{1,30}:// [^\s:/@"'<>{}$]{0,60} : (?P<url> [^\s:/@"'<>{}$]{6,100} ) @ [\w.-]+
+    | authorization ["']? \s* [:=,]? \s* ["']? (?:bearer|basic|token) \s+ (?P<header> [A-Za-z0-9._~+/-]{16,300}=*)
+    | \b curl \b .{0,200}? \s (?:-u|--user) [\s=]+ ["']? [^\s:"'$]{1,60} : (?P<user> [^\s"'$]{6,100})
+    | \b machine \s+ \S+ \s+ login \s+ \S+ \s+ password \s+ (?P<netrc> \S{6,100}) )"""
+)
+_TITLES = {"url": "password in an address", "header": "key in a header", "user": "password of a command", "netrc": "password of a login"}
+_GETS = re.compile(r"(?:getenv|environ\.get|setdefault|setenv|putenv|\.get)\(\s*$", re.IGNORECASE)
+_TELLS = re.compile(r"://|(?i:authorization|curl|machine)")
+_REFERS = re.compile(r"(?i)existing|name$|_?ref$|_?path$|_?file$|header$|_?url$|_?env(?:_?var)?$|_?id$")
+_OBJECT = re.compile(r"[a-z][a-z0-9]*(?:[-_./][a-z0-9]+)+")  # the name of an object that holds the secret
+_DOCKER = re.compile(r"\"auths?\"\s*:\s*\"(?P<pair>[A-Za-z0-9+/]{16,}={0,2})\"")
+_KAGGLE = re.compile(r"\"username\"\s*:\s*\"[^\"]+\"\s*,\s*\"key\"\s*:\s*\"[0-9a-f]{32}\"")
+_MANIFEST = re.compile(r"(?m)^kind:\s*[\"']?Secret\b")
+_SEALED = re.compile(r"(?m)^kind:\s*[\"']?SealedSecret\b|^sops:\s*$")
+_ENTRY = re.compile(r"(?m)^\s+[\w.-]+:\s*[\"']?(?P<value>[A-Za-z0-9+/]{12,}={0,2})[\"']?\s*$")
+_LEAST_LONE = 20  # characters of a value called `token` and nothing more: shorter ones are words of a text
 _PLACEHOLDER = re.compile(
     r"(?i)example|sample|dummy|fake|change[-_ ]?me|placeholder|your[-_ ]|redact|insert|replace|xxxx|\*\*\*|\.\.\.|"
     r"(?<![a-z])(?:test|todo|get|foo|bar|default|empty|string|none|null|true|false|env|your)(?![a-z])|12345678|abcdef|"
@@ -163,14 +182,49 @@ def by_name(body: str, name: str, *, bare: bool) -> Iterator[Secret]:
     ----------
     name : the file's path. bare : values needn't stand in quotes, as in `.env`, INI and YAML files.
     """
-    if EXAMPLES.search(name.lower()) or not _NAMES.search(body):
+    if EXAMPLES.search(name.lower()) or _SEALED.search(body):
         return
-    for number, line in enumerate(body.splitlines(), 1):
-        if len(line) > LONGEST_LINE or not _NAMES.search(line):
+    if _NAMES.search(body) or _TELLS.search(body):
+        for number, line in enumerate(body.splitlines(), 1):
+            if len(line) <= LONGEST_LINE:
+                yield from _in_line(line, number, bare=bare)
+    yield from _in_stores(body)
+
+
+def _in_line(line: str, number: int, *, bare: bool) -> Iterator[Secret]:
+    for match in _NAMED.finditer(line) if _NAMES.search(line) else ():
+        name, value = match["name"], match["value"]
+        comma = line[match.end("name") : match.start("value")].lstrip("\"' ").startswith(",")
+        if comma and not _GETS.search(line[: match.start()]):
             continue
-        for match in _NAMED.finditer(line):
-            value = match["value"]
-            mixed = re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
-            told = mixed and " " not in value and bits(value) >= LEAST_BITS and not _PLACEHOLDER.search(value)
-            if told and (bare or match["quote"]):
-                yield Secret(f"value of {match['name'][-40:]}", number, "name")
+        refers = _REFERS.search(name) or (name.lower().endswith("secret") and _OBJECT.fullmatch(value))
+        lone = name.lower() == "token" and len(value) < _LEAST_LONE
+        if _told(value) and not refers and not lone and (bare or match["quote"]):
+            yield Secret(f"value of {name[-40:]}", number, "name")
+    for match in _ALONE.finditer(line) if _TELLS.search(line) else ():
+        group = str(match.lastgroup)
+        if _told(match[group]):
+            yield Secret(_TITLES[group], number, "name")
+
+
+def _told(value: str) -> bool:
+    """Whether the value is no word, no variable and no placeholder."""
+    mixed = re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
+    return bool(mixed) and " " not in value and bits(value) >= LEAST_BITS and not _PLACEHOLDER.search(value)
+
+
+def _in_stores(body: str) -> Iterator[Secret]:
+    """What files that exist to hold logins hold: Docker's, Kaggle's, Secrets of Kubernetes."""
+    found = [(match.start(), "Docker login") for match in _DOCKER.finditer(body) if _is_login(match["pair"])]
+    found += [(match.start(), "Kaggle key") for match in _KAGGLE.finditer(body)]
+    if _MANIFEST.search(body):
+        found += [(match.start("value"), "value of a Secret") for match in _ENTRY.finditer(body) if bits(match["value"]) >= LEAST_BITS]
+    for start, title in found:
+        yield Secret(title, body.count("\n", 0, start) + 1, "form" if title != "value of a Secret" else "name")
+
+
+def _is_login(pair: str) -> bool:
+    try:
+        return b":" in base64.b64decode(pair + "=" * (-len(pair) % 4), validate=True)
+    except ValueError:
+        return False
