@@ -4,6 +4,8 @@
 or a notebook.
 """
 
+# ruff: noqa: E501, Q000 - tables of planted text: one spelling a line
+
 from __future__ import annotations
 
 PICKLE = (

@@ -4,6 +4,8 @@ The surroundings change with the seed (packaging, where in the file the code sta
 weakness and its harmless twin are those of `posture_secrets`, `posture_code`, `posture_servers` and of here.
 """
 
+# ruff: noqa: E501, Q000 - tables of planted text: one spelling a line
+
 from __future__ import annotations
 
 import json
@@ -41,7 +43,11 @@ LOOSE = (
 BARE = (
     ("requirements.txt", "numpy==1.26.4\ntorch==2.3.0\n", f"numpy==1.26.4{_HASH}\n"),
     ("requirements/ci.txt", "pytest==8.2.0  # tests\n", f"pytest==8.2.0{_HASH}\n"),
-    ("requirements.txt", "net @ https://acme.dev/net-1.0-py3-none-any.whl\n", "net @ https://acme.dev/net-1.0-py3-none-any.whl#sha256=<sha256>\n"),
+    (
+        "requirements.txt",
+        "net @ https://acme.dev/net-1.0-py3-none-any.whl\n",
+        "net @ https://acme.dev/net-1.0-py3-none-any.whl#sha256=<sha256>\n",
+    ),
 )
 INDEX = (
     ("requirements.txt", f"--extra-index-url https://pypi.acme.dev/simple\nnumpy==1.26.4{_HASH}\n", f"--index-url https://pypi.acme.dev/simple\nnumpy==1.26.4{_HASH}\n"),
@@ -57,8 +63,19 @@ MODES = (  # path, content, the mode that is too wide, the right one
     ("key.enc.pem", "<pem-pkcs8>\n", 0o604, 0o400), ("train.py", "print(1)\n", 0o666, 0o644), ("run.sh", "echo 1\n", 0o777, 0o755),
     ("kubeconfig", "apiVersion: v1\n", 0o644, 0o600),
 )  # fmt: skip
-DATA = tuple((f"data/rows{end}", "a,b\n1,2\n", 0o644, 0o640) for end in (".csv", ".parquet", ".jsonl", ".npz", ".h5", ".db"))
-MODELS = ("model.pt", "weights/net.safetensors", "out/model.onnx", "model.joblib", "m.gguf", "models/a/pytorch_model.bin", "clf.pkl", "net.keras")
+DATA = tuple(
+    (f"data/rows{end}", "a,b\n1,2\n", 0o644, 0o640) for end in (".csv", ".parquet", ".jsonl", ".npz", ".h5", ".db")
+)
+MODELS = (
+    "model.pt",
+    "weights/net.safetensors",
+    "out/model.onnx",
+    "model.joblib",
+    "m.gguf",
+    "models/a/pytorch_model.bin",
+    "clf.pkl",
+    "net.keras",
+)
 
 SECURITY = "Found a flaw? Write to security@acme.dev; we answer in two days.\n"
 CARD = "---\nlicense: mit\npipeline_tag: text-generation\n---\n# Model card\n## Intended use\nTests.\n## Training data\nNone.\n"
@@ -95,7 +112,7 @@ def _script(imports: str, body: str) -> str:
 
 
 def _function(imports: str, body: str) -> str:
-    return f"{imports}\n\n\ndef work(path, f=None, blob=b''):\n    \"\"\"Work.\"\"\"\n{textwrap.indent(body, '    ')}\n"
+    return f'{imports}\n\n\ndef work(path, f=None, blob=b\'\'):\n    """Work."""\n{textwrap.indent(body, "    ")}\n'
 
 
 def _lazy(imports: str, body: str) -> str:
@@ -115,7 +132,10 @@ def _route(imports: str, body: str) -> str:
 
 def _cells(imports: str, body: str) -> str:
     sources = ("%matplotlib inline\n# load", imports, body)
-    cells = [{"cell_type": "code", "metadata": {}, "outputs": [], "source": source.splitlines(keepends=True)} for source in sources]
+    cells = [
+        {"cell_type": "code", "metadata": {}, "outputs": [], "source": source.splitlines(keepends=True)}
+        for source in sources
+    ]
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 
 
@@ -144,7 +164,9 @@ def _papers() -> Iterator[Case]:
         yield Case("unsigned model", path, body | card, body | card | signed)
     empty: dict[str, str] = {"SECURITY.md": ""}
     yield Case("contact", "", empty, {"SECURITY.md": SECURITY})
-    yield Case("contact", "", {"SECURITY.md": "We take security seriously.\n"}, {".github/SECURITY.md": SECURITY} | empty)
+    yield Case(
+        "contact", "", {"SECURITY.md": "We take security seriously.\n"}, {".github/SECURITY.md": SECURITY} | empty
+    )
     yield Case("contact", "", {"SECURITY.md": "TODO\n"}, {"docs/security.md": "https://acme.dev/report\n"} | empty)
     yield Case("contact", "", empty, {".well-known/security.txt": "Contact: mailto:sec@acme.dev\n"} | empty)
     for path, body in (
@@ -152,7 +174,9 @@ def _papers() -> Iterator[Case]:
         ("dump.sql", "-- row\n" * 500_000),
         ("deep.py", "import pickle\nx = " + "(" * 5000 + ")" * 5000 + "\n"),
     ):  # fmt: skip
-        yield Case("not looked at", path, {path: body}, {path: "# pickle\n" if path.endswith(".py") else "{\"cells\": []}"})
+        yield Case(
+            "not looked at", path, {path: body}, {path: "# pickle\n" if path.endswith(".py") else '{"cells": []}'}
+        )
 
 
 def cases(seed: int, *, notebooks: bool = True) -> list[Case]:

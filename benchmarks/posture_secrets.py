@@ -1,5 +1,7 @@
 """Secrets as projects leak them, each beside a twin that leaks nothing: `(path, leaking, harmless)`."""
 
+# ruff: noqa: E501, Q000 - tables of planted text: one spelling a line
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """Servers open to everybody, each beside the same one closed: `(path, open, closed)`; and calls in Python."""
 
+# ruff: noqa: E501, Q000 - tables of planted text: one spelling a line
+
 from __future__ import annotations
 
 _K8S = "apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\nspec:\n  type: {kind}\n  ports:\n  - port: {port}\n  selector:\n    app: {name}\n"
@@ -56,7 +58,7 @@ SERVERS = (
     ("mongo.sh", "mongod --bind_ip_all --dbpath /data\n", "mongod --bind_ip 127.0.0.1 --dbpath /data\n"),
     ("pg_hba.conf", "# TYPE DATABASE USER ADDRESS METHOD\nhost all all 0.0.0.0/0 trust\n", "# TYPE DATABASE USER ADDRESS METHOD\nhostssl all all 10.0.0.0/8 scram-sha-256\n"),
     ("postgresql.conf", "listen_addresses = '*'\nssl = off\n", "listen_addresses = 'localhost'\nssl = on\n"),
-    ("Dockerfile", 'FROM python:3.12\nCMD ["uvicorn", "app:app", "--host", "0.0.0.0", "--port", "80"]\n', 'FROM python:3.12\nCMD ["python", "train.py"]\n'),
+    ("api.Dockerfile", "FROM python:3.12\nCMD tensorboard --logdir /runs --bind_all\n", "FROM python:3.12\nCMD tensorboard --logdir /runs\n"),
     ("docker/Dockerfile", "FROM python:3.12\nCMD jupyter lab --ip=0.0.0.0 --ServerApp.token='' --allow-root\n", "FROM python:3.12\nCMD jupyter lab --ip=127.0.0.1\n"),
     ("mlflow.Dockerfile", "FROM python:3.12\nENTRYPOINT mlflow server --host 0.0.0.0\n", "FROM python:3.12\nENTRYPOINT mlflow server --host 127.0.0.1\n"),
     ("docker-compose.yml", 'services:\n  redis:\n    image: redis:7\n    ports:\n      - "6379:6379"\n', 'services:\n  redis:\n    image: redis:7\n    ports:\n      - "127.0.0.1:6379:6379"\n'),

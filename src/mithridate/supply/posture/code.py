@@ -24,7 +24,9 @@ _WORDS = re.compile(
 _METHODS = {".run", ".launch", ".add_insecure_port", ".run_server"}  # of objects of no known class: a server's, perhaps
 _NAMED_FIRST = {".setdefault", ".add_argument"}  # what they are about is their first argument
 _PARTIAL = {"functools.partial", "functools.partialmethod", "partial", ".partial"}
-_ASKS = re.compile(r"(?:^|\.)(?:signature|getsource|isinstance|hasattr|callable|getfullargspec|patch|wraps|issubclass)$")
+_ASKS = re.compile(
+    r"(?:^|\.)(?:signature|getsource|isinstance|hasattr|callable|getfullargspec|patch|wraps|issubclass)$"
+)
 _EVERY = re.compile(r"""["'](?:[\w ./-]*[ =/])?(?:0\.0\.0\.0|::)["':]|--bind_all|\[::\]""")
 _FAILS = (SyntaxError, ValueError, RecursionError, MemoryError)
 
@@ -183,7 +185,9 @@ def _call(node: ast.Call, names: Names, prefix: str, lines: list[str]) -> Iterat
     wanted = name in _METHODS if name.startswith(".") else _WORDS.search(name)
     wanted = wanted or any(_WORDS.search(key) for key in keywords) or _WORDS.search(str(keywords.get("", "")))
     if wanted or any(map(_EVERY.search, (*arguments, *written.values()))):
-        yield Use(name, f"{prefix}line {node.lineno}", node.lineno, _line(lines, node.lineno), keywords, arguments, written)
+        yield Use(
+            name, f"{prefix}line {node.lineno}", node.lineno, _line(lines, node.lineno), keywords, arguments, written
+        )
 
 
 def _written(node: ast.expr, names: Names) -> str:

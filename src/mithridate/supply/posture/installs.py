@@ -9,7 +9,9 @@ from typing import NamedTuple
 from mithridate.supply.posture.lines import commands
 from mithridate.supply.posture.walk import File
 
-_SCRIPTS = re.compile(r"(?:^|/)(?:[^/]*(?:dockerfile|containerfile)[^/]*|[^/]+\.(?:sh|bash|dockerfile))$", re.IGNORECASE)
+_SCRIPTS = re.compile(
+    r"(?:^|/)(?:[^/]*(?:dockerfile|containerfile)[^/]*|[^/]+\.(?:sh|bash|dockerfile))$", re.IGNORECASE
+)
 _CONDA = re.compile(r"(?:^|/)[\w.-]*(?:environment|conda|env)[\w.-]*\.ya?ml$", re.IGNORECASE)
 _INSTALL = re.compile(r"\bpip[\d.]*[\"',\s]+install\b(?P<rest>[^;&|]*)")
 _VALUED = re.compile(
@@ -18,13 +20,27 @@ _VALUED = re.compile(
     r"progress-bar|no-binary|only-binary|index-strategy|default-timeout)"
 )
 _SETTLED = re.compile(r"--require-hashes\b|(?:^|\s)(?:-c|--constraint|--dry-run|--no-index|--help)\b")
-_TOOLS = {"pip", "setuptools", "wheel", "uv", "pipx", "build"}  # what installs the rest
+_TOOLS = {
+    "pip",
+    "setuptools",
+    "wheel",
+    "uv",
+    "pipx",
+    "build",
+    "pipenv",
+    "poetry",
+    "pdm",
+    "hatch",
+    "virtualenv",
+}  # what installs the rest
 _WORD = re.compile(r"[A-Za-z0-9][\w.-]*(?:\[[\w,.-]*\])?(?P<spec>(?:[<>=!~]=?=?[^@]*)?)")
 _REPOSITORY = re.compile(r"(?:[\w.-]+\s*@\s*)?git\+\S+")
 _COMMIT = re.compile(r"@[0-9a-f]{40}\b")
 _ENTRY = re.compile(r"^(?P<indent>\s*)-\s+[\"']?(?P<entry>[^\s\"'#][^\"'#]*?)[\"']?\s*$")
 _KEY = re.compile(r"^\s*-?\s*([\w-]+)\s*:\s*$")
-_FROM_PIPFILE = re.compile(r"""^\s*["']?(?P<name>[\w.-]+)["']?\s*=\s*(?:["'](?P<spec>[^"']*)["']|\{.*?version\s*=\s*["'](?P<inner>[^"']*)["'].*\})""")
+_FROM_PIPFILE = re.compile(
+    r"""^\s*["']?(?P<name>[\w.-]+)["']?\s*=\s*(?:["'](?P<spec>[^"']*)["']|\{.*?version\s*=\s*["'](?P<inner>[^"']*)["'].*\})"""
+)
 _LONGEST = 4000
 
 
@@ -65,10 +81,15 @@ def _typed(line: str) -> list[str]:
     for match in _INSTALL.finditer(line[:_LONGEST]):
         if _SETTLED.search(match["rest"]):
             continue
+        rest = (
+            re.sub(r"""^["'],?\s*["']?|["'],\s*["']|["']\s*\]""", " ", match["rest"])
+            if match["rest"][:1] in {'"', "'"}
+            else match["rest"]
+        )
         try:
-            words = shlex.split(re.sub(r"[\[\]],?(?=\s|$)|(?<=[\"']),|>&?\d?\s*\S*$", " ", match["rest"]))
+            words = shlex.split(re.sub(r"\s\d?>&?\d?\s*\S*", " ", rest))
         except ValueError:
-            words = match["rest"].split()
+            words = rest.split()
         skip = False
         for word in words:
             if not skip and not word.startswith("-") and _is_open(word):
@@ -100,7 +121,9 @@ def _of_conda(body: str) -> list[Wanted]:
             inside = inside and (not line.strip() or line[0] in " -#")
             continue
         entry = match["entry"].rpartition("::")[2]
-        exact = re.fullmatch(r"[\w.\[\],-]+\s*={1,3}\s*[^=<>*,\s]+(?:=\S+)?(?:\s*;.*)?", entry) and not (pip and "==" not in entry)
+        exact = re.fullmatch(r"[\w.\[\],-]+\s*={1,3}\s*[^=<>*,\s]+(?:=\S+)?(?:\s*;.*)?", entry) and not (
+            pip and "==" not in entry
+        )
         plain = not entry.startswith(("-", ".", "/", "{")) and entry not in _TOOLS and "://" not in entry
         if plain and not exact:
             found.append(Wanted(number, entry[:200]))

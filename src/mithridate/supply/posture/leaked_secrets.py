@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mithridate.core.findings import Severity
@@ -31,7 +31,9 @@ _CODE = frozenset(
      ".html", ".tsx", ".jsx", ".mjs", ".cjs", ".vue", ".kt", ".scala", ".cs", ".php", ".rb", ".swift", ".dart", ".lua", ".zsh",
      ".fish", ".bat", ".cmd", ".m", ".mm", ".hpp", ".cc", ".pl", ".ex", ".proto", ".graphql", ".env", ".http", ".rmd", ".qmd"}
 )  # fmt: skip
-_PROSE = frozenset({".md", ".rst", ".txt", ".html", ".xml", ".log", ".out", ".csv", ".tsv", ".jsonl", ".ndjson", ".diff", ".patch"})
+_PROSE = frozenset(
+    {".md", ".rst", ".txt", ".html", ".xml", ".log", ".out", ".csv", ".tsv", ".jsonl", ".ndjson", ".diff", ".patch"}
+)
 _LOCKS = re.compile(r"(?:^|/)(?:package-lock\.json|[\w.-]+\.lock|constraints[\w.-]*\.txt)$")
 _KEY_FILES = frozenset({".pem", ".key"})
 _MORE = ("ArtifactoryDetector", "CloudantDetector", "DiscordBotTokenDetector", "IbmCloudIamDetector",
@@ -88,7 +90,7 @@ def _is_read(file: File) -> bool:
     return known and not _LOCKS.search(file.name)
 
 
-def _secrets(body: str, file: File, more: list[Callable[[str], Any]]) -> Iterator[Secret]:
+def _secrets(body: str, file: File, more: list[Any]) -> Iterator[Secret]:
     for secret in by_form(body):
         own_file = secret.how == "key" and (file.suffix in _KEY_FILES or file.path.name.startswith("id_"))
         shown = secret.how == "example" and (file.suffix in _PROSE or EXAMPLES.search(file.name.lower()))
@@ -98,9 +100,24 @@ def _secrets(body: str, file: File, more: list[Callable[[str], Any]]) -> Iterato
         named = cell_text(body) if file.suffix == ".ipynb" else body
         yield from by_name(named, file.name, bare=is_configuration(file) and file.suffix != ".json")
     if more and file.suffix not in _PROSE:
-        for number, line in enumerate(body.splitlines(), 1):
-            if len(line) <= LONGEST_LINE and any(_real(look(line)) for look in more):
-                yield Secret("token (detect-secrets)", number, "form")
+        yield from _by_plugins(body, more)
+
+
+def _by_plugins(body: str, more: list[Any]) -> Iterator[Secret]:
+    """Lines in which a plugin finds its form; the whole text is searched at once, since most hold nothing."""
+    matches = (match for look in more for form in look.denylist for match in form.finditer(body))
+    starts = {body.rfind("\n", 0, m.start()) + 1 for m in matches if not _inside(body, m.start(), m.end())}
+    for start in sorted(starts):
+        end = body.find("\n", start)
+        line = body[start : len(body) if end < 0 else end]
+        if len(line) <= LONGEST_LINE and any(_real(look.analyze_string(line)) for look in more):
+            yield Secret("token (detect-secrets)", body.count("\n", 0, start) + 1, "form")
+
+
+def _inside(body: str, start: int, end: int) -> bool:
+    """Whether the match is a piece of a longer run: encoded data holds every short form sooner or later."""
+    around = body[max(0, start - 1) : start] + body[end : end + 1]
+    return any(char.isalnum() or char in "+/_" for char in around)
 
 
 def _real(matches: Iterable[str]) -> bool:
@@ -108,11 +125,11 @@ def _real(matches: Iterable[str]) -> bool:
     return any(bits(match) >= LEAST_BITS and not MADE_UP.search(match) for match in matches)
 
 
-def _detectors() -> list[Callable[[str], Any]]:
+def _detectors() -> list[Any]:
     """Forms of further issuers from detect-secrets, without its network checks; empty where it isn't installed."""
     try:
         from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
     except ImportError:
         return []
     plugins: Any = get_mapping_from_secret_type_to_class().values()
-    return [plugin().analyze_string for plugin in plugins if plugin.__name__ in _MORE]
+    return [plugin() for plugin in plugins if plugin.__name__ in _MORE]

@@ -16,7 +16,17 @@ class Unknown:
 
 
 UNKNOWN = Unknown()
-_LOADERS = ("load", "loads", "Unpickler", "load_all", "unsafe_load", "full_load", "Loader", "FullLoader", "UnsafeLoader")
+_LOADERS = (
+    "load",
+    "loads",
+    "Unpickler",
+    "load_all",
+    "unsafe_load",
+    "full_load",
+    "Loader",
+    "FullLoader",
+    "UnsafeLoader",
+)
 _STARRED = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "torch", "yaml", "marshal"}
 _IMPORTERS = {"__import__", "importlib.import_module", "import_module"}
 _CHANGES = {"update", "setdefault", "pop", "clear", "popitem"}

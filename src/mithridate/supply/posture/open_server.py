@@ -122,7 +122,10 @@ def _in_manifest(body: str) -> Iterator[Open]:
     verdict = exposed(body, published=True) if reaches_outside(body) else None
     if verdict is not None and "image:" in body:
         image = body.count("\n", 0, body.index("image:")) + 1
-        yield Open(_PLAIN if verdict.guarded else _WIDE, Spot(f"line {image}", f"{verdict.what}, outside of the cluster", image))
+        yield Open(
+            _PLAIN if verdict.guarded else _WIDE,
+            Spot(f"line {image}", f"{verdict.what}, outside of the cluster", image),
+        )
 
 
 def _in_commands(file: File, body: str) -> Iterator[Open]:

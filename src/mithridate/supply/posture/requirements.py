@@ -21,8 +21,12 @@ _NAME = re.compile(r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(.*)$")
 _EXACT = re.compile(r"^={2,3}\s*([^\s,;*]+)\s*$")
 _COMMIT = re.compile(r"@[0-9a-f]{40}\b")
 _ARCHIVE = re.compile(r"://\S+\.(?:whl|tar\.gz|zip|tar\.bz2)(?:#\S*)?$")
-_INDEX = re.compile(r"(?:^|\s)-?-?(?P<option>extra-index-url|trusted-host|index-url|i|find-links|f)\b[ =]+(?P<where>\S*)")
-_PIP_FILES = re.compile(r"(?:^|/)(?:pip\.(?:conf|ini)|[^/]*(?:dockerfile|containerfile)[^/]*|[^/]+\.(?:sh|bash))$", re.IGNORECASE)
+_INDEX = re.compile(
+    r"(?:^|\s)-?-?(?P<option>extra-index-url|trusted-host|index-url|i|find-links|f)\b[ =]+(?P<where>\S*)"
+)
+_PIP_FILES = re.compile(
+    r"(?:^|/)(?:pip\.(?:conf|ini)|[^/]*(?:dockerfile|containerfile)[^/]*|[^/]+\.(?:sh|bash))$", re.IGNORECASE
+)
 _VENDORS = re.compile(  # public indexes of their makers' own builds: nobody's private names
     r"^https://(?:download\.pytorch\.org|(?:\w+\.)?pypi\.nvidia\.com|pypi\.ngc\.nvidia\.com|pip\.repos\.neuron\.amazonaws\.com|"
     r"storage\.googleapis\.com/(?:jax|libtpu)-releases|data\.pyg\.org|developer\.intel\.com|pypi\.org|wheels\.vllm\.ai|"
@@ -129,7 +133,9 @@ def _of_requirements(file: File, body: str) -> Iterator[Finding]:
     bare = [Spot(f"line {r.line}", r.text, r.line) for r in lines if r.version and not r.hashed]
     if open_ones:
         share = f"{len(open_ones)} of {len(lines)} requirements"
-        yield finding(_LOOSE, file, f"{{path}} leaves {share} open at {{where}}: the next install may differ", open_ones)
+        yield finding(
+            _LOOSE, file, f"{{path}} leaves {share} open at {{where}}: the next install may differ", open_ones
+        )
     if bare:
         yield finding(_BARE, file, f"{{path}} pins {len(bare)} of {len(lines)} requirements without a hash", bare)
 
@@ -137,7 +143,7 @@ def _of_requirements(file: File, body: str) -> Iterator[Finding]:
 def _of_others(file: File, body: str, names: set[str]) -> Iterator[Finding]:
     spots = [Spot(f"line {wanted.line}", wanted.text, wanted.line) for wanted in loose(file, body, names)]
     if spots:
-        claim = f"{{path}} installs {len(spots)} packages of any version at {{where}}: the next build may differ"
+        claim = f"{{path}} installs {len(spots)} package{'s' * (len(spots) > 1)} of any version at {{where}}: the next build may differ"
         yield finding(_BUILD, file, claim, spots)
 
 

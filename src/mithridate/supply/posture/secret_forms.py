@@ -91,6 +91,7 @@ _MARKS = {  # what must stand in a file for a form to be looked for: a plain sea
     "PlanetScale password": ("pscale_",), "Terraform token": (".atlasv1.",), "Doppler token": ("dp.",), "Figma token": ("figd_",),
     "Heroku key": ("HRKU-",), "Sentry token": ("sntry",), "Airtable token": ("pat",), "web token": ("eyJ",),
 }  # fmt: skip
+_RUN = re.compile(r"[A-Za-z0-9+/=\\]{1000,}")  # pictures and weights written out, no secret of anybody's
 _PREFIX = re.compile(
     r"^(?:hf_|gh[pousr]_|github_pat_|glpat-|sk-(?:proj-|svcacct-|ant-)?|AKIA|ASIA|AIza|xox[abprs]-|npm_|r8_)"
 )
@@ -112,7 +113,12 @@ _ALONE = re.compile(  # a secret by where it stands: in an address, a header, a 
     | \b curl \b .{0,200}? \s (?:-u|--user) [\s=]+ ["']? [^\s:"'$]{1,60} : (?P<user> [^\s"'$]{6,100})
     | \b machine \s+ \S+ \s+ login \s+ \S+ \s+ password \s+ (?P<netrc> \S{6,100}) )"""
 )
-_TITLES = {"url": "password in an address", "header": "key in a header", "user": "password of a command", "netrc": "password of a login"}
+_TITLES = {
+    "url": "password in an address",
+    "header": "key in a header",
+    "user": "password of a command",
+    "netrc": "password of a login",
+}
 _GETS = re.compile(r"(?:getenv|environ\.get|setdefault|setenv|putenv|\.get)\(\s*$", re.IGNORECASE)
 _TELLS = re.compile(r"://|(?i:authorization|curl|machine)")
 _REFERS = re.compile(r"(?i)existing|name$|_?ref$|_?path$|_?file$|header$|_?url$|_?env(?:_?var)?$|_?id$")
@@ -140,6 +146,36 @@ EXAMPLES = re.compile(
 LONGEST_LINE = 4000  # what is longer is made by a machine: no line that a person wrote a secret into
 
 
+_HIDDEN = "<hidden>"
+_GIVEN = re.compile(r"""(?i)(--?[\w-]*(?:token|key|passw(?:or)?d|secret|authkey)[= ]["']?)[^\s"']{6,}""")
+_LOGIN = re.compile(r"://[^\s/@\"'<>]{3,}@")
+_RANDOM = re.compile(r"[A-Za-z0-9_+/=-]{20,}")
+_RANDOM_BITS = 3.5
+
+
+def hide(text: str) -> str:
+    """The text without what may be a secret: what stands in a finding is read by more people than the file is.
+
+    Examples
+    --------
+    >>> hide("pip install git+https://ann:abc@host/x --token 12345678")
+    'pip install git+https://<hidden>@host/x --token <hidden>'
+    """
+    text = _GIVEN.sub(rf"\g<1>{_HIDDEN}", _LOGIN.sub(f"://{_HIDDEN}@", text))
+    for _, form in _FORM:
+        text = form.sub(_HIDDEN, text)
+    for match in [*_NAMED.finditer(text), *_ALONE.finditer(text)]:
+        value = match["value"] if "value" in match.re.groupindex else match[str(match.lastgroup)]
+        text = text.replace(value, _HIDDEN) if _told(value) else text
+    return _RANDOM.sub(lambda match: _HIDDEN if _is_random(match[0]) else match[0], text)
+
+
+def _is_random(run: str) -> bool:
+    """Whether digits, small and large letters are mixed as in no name; a token that was cut off is that still."""
+    mixed = all(re.search(kind, run) for kind in ("[0-9]", "[a-z]", "[A-Z]"))
+    return mixed and bits(run) >= _RANDOM_BITS
+
+
 class Secret(NamedTuple):
     """One that was found: what it is, its 1-based line, and by what: `form`, `key`, `name`, or only an `example`."""
 
@@ -162,6 +198,7 @@ def bits(value: str) -> float:
 
 def by_form(body: str) -> Iterator[Secret]:
     """Tokens of a known issuer's form and private keys in PEM; one made up for documentation is an example."""
+    body = _RUN.sub("", body) if len(body) > LONGEST_LINE else body
     for title, form in _FORM:
         if not any(mark in body for mark in _MARKS[title]):
             continue
@@ -218,7 +255,11 @@ def _in_stores(body: str) -> Iterator[Secret]:
     found = [(match.start(), "Docker login") for match in _DOCKER.finditer(body) if _is_login(match["pair"])]
     found += [(match.start(), "Kaggle key") for match in _KAGGLE.finditer(body)]
     if _MANIFEST.search(body):
-        found += [(match.start("value"), "value of a Secret") for match in _ENTRY.finditer(body) if bits(match["value"]) >= LEAST_BITS]
+        found += [
+            (match.start("value"), "value of a Secret")
+            for match in _ENTRY.finditer(body)
+            if bits(match["value"]) >= LEAST_BITS
+        ]
     for start, title in found:
         yield Secret(title, body.count("\n", 0, start) + 1, "form" if title != "value of a Secret" else "name")
 

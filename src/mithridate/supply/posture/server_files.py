@@ -73,8 +73,12 @@ _PUBLISH = re.compile(
     r"(?:^|\s)(?:-\w*p|--publish)[= ]\s*[\"']?(?!127\.0\.0\.1:|localhost:|\[::1\]:)(?:[\d.]+:|\[[^\]]*\]:)?[\w${}-]*:?[\d$]|"
     r"(?:^|\s)(?:-P|--publish-all)\s|(?:^|\s)--net(?:work)?[= ]host\b"
 )
-_OUTSIDE = re.compile(r"(?m)^\s*type\s*:\s*[\"']?(?:LoadBalancer|NodePort)\b|^\s*hostNetwork\s*:\s*true\b|^\s*-?\s*hostPort\s*:\s*\d")
-_INTERNAL = re.compile(r"(?i)internal[\w/-]*[\"']?\s*:\s*[\"']?(?:true|internal|0\.0\.0\.0/0)|load-balancer-type[\"']?\s*:\s*[\"']?internal")
+_OUTSIDE = re.compile(
+    r"(?m)^\s*type\s*:\s*[\"']?(?:LoadBalancer|NodePort)\b|^\s*hostNetwork\s*:\s*true\b|^\s*-?\s*hostPort\s*:\s*\d"
+)
+_INTERNAL = re.compile(
+    r"(?i)internal[\w/-]*[\"']?\s*:\s*[\"']?(?:true|internal|0\.0\.0\.0/0)|load-balancer-type[\"']?\s*:\s*[\"']?internal"
+)
 
 
 def in_own_file(name: str, body: str) -> Iterator[Found]:
@@ -98,7 +102,9 @@ def docker_run(line: str) -> str | None:
     if match is None or not _PUBLISH.search(f" {match['rest']} "):
         return None
     words = match["rest"].split()
-    images = "\n".join(f"image: {word}" for word in words[:60] if not word.startswith(("-", "image:")) and "=" not in word)
+    images = "\n".join(
+        f"image: {word}" for word in words[:60] if not word.startswith(("-", "image:")) and "=" not in word
+    )
     return f"{images}\n{match['rest']}"
 
 

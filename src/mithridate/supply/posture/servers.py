@@ -118,19 +118,19 @@ SERVERS = (
         off=_NEVER, always=True, secured=_words(r"--ssl-keyfile|--keyfile|--certfile|--ssl-certificate|--cert\b"),
     ),
     Server(
-        "Redis without a password",
+        "Redis",
         _words(r"\bredis-server\b"), _words(rf"--bind {_EVERY}", r"--protected-mode no"), _words("requirepass"),
     ),
     Server(
-        "MongoDB without a password", _words(r"\bmongod\b"), _words(rf"--bind_ip_all\b|--bind_ip[= ]{_EVERY}"),
+        "MongoDB", _words(r"\bmongod\b"), _words(rf"--bind_ip_all\b|--bind_ip[= ]{_EVERY}"),
         _words(r"--auth\b", "--keyFile"),
     ),
     Server(
-        "PostgreSQL that trusts everybody", _words(r"image:\s*\S*(?:postgres|postgis|pgvector|timescale)"), _NEVER,
+        "PostgreSQL", _words(r"image:\s*\S*(?:postgres|postgis|pgvector|timescale)"), _NEVER,
         off=_words(r"POSTGRES_HOST_AUTH_METHOD\W+trust"), always=True, listens=True,
     ),
     Server(
-        "MinIO with the password that everybody knows", _words(r"image:\s*\S*minio/minio"), _NEVER,
+        "MinIO", _words(r"image:\s*\S*minio/minio"), _NEVER,
         off=_words(r"MINIO_ROOT_PASSWORD\W+minioadmin"), always=True, listens=True,
     ),
     Server("Label Studio", _words(r"\blabel-studio start\b"), _host("--host"), always=True),

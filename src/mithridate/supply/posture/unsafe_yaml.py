@@ -11,7 +11,9 @@ from mithridate.supply.posture.context import Context, PostureSettings
 from mithridate.supply.posture.say import Kind, Spot, finding
 
 ID, SLUG = "SUP426", "unsafe-yaml"
-_ALWAYS = re.compile(r"(?:ruamel\.)?yaml\.(?:(?:unsafe|full)_load(?:_all)?|(?:Unsafe|Full)?Loader|C(?:Unsafe|Full)?Loader)")
+_ALWAYS = re.compile(
+    r"(?:ruamel\.)?yaml\.(?:(?:unsafe|full)_load(?:_all)?|(?:Unsafe|Full)?Loader|C(?:Unsafe|Full)?Loader)"
+)
 _ROUND = re.compile(r"ruamel\.yaml\.YAML")
 _LOAD = re.compile(r"yaml\.(?:load|load_all)")
 _SAFE = re.compile(r"(?:^|\.)C?(?:Safe|Base)Loader$|SafeLoader")
