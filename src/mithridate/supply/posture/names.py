@@ -78,7 +78,7 @@ class Names:
             if key.arg:
                 found[key.arg] = key.value
                 continue
-            entries = _entries(key.value)
+            entries: Mapping[str, ast.expr] | None = _entries(key.value)
             if entries is None and isinstance(key.value, ast.Name):
                 entries = self.mappings.get(key.value.id)
             found |= {"**": None} if entries is None else entries
