@@ -14,6 +14,7 @@ from mithridate.core.findings import Evidence, Finding, Severity, Subject, numbe
 from mithridate.core.method import Outcome, RowScores
 from mithridate.numeric import shortcuts
 from mithridate.numeric.grain import grain, random_features
+from mithridate.numeric.rough_minority import Minority, odds, rough_minority, unexplained
 
 ID, SLUG = "PSN112", "off-manifold-noise"
 VALUES, LEAST_LOOKED, MOST_LOOKED = 6_000_000, 3000, 8000  # pixel values looked at, and the rows they may be
@@ -23,6 +24,7 @@ LEVEL = 0.01  # chance of a false report on one data set, all tests together
 FALSE = 0.05  # share of rows of other labels that a group may hold
 WHOLE, ODD = 0.8, 0.1  # a camera or a codec explains as well what so many of a label's rows share, with so few others
 RIDGE = 0.001
+REMEDY = "Ask where these rows come from; without a reason such as another camera, leave them out of training."
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,13 +45,17 @@ class Group(NamedTuple):
 
 
 class Grain(NamedTuple):
-    """Of the rows looked at (m,): position, label, whether content misses it; (m, c) leads by grain, (m, d) marks."""
+    """Of the rows looked at (m,): position, label, whether content misses it; (m, c) leads by grain, (m, d) marks.
+
+    rough: (m,) how much rougher than content explains.
+    """
 
     rows: npt.NDArray[np.int64]
     codes: npt.NDArray[np.int32]
     missed: npt.NDArray[np.bool_]
     leads: npt.NDArray[np.float32]
     marks: npt.NDArray[np.float32]
+    rough: npt.NDArray[np.float64]
 
 
 def off_manifold_noise(context: Context, settings: AuditSettings) -> Outcome:
@@ -59,14 +65,14 @@ def off_manifold_noise(context: Context, settings: AuditSettings) -> Outcome:
     same rows: one sees coarse content; the other only how rough the pixels are and how rough the smoothest places, not
     where. In natural images roughness hardly tells a label. A group of rows for which it errs less than a third as
     often as content is reported; when it holds most of a label, nothing is flagged, since another camera or codec does
-    that too.
+    that too. Where content is never mistaken, grain has nothing to win; so a class is also reported when far more of
+    its rows than of any other class's are rougher than their content explains (`numeric/rough_minority.py`).
 
     Notes
     -----
-    Looks at up to 8,000 rows, fewer of large images, and scores all of them if it finds something. Sees noise of 8/255
-    and more on half of a class; a tenth of a class is missed. A class whose content is never mistaken gives no proof,
-    however clear the grain. Noise that a blend or a sinusoid brings is found as well. It can't tell an attack
-    from rows of one label that came through a lossy or noisy channel.
+    Looks at up to 8,000 rows, fewer of large images, and scores all of them if it finds something. Noise that a blend
+    or a sinusoid brings is found as well. It can't tell an attack from rows of one label that came through a lossy or
+    noisy channel, and noise on all classes alike shows in none.
 
     Raises
     ------
@@ -75,13 +81,19 @@ def off_manifold_noise(context: Context, settings: AuditSettings) -> Outcome:
     References
     ----------
     Turner, Tsipras, Madry (2019), label-consistent backdoor attacks, arXiv 1912.02771; Zeng et al. (2023), Narcissus,
-    CCS: attacks that leave such noise.
+    CCS; Geiping et al. (2021), Witches' Brew, ICLR; Aghakhani et al. (2021), bullseye polytope, EuroS&P: attacks that
+    leave such noise.
     """
     del settings  # the level is fixed: this method reports a group or nothing
     looked = _look(context)
     groups = [group for group in _groups(looked, context.dataset.n_classes) if group is not None]
-    scores = _scores(context, _all_rows(context, looked) if groups else looked, groups)
-    return Outcome(tuple(_finding(context, group, scores) for group in groups), scores)
+    taken = {group.code for group in groups}
+    parts = [part for part in _parts(looked, context.dataset.n_classes) if part.code not in taken]
+    judged = _all_rows(context, looked) if groups or parts else looked
+    scores = _scores(context, judged, groups, parts)
+    findings = [_finding(context, group, scores) for group in groups]
+    findings += [_part_finding(context, part, scores) for part in parts]
+    return Outcome(tuple(findings), scores)
 
 
 def _look(context: Context) -> Grain:
@@ -100,7 +112,8 @@ def _look(context: Context) -> Grain:
     marks = grain(images[rows])
     rough = random_features(marks, context.rng(f"{SLUG}-grain"))
     scores = shortcuts.cross_scores(rough, codes, folds, n_classes=n_classes, ridge=RIDGE)
-    return Grain(rows, codes, content.argmax(axis=1) != codes, _lead(scores), marks)
+    rough_left = unexplained(marks, seen, folds)
+    return Grain(rows, codes, content.argmax(axis=1) != codes, _lead(scores), marks, rough_left)
 
 
 def _all_rows(context: Context, looked: Grain) -> Grain:
@@ -118,7 +131,9 @@ def _all_rows(context: Context, looked: Grain) -> Grain:
         seen, held = folds[looked.rows] != fold, folds[rows] == fold
         fitted = shortcuts.fit_scores(basis[seen], looked.codes[seen], n_classes=dataset.n_classes, ridge=RIDGE)
         scores[held] = fitted(rough[held])
-    return Grain(rows, dataset.y[rows], np.zeros(len(rows), dtype=bool), _lead(scores), marks)
+    seen_rows = shortcuts.seen_content(images[rows], context.rng(f"{SLUG}-content"))
+    rough_left = unexplained(marks, seen_rows, folds[rows])
+    return Grain(rows, dataset.y[rows], np.zeros(len(rows), dtype=bool), _lead(scores), marks, rough_left)
 
 
 def _lead(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -153,6 +168,10 @@ def _group(looked: Grain, code: int, tests: int) -> Group | None:
     return best
 
 
+def _parts(looked: Grain, n_classes: int) -> list[Minority]:
+    return rough_minority(looked.rough, looked.codes, n_classes=n_classes)
+
+
 def _reach(looked: Grain, code: int) -> float:
     """Share of the label's rows in the longest list, grain first, of which a tenth at most are others."""
     own = looked.codes[np.argsort(-looked.leads[:, code], kind="stable")] == code
@@ -160,8 +179,11 @@ def _reach(looked: Grain, code: int) -> float:
     return float(own[: int(np.flatnonzero(pure)[-1]) + 1].sum() / own.sum()) if pure.any() else 0.0
 
 
-def _scores(context: Context, looked: Grain, groups: list[Group]) -> RowScores:
-    """Log10 odds from the lead of the label by grain, 20 to 1 at the group's edge; flags inside the group."""
+def _scores(context: Context, looked: Grain, groups: list[Group], parts: list[Minority]) -> RowScores:
+    """Log10 odds from the lead of the label by grain, 20 to 1 at the group's edge; flags inside the group.
+
+    In the rough part of a class from how many rows of other classes are as rough.
+    """
     n_rows = len(context.dataset)
     score, p_value, flagged = np.full(n_rows, -np.inf), np.ones(n_rows), np.zeros(n_rows, dtype=bool)
     for group in groups:
@@ -173,21 +195,52 @@ def _scores(context: Context, looked: Grain, groups: list[Group]) -> RowScores:
         inside = lead >= group.edge
         flagged[rows] = inside & (not group.whole)
         p_value[rows[inside]] = min(group.p_value, 1.0)
+    for part in parts:
+        score[looked.rows] = np.maximum(score[looked.rows], odds(looked.rough, looked.codes, part))
+        inside = (looked.codes == part.code) & (looked.rough >= part.edge)
+        flagged[looked.rows[inside]] = True
+        p_value[looked.rows[inside]] = min(part.p_value, 1.0)
     return RowScores("trigger", score, p_value, flagged)
 
 
-def _finding(context: Context, group: Group, scores: RowScores) -> Finding:
-    dataset = context.dataset
-    own, score = dataset.y == group.code, np.asarray(scores.score)
+def _suspects(context: Context, code: int, scores: RowScores) -> tuple[npt.NDArray[np.int64], bool]:
+    """The flagged rows of a class, or all of it where none is; the most suspect first; and whether any is flagged."""
+    own, score = context.dataset.y == code, np.asarray(scores.score)
     flagged = np.asarray(scores.flagged, dtype=bool) & own
     rows = np.flatnonzero(flagged if flagged.any() else own)
-    rows = rows[np.argsort(-score[rows], kind="stable")]
-    label = dataset.label_of(group.code)
-    who = f"{len(rows):,} rows labelled {label}" if flagged.any() else f"most rows labelled {label}"
+    return rows[np.argsort(-score[rows], kind="stable")], bool(flagged.any())
+
+
+def _part_finding(context: Context, part: Minority, scores: RowScores) -> Finding:
+    dataset, (rows, _) = context.dataset, _suspects(context, part.code, scores)
+    label = dataset.label_of(part.code)
+    note = f"beyond the {part.quantile:.1%} quantile of all other rows, at the upper end of the roughest class's rate"
     return Finding(
         ID,
         SLUG,
-        Severity.MEDIUM if flagged.any() else Severity.LOW,
+        Severity.MEDIUM,
+        float(np.clip(1 - part.p_value, 0, 0.99)),
+        f"{len(rows):,} rows labelled {label} are rougher than images that look alike: {part.rows:,} of those looked "
+        f"at stand far out, where no other class would have more than {part.expected:,.0f}",
+        Subject("rows", tuple(sorted(int(i) for i in dataset.ids[rows])), label, dataset.source_counts(rows)),
+        (
+            number("rough_rows", float(part.rows), unit="rows", note=note),
+            number("expected_at_most", part.expected, unit="rows", note=note),
+            *rows_evidence(dataset, rows, part.code, context),
+        ),
+        REMEDY,
+        place="grain",
+    )
+
+
+def _finding(context: Context, group: Group, scores: RowScores) -> Finding:
+    dataset, (rows, any_flagged) = context.dataset, _suspects(context, group.code, scores)
+    label = dataset.label_of(group.code)
+    who = f"{len(rows):,} rows labelled {label}" if any_flagged else f"most rows labelled {label}"
+    return Finding(
+        ID,
+        SLUG,
+        Severity.MEDIUM if any_flagged else Severity.LOW,
         float(np.clip(1 - group.p_value, 0, 0.99)),
         f"{who} carry a noise that other rows don't: how rough they are gives their label away with "
         f"{group.grain_errors} errors in {group.rows}, where their content leads to {group.content_errors}",
@@ -196,7 +249,7 @@ def _finding(context: Context, group: Group, scores: RowScores) -> Finding:
             *_numbers(group),
             *rows_evidence(dataset, rows, group.code, context),
         ),
-        "Ask where these rows come from; without a reason such as another camera, leave them out of training.",
+        REMEDY,
         place="grain",
     )
 
