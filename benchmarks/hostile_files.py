@@ -22,6 +22,7 @@ from itertools import cycle
 from hostile_gadgets import GADGETS
 from hostile_opcodes import SHAPES, torch_zip
 from hostile_tricks import CALL, TRICKS
+from hostile_uses import uses
 
 
 def npy(pickle: bytes, major: int = 1) -> bytes:
@@ -347,6 +348,7 @@ def suffix(name: str) -> str:
 SUITES: Mapping[str, Callable[[], Iterator[tuple[str, bytes]]]] = {
     "gadgets": gadgets,
     "tricks": tricks,
+    "uses": uses,
     "containers": containers,
     "formats": formats,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from mithridate.core.findings import Json
@@ -13,7 +14,7 @@ from mithridate.supply.scan.pickle.verdict import Verdict, judge
 
 _INERT = Verdict("inert", "stdlib")
 _REBUILDERS = {"copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__"}
-_PARTIALS = {"functools.partial", "_functools.partial"}
+_ATTRIBUTES = {"operator.attrgetter", "_operator.attrgetter"}
 _GETTERS = {"builtins.getattr", "__builtin__.getattr"}
 _UFUNCS = {"numpy.core._ufunc_reconstruct", "numpy._core._ufunc_reconstruct"}
 _TYPED = {"torch._tensor._rebuild_from_type", "torch._tensor._rebuild_from_type_v2", "torch.tensor._rebuild_from_type"}
@@ -24,19 +25,13 @@ _ITEMS = {"operator.getitem", "_operator.getitem"}
 _BOOSTERS = {"xgboost.core.Booster", "lightgbm.basic.Booster"}  # given a path, they read it
 _SINGLE = {"builtins.type": "exec", "builtins.iter": "exec"}  # with more than one argument they make or call
 _CODE_KEPT = 40
+_PLAIN = re.compile(r"(?!__)[^\W\d]\w*")
 
 
 def rebuilt(function: Global, arguments: Value) -> Value | None:
     """The class whose instance the helpers of `copyreg` make; None for other calls."""
     items = items_of(arguments)
     return items[0] if function.path in _REBUILDERS and items else None
-
-
-def partial_of(call: Call) -> Value | None:
-    """What a `functools.partial` that is called calls."""
-    is_partial = isinstance(call.function, Global) and call.function.path in _PARTIALS
-    items = items_of(call.state) or items_of(call.arguments)
-    return items[0] if is_partial and items else None
 
 
 def called_within(function: Global, arguments: Value) -> tuple[Value, Value] | None:
@@ -95,7 +90,13 @@ def judged(function: Global, arguments: Value) -> Verdict | None:
         return _INERT if is_plain and not abstract(items[0]) else None
     if path in _BOOSTERS and items:
         return Verdict("class", "library")
-    return _item(items) if path in _ITEMS else None
+    return _item(items) if path in _ITEMS else _attributes(path, items)
+
+
+def _attributes(path: str, items: Sequence[Value]) -> Verdict | None:
+    """`attrgetter` of plain names is inert; dots walk on, dunders reach what classes hide."""
+    is_plain = all(isinstance(item, str) and _PLAIN.fullmatch(item) for item in items)
+    return _INERT if path in _ATTRIBUTES and items and is_plain else None
 
 
 def _item(items: Sequence[Value]) -> Verdict:
