@@ -22,7 +22,6 @@ from mithridate.supply.scan.pickle.values import (
     abstract,
     items_of,
     unhashable,
-    weight_of,
 )
 
 _NAME_LIMIT = 1 << 16
@@ -97,7 +96,7 @@ class Recorder:
         return made
 
     def _fill(self, target: Container, items: Sequence[Value]) -> None:
-        target.extend(items, weight_of(items))
+        target.extend(items)
         self.laughs |= target.weight > HEAVY
 
     def extend(self, machine: Machine, target: Value, items: Sequence[Value]) -> None:

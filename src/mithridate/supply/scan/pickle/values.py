@@ -64,21 +64,22 @@ class Container:
         self.length = 0
         self.weight = 1
         if items:
-            self.extend(items, weight_of(items))
+            self.extend(items)
 
-    def extend(self, items: Sequence[Value], weight: int) -> None:
-        """Put these, of that `weight_of`, behind the others."""
+    def extend(self, items: Sequence[Value]) -> None:
+        """Put these behind the others."""
         self.length += len(items)
-        self.weight = min(self.weight + weight, _HEAVIEST)
+        if not NESTED.isdisjoint(map(type, items)):
+            self.weight += weight_of(items)
+            if self.weight > _HEAVIEST:
+                self.weight = _HEAVIEST
         if len(self.items) < KEPT:
             self.items.extend(items[: KEPT - len(self.items)] if len(items) > KEPT else items)
 
 
 def weight_of(items: Sequence[Value]) -> int:
     """The weights of the tuples and containers among the values, summed."""
-    if _NESTED.isdisjoint(map(type, items)):
-        return 0
-    found: int = sum(item.weight for item in items if type(item) in _NESTED)
+    found: int = sum([item.weight for item in items if type(item) in NESTED])
     return min(found, _HEAVIEST)
 
 
@@ -118,7 +119,7 @@ _UNHASHABLE = {"list", "dict", "set"}
 
 
 _DOUBTFUL = {Tuple, Container, Chunk, View, bytearray}
-_NESTED = {Tuple, Container}
+NESTED = {Tuple, Container}
 
 
 def unhashable(values: Sequence[Value]) -> Value | None:
