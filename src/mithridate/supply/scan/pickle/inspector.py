@@ -10,6 +10,7 @@ from mithridate.core.findings import Json, Severity
 from mithridate.supply.scan.issue import Issue
 from mithridate.supply.scan.pickle.arrays import class_of
 from mithridate.supply.scan.pickle.bombs import bomb
+from mithridate.supply.scan.pickle.code_told import told
 from mithridate.supply.scan.pickle.explain import arguments_shown, clipped, shown
 from mithridate.supply.scan.pickle.forged import (
     CARRIERS,
@@ -22,7 +23,7 @@ from mithridate.supply.scan.pickle.forged import (
 from mithridate.supply.scan.pickle.handed import handed, method_for, own_methods, partial_of
 from mithridate.supply.scan.pickle.reach import reach
 from mithridate.supply.scan.pickle.recorder import Effect
-from mithridate.supply.scan.pickle.special import called_within, judged, rebuilt, resolved, told
+from mithridate.supply.scan.pickle.special import called_within, judged, rebuilt, resolved
 from mithridate.supply.scan.pickle.table import CAPABILITIES
 from mithridate.supply.scan.pickle.values import Call, Global, Tuple, Value, items_of
 from mithridate.supply.scan.pickle.verdict import Verdict, judge

@@ -5,10 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from mithridate.core.findings import Json
-from mithridate.supply.scan.pickle.code import looks_marshalled, read_code
-from mithridate.supply.scan.pickle.explain import clipped
-from mithridate.supply.scan.pickle.payload import small_bytes
 from mithridate.supply.scan.pickle.values import Call, Global, Tuple, Value, abstract, items_of
 from mithridate.supply.scan.pickle.verdict import Verdict, judge
 
@@ -24,7 +20,6 @@ _UNIONS = {"operator.or_", "_operator.or_"}
 _ITEMS = {"operator.getitem", "_operator.getitem"}
 _BOOSTERS = {"xgboost.core.Booster", "lightgbm.basic.Booster"}  # given a path, they read it
 _SINGLE = {"builtins.type": "exec", "builtins.iter": "exec"}  # with more than one argument they make or call
-_CODE_KEPT = 40
 _PLAIN = re.compile(r"(?!__)[^\W\d]\w*")
 
 
@@ -112,26 +107,3 @@ def _is_mapping(owner: Call) -> bool:
     """Whether an item of it may come from a `default_factory`, which is called for what isn't there."""
     function = owner.alias or owner.function
     return isinstance(function, Global) and function.module == "collections"
-
-
-def told(path: str, arguments: Value) -> dict[str, Json]:
-    """What the code in the arguments holds: the source that decoders hide, or names and constants."""
-    found: dict[str, Json] = {}
-    for item in items_of(arguments):
-        content = small_bytes(item)
-        if content is None:
-            continue
-        if looks_marshalled(content):
-            code = read_code(content)
-            found["code"] = [clipped(text, 120) for text in code.texts[:_CODE_KEPT]]
-            found["numbers"] = list(code.numbers[:_CODE_KEPT])
-        elif isinstance(item, Call):
-            found["decoded"] = clipped(content.decode("utf-8", "backslashreplace"))
-    if path.endswith("CodeType"):
-        found["code"] = [
-            clipped(str(text), 120)
-            for item in items_of(arguments)
-            for text in ([item] if isinstance(item, str) else items_of(item))
-            if isinstance(text, str)
-        ][:_CODE_KEPT]
-    return found

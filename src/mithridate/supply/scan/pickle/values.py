@@ -70,9 +70,7 @@ class Container:
         """Put these behind the others."""
         self.length += len(items)
         if not NESTED.isdisjoint(map(type, items)):
-            self.weight += weight_of(items)
-            if self.weight > _HEAVIEST:
-                self.weight = _HEAVIEST
+            self.weight = min(self.weight + weight_of(items), _HEAVIEST)
         if len(self.items) < KEPT:
             self.items.extend(items[: KEPT - len(self.items)] if len(items) > KEPT else items)
 
