@@ -1,8 +1,8 @@
 """What lies in a text as base64 or in hexadecimal digits: pickles, bare and packed, and archives that may hold them.
 
 Every long run of such characters is found by two passes in C (`translate`, `find`); the first bytes of each are
-decoded, and only what begins as a pickle, a compressed stream or an archive is decoded whole. A text without such runs costs no
-more than reading it.
+decoded, and only what begins as a pickle, a compressed stream or an archive is decoded whole. A text without such runs
+costs no more than reading it.
 """
 
 from __future__ import annotations
