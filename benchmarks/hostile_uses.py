@@ -141,6 +141,7 @@ FAMILIES = (
     ("gensim.downloader", "load", ("x",)),
     ("nltk.downloader", "Downloader", ("x",)),
     ("faiss", "read_index", ("x",)),
+    ("lightgbm.basic", "Booster", ("x",)),
     ("ray", "init", ("x",)),
     ("ray.job_submission", "JobSubmissionClient", ("x",)),
     ("cv2", "imread", ("x",)),

@@ -84,7 +84,8 @@ def judged(function: Global, arguments: Value) -> Verdict | None:
         is_plain = len(items) == 2 and isinstance(items[1], str) and not items[1].startswith("__")  # noqa: PLR2004 - as above
         return _INERT if is_plain and not abstract(items[0]) else None
     if path in _BOOSTERS and items:
-        return Verdict("class", "library")
+        is_path = any(isinstance(item, str) for item in items)
+        return Verdict("harmful", "library", "file") if is_path else Verdict("class", "library")
     return _item(items) if path in _ITEMS else _attributes(path, items)
 
 
