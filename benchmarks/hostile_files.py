@@ -22,6 +22,7 @@ from itertools import cycle
 from hostile_gadgets import GADGETS
 from hostile_opcodes import SHAPES, torch_zip
 from hostile_tricks import CALL, TRICKS
+from hostile_uses import uses
 
 
 def npy(pickle: bytes, major: int = 1) -> bytes:
@@ -273,6 +274,13 @@ def formats() -> Iterator[tuple[str, bytes]]:
             {"chat_template": "{{ self.__init__.__globals__.__builtins__.__import__('os').popen('id') }}"}
         ).encode(),
     )
+    packed, wrapped = base64.b64encode(_EVIL).decode(), base64.encodebytes(_EVIL).decode()
+    yield "in-text-base64", f"# weights\nmodel = {packed}\n".encode()
+    yield "in-text-hex", f"weights: {_EVIL.hex()}\n".encode()
+    yield "in-text-zlib", base64.b64encode(zlib.compress(_EVIL))
+    yield "hf-base64", json.dumps({"model_type": "x", "state": [wrapped]}).encode()
+    yield "pmml-base64", f'<?xml version="1.0"?><PMML version="4.4"><Extension value="{packed}"/></PMML>'.encode()
+    yield "yaml-base64", f"state: '{packed}'\n".encode()
     yield "hydra-target", b"model:\n  _target_: os.system\n  command: id\n"
     yield "yaml-tag", b"!!python/object/apply:os.system ['id']\n"
     yield (
@@ -309,6 +317,7 @@ _SUFFIXES = (
     ("hydra", ".yaml"),
     ("yaml", ".yaml"),
     ("pmml", ".pmml"),
+    ("in-text", ".txt"),
     ("onnx", ".onnx"),
     ("skops", ".skops"),
     ("tar", ".tar"),
@@ -347,6 +356,7 @@ def suffix(name: str) -> str:
 SUITES: Mapping[str, Callable[[], Iterator[tuple[str, bytes]]]] = {
     "gadgets": gadgets,
     "tricks": tricks,
+    "uses": uses,
     "containers": containers,
     "formats": formats,
 }

@@ -91,7 +91,10 @@ def plain(make: Maker) -> None:
         "address": ipaddress.ip_address("10.0.0.1"),
         "random": random.Random(0).getstate(),  # noqa: S311 - a value to save
         "range": [range(3), slice(1, 2), complex(1, 2), Ellipsis],
-        "getter": operator.itemgetter(1, 2),
+        "getter": [operator.itemgetter(1, 2), operator.attrgetter("a")],
+        "methods": [str.split, str.lower, "a".join],
+        "sorted": functools.partial(sorted, key=operator.itemgetter(1)),
+        "dicts": collections.defaultdict(functools.partial(collections.defaultdict, list)),
         "types": [int, dict, list, ValueError],
         "error": [ValueError("no"), KeyError("k")],
         "partial": functools.partial(int, base=2),

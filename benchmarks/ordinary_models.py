@@ -37,8 +37,9 @@ def estimators(make: Maker) -> None:
     words = pipeline.make_pipeline(feature_extraction.text.TfidfVectorizer(), linear_model.SGDClassifier()).fit(
         ["red sky", "blue sea"] * 20, [0, 1] * 20
     )
+    split = feature_extraction.text.TfidfVectorizer(tokenizer=str.split, token_pattern=None).fit(["red sky"])
     search = model_selection.GridSearchCV(linear_model.Ridge(), {"alpha": [1, 2]}).fit(x, y)
-    for name, model in {"forest": forest, "pipeline": joined, "words": words, "search": search}.items():
+    for name, model in {"forest": forest, "pipeline": joined, "words": words, "search": search, "split": split}.items():
         make.pickled(f"sklearn-{name}", model, ALL)
         for pack in packers:
             make.write(

@@ -69,7 +69,6 @@ GHSA-g38g-8gr9-h9xp _pyrepl.pager.pipe_pager
 GHSA-g38g-8gr9-h9xp test.support.script_helper.assert_python_ok
 GHSA-955r-x9j8-7rhh _operator.methodcaller
 CVE-2025-71373 operator.methodcaller
-CVE-2025-71367 _operator.attrgetter
 GHSA-9726-w42j-3qjr pickle.loads
 GHSA-46h3-79wf-xr6c torch.serialization.load
 GHSA-r7v6-mfhq-g3m2 pty.spawn
@@ -233,6 +232,7 @@ CHAINS = {
     "getattr on a module that pathlib imports": b"\x80\x04cbuiltins\ngetattr\n(cpathlib\nos\nS'system'\ntR(S'id'\ntR.",
     "getattr on the class of an instance": b"cbuiltins\ngetattr\n(ccollections\nOrderedDict\n)RS'__class__'\ntR.",
     "numpy's way to name a ufunc": b"cnumpy.core\n_ufunc_reconstruct\n(S'os'\nS'system'\ntR(S'id'\ntR.",
+    "CVE-2025-71367: an attribute with a walk": b"c_operator\nattrgetter\n(S'__globals__.get'\ntR(cos\npath\ntR.",
     "a partial that is called": b"cfunctools\npartial\n(cos\nsystem\nS'id'\ntR)R.",
     "torch calls the function that it is given": (
         b"ctorch._tensor\n_rebuild_from_type_v2\n(csomebody\nrun\nctorch\nTensor\n(S'id'\ntNtR."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import marshal
 import struct
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from mithridate.supply.scan.formats import (
     keras_h5,
     onnx,
     parquet,
+    pyc_file,
     recognised,
     safetensors,
     saved_model,
@@ -42,6 +44,7 @@ MODULES = (
     ubjson,
     onnx,
     saved_model,
+    pyc_file,
     recognised,
     json_file,
     xml_file,
@@ -113,6 +116,7 @@ def seeds(message: Callable[..., bytes], pack: Callable[..., bytes]) -> list[byt
         b"{L" + struct.pack(">q", 7) + b"learner[$l#l" + struct.pack(">iii", 2, 1, 2) + b"SU\x02ab}",
         message((1, 8), (2, "t"), (7, graph), (8, [(2, 17)])),
         message((1, 1), (2, [(2, [(1, [(1, "n"), (2, "PrintV2"), (5, [(1, "k"), (2, [(2, "v")])])])])])),
+        struct.pack("<H", 3495) + b"\r\n" + bytes(12) + marshal.dumps(compile("import os", "a", "exec")),
         b"CBM1" + struct.pack("<II", 12, 4) + bytes(8),
         json.dumps(
             {

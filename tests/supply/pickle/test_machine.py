@@ -4,6 +4,7 @@ import importlib
 import pickle
 import struct
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 
 from mithridate.supply.scan.blob import MemoryBlob
 from mithridate.supply.scan.budget import Budget
+from mithridate.supply.scan.code_object import NotCodeError, read_code
 from mithridate.supply.scan.pickle import looks_like_pickle, scan_pickle
-from mithridate.supply.scan.pickle.code import read_code
 from mithridate.supply.scan.pickle.opcodes import HANDLERS
 from mithridate.supply.scan.pickle.reader import BrokenError, Reader, unescape
 
@@ -67,7 +68,8 @@ def test_no_bytes_raise_or_hang(content: bytes) -> None:
     assert 0 <= found.end <= len(content)
     assert found.complete or found.issues
     looks_like_pickle(content)
-    read_code(content)
+    with suppress(NotCodeError):
+        read_code(content)
 
 
 @given(PLAIN, st.data())

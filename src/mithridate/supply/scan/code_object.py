@@ -1,4 +1,6 @@
-"""Marshalled Python code, read and never run: the names and texts that it uses, in any layout from Python 2.7 to 3.14.
+"""Marshalled Python code, read by hand and never run: names, constants and bytecode, of Python 2.7 to 3.14.
+
+`marshal.loads` isn't safe on hostile bytes and knows one version; here every count is checked against what is left.
 
 References
 ----------
@@ -10,19 +12,33 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _DEEPEST = 40
 _MOST_VALUES = 200_000
+_MOST_DIGITS = 300  # of 15 bits; a longer number is told by its length
+_FLAG = 0x80
+_PARTS = "code constants names"
+_OLD = f"{_PARTS} variables free cells file name line table"
+
+
+class _Layout(NamedTuple):
+    """How some versions write a code object: `integers` numbers of 4 bytes, then these fields."""
+
+    versions: str
+    integers: int
+    fields: tuple[str, ...]
+
+
 _LAYOUTS = (
-    ("3.11 or later", "iiiii" + "oooooooo" + "i" + "oo", (5, 6, 7)),
-    ("3.8 to 3.10", "iiiiii" + "oooooooo" + "i" + "o", (6, 7, 8)),
-    ("3.0 to 3.7", "iiiii" + "oooooooo" + "i" + "o", (5, 6, 7)),
-    ("2.7", "iiii" + "oooooooo" + "i" + "o", (4, 5, 6)),
+    _Layout("3.11 or later", 5, tuple(f"{_PARTS} variables kinds file name qualified line table caught".split())),
+    _Layout("3.8 to 3.10", 6, tuple(_OLD.split())),
+    _Layout("3.0 to 3.7", 5, tuple(_OLD.split())),
+    _Layout("2.7", 4, tuple(_OLD.split())),
 )
-_FIXED = {"i": 4, "I": 8, "g": 8, "y": 16}
+_FIXED = {"I": 8, "g": 8, "y": 16}
 _SIZED = {"s": 4, "t": 4, "u": 4, "a": 4, "A": 4, "z": 1, "Z": 1}
-_CONSTANTS: dict[str, Any] = {"N": None, "F": False, "T": True, "S": "StopIteration", ".": "...", "0": None}
+_CONSTANTS: dict[str, Any] = {"N": None, "F": False, "T": True, "S": StopIteration, ".": ..., "0": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +46,8 @@ class Code:
     """One code object.
 
     layout : the Python versions that write it so. name : of the function. names : globals, attributes and imports that
-    it uses, in order. texts : the texts among its constants. inner : functions defined in it.
+    it uses, in order. variables : its own, with those of closures. constants : numbers, texts, bytes, tuples, `Code`.
+    code : the bytecode. texts : the texts among its constants. inner : functions defined in it.
     """
 
     layout: str
@@ -38,6 +55,9 @@ class Code:
     names: tuple[str, ...]
     texts: tuple[str, ...]
     inner: tuple[Code, ...]
+    constants: tuple[Any, ...] = ()
+    variables: tuple[str, ...] = ()
+    code: bytes = b""
 
     def walk(self) -> Iterator[Code]:
         """Itself and all functions in it, however deep."""
@@ -47,7 +67,16 @@ class Code:
 
 
 class NotCodeError(Exception):
-    """The bytes are no code object in any known layout."""
+    """The bytes are no code object in any known layout. seen : the texts that were read until they broke."""
+
+    def __init__(self, message: str, seen: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.seen = seen
+
+
+def looks_marshalled(content: bytes) -> bool:
+    """Whether the bytes begin with a code object."""
+    return len(content) > 20 and content[0] & ~_FLAG == ord("c")  # noqa: PLR2004 - shorter than any code object
 
 
 def read_code(raw: bytes) -> Code:
@@ -57,24 +86,28 @@ def read_code(raw: bytes) -> Code:
     ------
     NotCodeError : it is none, or larger or deeper than any function.
     """
-    for layout, fields, places in _LAYOUTS:
+    seen: tuple[str, ...] = ()
+    for layout in _LAYOUTS:
+        reader = _Reader(raw, layout)
         try:
-            value = _Reader(raw, layout, fields, places).value(0)
+            value = reader.value(0)
         except (NotCodeError, struct.error, IndexError):
-            continue
+            value = None
         if isinstance(value, Code):
             return value
-    raise NotCodeError("no code object in a layout of Python 2.7 to 3.14")
+        seen = max(seen, tuple(reader.texts), key=len)
+    raise NotCodeError("no code object in a layout of Python 2.7 to 3.14", seen)
 
 
 class _Reader:
     """Reads forward; keeps what later references name."""
 
-    def __init__(self, raw: bytes, layout: str, fields: str, places: tuple[int, int, int]) -> None:
-        self._raw, self._at = raw, 0
-        self._layout, self._fields, self._places = layout, fields, places
+    def __init__(self, raw: bytes, layout: _Layout) -> None:
+        self._raw, self._at, self._layout = raw, 0, layout
         self._kept: list[Any] = []
+        self._interned: list[str] = []
         self._left = _MOST_VALUES
+        self.texts: list[str] = []
 
     def _take(self, length: int) -> bytes:
         found = self._raw[self._at : self._at + length]
@@ -91,30 +124,35 @@ class _Reader:
         if depth > _DEEPEST or self._left < 0:
             raise NotCodeError("it is deeper or larger than any function")
         tag = self._take(1)[0]
-        kind, place = chr(tag & 0x7F), len(self._kept)
-        if tag & 0x80:
+        kind, place = chr(tag & ~_FLAG), len(self._kept)
+        if tag & _FLAG:
             self._kept.append(None)
         value = self._value_of(kind, depth)
-        if tag & 0x80:
+        if tag & _FLAG:
             self._kept[place] = value
         return value
 
     def _value_of(self, kind: str, depth: int) -> Any:
         if kind in _CONSTANTS:
             return _CONSTANTS[kind]
-        if kind in _FIXED:
-            return _Other(self._take(_FIXED[kind]))
         if kind in _SIZED:
             return self._text(kind)
-        if kind == "r":
-            return self._kept[self._whole() & 0x7FFFFFFF]
+        if kind in "irR":
+            number = self._whole()
+            return number if kind == "i" else (self._kept if kind == "r" else self._interned)[number & 0x7FFFFFFF]
         if kind == "c":
             return self._code(depth)
         return self._collection(kind, depth)
 
     def _text(self, kind: str) -> Any:
         raw = self._take(int.from_bytes(self._take(_SIZED[kind]), "little"))
-        return raw if kind == "s" and self._layout != "2.7" else raw.decode("utf-8", "replace")
+        if kind == "s" and self._layout.versions != "2.7":
+            return raw
+        text = raw.decode("utf-8", "replace")
+        self.texts.append(text)
+        if kind == "t":
+            self._interned.append(text)
+        return text
 
     def _collection(self, kind: str, depth: int) -> Any:
         if kind in "([<>":
@@ -123,13 +161,22 @@ class _Reader:
             return tuple(self.value(depth + 1) for _ in range(self._length(self._take(1)[0])))
         if kind == ":":
             return tuple(self.value(depth + 1) for _ in range(3))
+        return self._number(kind)
+
+    def _number(self, kind: str) -> Any:
         if kind == "l":
-            return _Other(self._take(2 * abs(self._whole())))
+            count = self._whole()
+            digits = struct.unpack(f"<{abs(count)}H", self._take(2 * abs(count)))
+            if len(digits) > _MOST_DIGITS:
+                return Unshown(f"<a number of {15 * len(digits):,} bits>")
+            return sum(digit << 15 * place for place, digit in enumerate(digits)) * (-1 if count < 0 else 1)
+        if kind == "g":
+            return struct.unpack("<d", self._take(8))[0]
+        if kind in _FIXED:
+            return Unshown(f"<{self._take(_FIXED[kind]).hex()}>")
         if kind in "fx":
-            first = self._take(self._take(1)[0])
-            return _Other(first if kind == "f" else first + self._take(self._take(1)[0]))
-        if kind == "R":
-            return str(self._whole())
+            parts = [self._take(self._take(1)[0]).decode("latin-1") for _ in range(1 if kind == "f" else 2)]
+            return Unshown("+".join(parts))
         raise NotCodeError(f"the type {kind!r} is unknown")
 
     def _length(self, count: int) -> int:
@@ -138,21 +185,30 @@ class _Reader:
         return count
 
     def _code(self, depth: int) -> Code:
-        values: list[Any] = [self._whole() if field == "i" else self.value(depth + 1) for field in self._fields]
-        code, constants, names = values[self._places[0]], values[self._places[1]], values[self._places[2]]
+        self._take(4 * self._layout.integers)
+        found: dict[str, Any] = {
+            field: self._whole() if field == "line" else self.value(depth + 1) for field in self._layout.fields
+        }
+        code, constants, names = (found[field] for field in _PARTS.split())
         if not isinstance(code, bytes | str) or not isinstance(constants, tuple) or not _all_text(names):
             raise NotCodeError("its fields are of other types")
-        texts = tuple(_texts(constants))
         inner = tuple(constant for constant in constants if isinstance(constant, Code))
-        name = next((value for value in values[self._places[2] + 3 :] if isinstance(value, str) and "<" in value), "")
-        return Code(self._layout, name, names, texts, inner)
+        name = found["name"] if isinstance(found["name"], str) else ""
+        held = [found.get(field, ()) for field in ("variables", "cells", "free")]
+        variables = tuple(str(part) for part in held if isinstance(part, tuple) for part in part)
+        raw = code if isinstance(code, bytes) else b""
+        return Code(self._layout.versions, name, names, tuple(_texts(constants)), inner, constants, variables, raw)
 
 
 @dataclass(frozen=True, slots=True)
-class _Other:
-    """A number."""
+class Unshown:
+    """A number that is told by its text."""
 
-    raw: bytes
+    text: str
+
+    def __repr__(self) -> str:
+        """The text alone."""
+        return self.text
 
 
 def _all_text(names: Any) -> bool:

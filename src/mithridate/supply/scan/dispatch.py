@@ -15,7 +15,7 @@ from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget, OverBudgetError
 from mithridate.supply.scan.formats import FORMATS
 from mithridate.supply.scan.issue import Issue
-from mithridate.supply.scan.openers import compressed, npy, seven_zip, tar_archive, zip_archive
+from mithridate.supply.scan.openers import compressed, npy, seven_zip, tar_archive, text_payloads, zip_archive
 from mithridate.supply.scan.openers.member import Member
 from mithridate.supply.scan.openers.unpack import BombError
 from mithridate.supply.scan.ordinary import kind_of
@@ -53,7 +53,13 @@ class Seen:
 
 
 _AREAS: Mapping[str, Area] = MappingProxyType(
-    {"not-analysed": "unknown", "recognised": "unknown", "source-code": "code", "native-code": "code"}
+    {
+        "not-analysed": "unknown",
+        "recognised": "unknown",
+        "source-code": "code",
+        "native-code": "code",
+        "compiled-python": "code",
+    }
 )
 _NPY = Analyser("npy", "container", npy.sniff, npy.members)
 _OPENERS = (
@@ -63,6 +69,7 @@ _OPENERS = (
     Analyser("packed", "container", compressed.sniff, compressed.members),
     _NPY,
 )
+_IN_TEXT = Analyser("text", "container", lambda _head, _blob: False, text_payloads.members)
 _PICKLE = Analyser("pickle", "pickle", pickles.sniff, pickles.members)
 
 
@@ -95,6 +102,8 @@ def analyse(blob: Blob, budget: Budget, depth: int = 0) -> Iterator[Located | Se
             claims.append(analyser)
             yield Seen(blob.name, analyser.name)
             yield from _run(analyser, blob, budget, depth)
+    if text_payloads.KINDS & {claim.name for claim in claims}:
+        yield from filter(_is_grave, _run(_IN_TEXT, blob, budget, depth))
     if not trouble:
         yield from _unclaimed(head, blob, budget, claims)
     yield from trouble.values()
@@ -119,6 +128,11 @@ def _run(analyser: Analyser, blob: Blob, budget: Budget, depth: int) -> Iterator
                 yield from analyse(found.blob, budget, depth + 1)
     except Exception as error:  # noqa: BLE001 - as above
         yield _trouble(blob, analyser.name, error)
+
+
+def _is_grave(found: Located | Seen) -> bool:
+    """Of what a text holds in base64, harm alone is told: digests and keys look like the beginning of anything."""
+    return isinstance(found, Located) and found.issue.severity >= Severity.HIGH
 
 
 def _trouble(blob: Blob, kind: str, error: Exception) -> Located:

@@ -16,6 +16,7 @@ from mithridate.supply.scan.beside import with_source_beside
 from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.dispatch import Area
 from mithridate.supply.scan.files import Scanned, scan_entry
+from mithridate.supply.scan.raw_data import with_raw_data_known
 from mithridate.supply.scan.walk import Entry, walk
 
 OVERHEAD = 20_000  # bytes that would take as long as opening a file does
@@ -63,7 +64,7 @@ def prepare(*, paths: Sequence[str | Path], settings: ScanSettings, progress: Pr
             done += entry.size + OVERHEAD
             progress.step(f"scanned {entry.path.name[:40]}", done / total)
             scanned.append(file)
-    return ScanContext(tuple(with_source_beside(scanned)))
+    return ScanContext(tuple(with_source_beside(with_raw_data_known(scanned))))
 
 
 def _scan(entry: Entry, settings: ScanSettings) -> Scanned:

@@ -58,7 +58,7 @@ _PASSIVE = frozenset(
     {".safetensors", ".gguf", ".onnx", ".json", ".txt", ".md", ".csv", ".tsv", ".parquet", ".arrow", ".feather"}
     | {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"}
 )
-_ACTIVE = {"pickle": "a pickle", "native": "native code"}
+_ACTIVE = {"pickle": "a pickle", "native": "native code", "compiled Python": "compiled Python"}
 
 
 def disguise(name: str, kinds: Sequence[str]) -> list[Issue]:

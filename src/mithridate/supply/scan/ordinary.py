@@ -40,14 +40,11 @@ _PACKED: tuple[tuple[int, bytes, str], ...] = (
 )  # fmt: skip
 _TEXT_CONTROLS = bytes(set(range(32)) - {7, 8, 9, 10, 11, 12, 13, 27}) + b"\x7f"
 _WHOLE = 4 << 20
-_PYC_TAIL = b"\r\n"
 
 
 def kind_of(head: bytes, blob: Blob) -> tuple[Kind, str]:
     """What these bytes are to a loader, with a name for what isn't inert."""
     native, packed = _called(_NATIVE, head), _called(_PACKED, head)
-    if head[2:4] == _PYC_TAIL and 0x0A00 <= int.from_bytes(head[:2], "little") < 0x1000:  # noqa: PLR2004 - Python 3's
-        native = "compiled Python"
     if native or packed:
         return ("native", native) if native else ("packed", packed)
     if not blob.size or any(head.startswith(magic, at) for at, magic in _INERT) or _is_boxed(blob, head):

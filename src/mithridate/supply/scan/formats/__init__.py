@@ -29,6 +29,7 @@ FORMATS: tuple[Format, ...] = (
     Format("UBJSON", f"{_HERE}.ubjson"),
     Format("ONNX", f"{_HERE}.onnx"),
     Format("TensorFlow", f"{_HERE}.saved_model"),
+    Format("compiled Python", f"{_HERE}.pyc_file"),
     Format("recognised", f"{_HERE}.recognised"),
     Format("JSON", f"{_HERE}.json_file"),
     Format("XML", f"{_HERE}.xml_file"),

@@ -3,52 +3,62 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 from mithridate.supply.scan.formats.reading import words
+from mithridate.supply.scan.pickle.table import HARMFUL_MODULES, HARMFUL_NAMES, INERT
 
+_SAID = {"exec": "run code", "import": "run code", "load": "unpickle", "native": "load native code",
+         "attribute": "reach into the interpreter", "network": "reach the network", "file": "reach files"}  # fmt: skip
+_COMMANDS = words("subprocess _posixsubprocess pty commands popen2 posix nt os.system os.popen platform.popen")
 _WHOLE_MODULES = {
-    "run a command": "subprocess _posixsubprocess pty commands popen2 posix nt pexpect sh plumbum invoke fabric",
-    "run code": "code codeop runpy timeit trace bdb pdb cProfile profile pstats doctest idlelib lib2to3 test unittest "
-    "pip ensurepip venv distutils setuptools pkg_resources importlib imp pkgutil zipimport zipapp "
-    "multiprocessing concurrent asyncio threading _thread sched xmlrpc cython numexpr IPython ipykernel jupyter "
-    "_pyrepl rlcompleter compileall py_compile site cgitb ast nose pytest _pytest execnet bytecode "
-    "numpy.testing numpy.f2py numpy.distutils torch.utils.cpp_extension torch.utils.bottleneck torch._inductor "
-    "torch._dynamo sympy.parsing sympy.utilities pandas.core.computation "
-    "scipy._lib.doccer jinja2 mako fire hydra",
-    "load native code": "ctypes _ctypes cffi llvmlite dl",
-    "unpickle": "pickle _pickle cPickle dill cloudpickle joblib marshal shelve jsonpickle pickletools torch.hub "
-    "torch.serialization sklearn.externals.joblib",
-    "reach files": "shutil pathlib io _io tempfile glob fileinput linecache tarfile zipfile gzip bz2 lzma mmap dbm "
-    "sqlite3 zoneinfo netrc",
-    "reach the network": "socket _socket ssl urllib http ftplib smtplib poplib imaplib telnetlib nntplib socketserver "
-    "requests httpx aiohttp urllib3 paramiko pycurl websocket websockets wsgiref webbrowser antigravity boto3 "
+    "run a command": "pexpect sh plumbum invoke fabric",
+    "run code": "setuptools pkg_resources pip cython numexpr IPython ipykernel jupyter nose pytest _pytest execnet "
+    "bytecode numpy.testing numpy.f2py numpy.distutils torch.utils.cpp_extension torch.utils.bottleneck "
+    "torch._inductor torch._dynamo sympy.parsing sympy.utilities pandas.core.computation scipy._lib.doccer jinja2 "
+    "mako fire hydra pstats",
+    "load native code": "cffi llvmlite dl",
+    "unpickle": "cPickle dill cloudpickle joblib jsonpickle torch.hub torch.serialization sklearn.externals.joblib",
+    "reach the network": "requests httpx aiohttp urllib3 paramiko pycurl websocket websockets boto3 "
     "huggingface_hub wget",
-    "reach into the interpreter": "sys gc inspect types atexit signal faulthandler tracemalloc logging.config "
-    "_frozen_importlib _frozen_importlib_external functools _functools operator _operator",
+    "reach files": "pathlib zoneinfo",
 }
+"""Of other packages: a configuration may call their functions in the ordinary way, unlike a pickle, so the list is its
+own."""
+
 _NAMES = {
-    "run a command": "os.system os.popen os.execl os.execle os.execlp os.execlpe os.execv os.execve os.execvp "
-    "os.execvpe "
-    "os.spawnl os.spawnle os.spawnlp os.spawnlpe os.spawnv os.spawnve os.spawnvp os.spawnvpe os.posix_spawn "
-    "os.posix_spawnp os.startfile os.fork os.forkpty os.kill os.killpg platform.popen",
-    "run code": "eval exec execfile compile __import__ breakpoint getattr setattr delattr globals locals vars input "
-    "help "
-    "torch.ops torch.classes numpy.load_library pandas.eval numpy.vectorize map filter apply reload",
+    "run code": "execfile apply reload torch.ops torch.classes numpy.load_library pandas.eval numpy.vectorize",
     "unpickle": "torch.load torch.jit.load yaml.load yaml.full_load yaml.unsafe_load yaml.load_all torch.save "
     "numpy.load pandas.read_pickle numpy.core.multiarray._pickle_loads "
     "keras.models.load_model keras.saving.load_model tensorflow.saved_model.load tensorflow.keras.models.load_model",
-    "reach files": "open file os.remove os.unlink os.rmdir os.removedirs os.rename os.renames os.replace os.open "
-    "os.write "
-    "os.mkdir os.makedirs os.chmod os.chown os.link os.symlink os.truncate os.listdir os.scandir os.walk os.putenv "
-    "os.environ os.chdir os.read os.mknod os.mkfifo numpy.fromfile numpy.loadtxt numpy.savetxt numpy.genfromtxt "
-    "numpy.memmap numpy.save numpy.tofile keras.utils.get_file",
+    "reach files": "file numpy.fromfile numpy.loadtxt numpy.savetxt numpy.genfromtxt numpy.memmap numpy.save "
+    "numpy.tofile keras.utils.get_file",
 }
-_BY_MODULE = {name: capability for capability, names in _WHOLE_MODULES.items() for name in names.split()}
-_BY_NAME = {name: capability for capability, names in _NAMES.items() for name in names.split()}
-_INERT = words(
-    "functools.partial types.SimpleNamespace pathlib.Path pathlib.PosixPath pathlib.PurePath pathlib.PurePosixPath "
-    "pathlib.WindowsPath pathlib.PureWindowsPath io.StringIO "
-    "io.BytesIO operator.add operator.mul operator.sub hydra.utils.get_original_cwd"
+
+
+def _of_python(tables: Mapping[str, str]) -> dict[str, str]:
+    """What the table of pickles says of Python's own modules and builtins, in a configuration's words."""
+    found: dict[str, str] = {}
+    for kind, names in tables.items():
+        for name in names.split():
+            if (is_standard_library(name) or name in _FORMER) and name not in _BARE:
+                found[name.removeprefix("builtins.")] = "run a command" if name in _COMMANDS else _SAID[kind]
+    return found
+
+
+def is_standard_library(dotted: str) -> bool:
+    """The first part of the name is a module of Python itself."""
+    return dotted.partition(".")[0] in sys.stdlib_module_names
+
+
+_FORMER = words("commands popen2 popen3 httplib urllib2 imp distutils lib2to3 _pyrepl test")
+_BARE = words("builtins builtins.type builtins.property builtins.super builtins.dir builtins.exit builtins.quit")
+_BY_MODULE = _of_python(HARMFUL_MODULES) | {
+    name: kind for kind, names in _WHOLE_MODULES.items() for name in names.split()
+}
+_BY_NAME = _of_python(HARMFUL_NAMES) | {name: kind for kind, names in _NAMES.items() for name in names.split()}
+_INERT = {f"{module}.{name}" for module, names in INERT.items() for name in names.split()} | words(
+    "operator.add operator.mul operator.sub os.path.join os.getcwd os.cpu_count hydra.utils.get_original_cwd"
 )
 
 
@@ -84,8 +94,3 @@ def _inside(parts: list[str]) -> str:
         if parts[start] in {"os", "subprocess", "sys", "builtins", "__builtins__", "importlib", "ctypes", "posix"}:
             return "reach into the interpreter"
     return "reach into the interpreter" if any(part.startswith("__") for part in parts) else ""
-
-
-def is_standard_library(dotted: str) -> bool:
-    """The first part of the name is a module of Python itself."""
-    return dotted.partition(".")[0] in sys.stdlib_module_names

@@ -80,6 +80,39 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
     yield from _operators(model)
 
 
+def external_data(blob: Blob, budget: Budget) -> dict[str, int | None]:
+    """Files that the model reads tensors from, inside its folder, and where the last of them ends; None: at the end.
+
+    Raises
+    ------
+    OverBudgetError : the model is too large to be walked through.
+    """
+    window, found = Window(blob), list[dict[str, str]]()
+    try:
+        for message in walk(window, budget, _DOWN, "model"):
+            if message.kind == "tensor":
+                pairs = [entry for entry in message.fields if (entry.number, entry.kind) == (13, BYTES)]
+                found.append(dict(_key_and_value(window, entry) for entry in pairs))
+    except BrokenError:
+        return {}
+    ends: dict[str, int | None] = {}
+    for one in found:
+        location = one.get("location", "")
+        if not location or leaves_the_folder(location):
+            continue
+        offset, length = (one.get(key, "") for key in ("offset", "length"))
+        whole = length.isdecimal() and (offset.isdecimal() or not offset)
+        end, last = int(offset or 0) + int(length) if whole else None, ends.get(location, 0)
+        ends[location] = None if end is None or last is None else max(end, last)
+    return ends
+
+
+def _key_and_value(window: Window, outer: Field) -> tuple[str, str]:
+    """A StringStringEntryProto."""
+    pair = {entry.number: text(window, entry, 4096) for entry in fields(window, outer.start, outer.end)}
+    return pair.get(1, ""), pair.get(2, "")
+
+
 # (message, field) -> message: where to go down. What isn't listed is skipped.
 _DOWN = {
     ("model", 7): "graph", ("model", 14): "property", ("model", 20): "training", ("model", 25): "function",

@@ -10,9 +10,9 @@ from mithridate.supply.scan.methods.findings import outcome
 def loose_code(context: ScanContext, settings: ScanSettings) -> Outcome:
     """Native code, compiled code and scripts that come with a model.
 
-    A library (ELF, Windows, Mach-O), Java and Python bytecode or WebAssembly does what it likes once something
-    loads it, and is not analysed here. Python source and scripts in the folder of a model are listed, since some
-    loaders run them (`trust_remote_code`).
+    A library (ELF, Windows, Mach-O), Java bytecode or WebAssembly does what it likes once something loads it, and is
+    not analysed here. Of Python bytecode (`.pyc`) the evidence says which names, texts and instructions it holds.
+    Python source and scripts in the folder of a model are listed, since some loaders run them (`trust_remote_code`).
 
     Notes
     -----

@@ -16,6 +16,7 @@ _PARTIALS = {"functools.partial", "_functools.partial"}
 CARRIERS = {LOADER, *_PARTIALS}
 """Without one of these among its imports, a stream hands nothing on."""
 
+_TYPES = {"numpy.dtype", "numpy.core.multiarray.dtype", "numpy._core.multiarray.dtype"}
 _RECONSTRUCT = "._reconstruct"
 _N_PLAIN = 2  # a shape and a type; what comes third is the memory
 _DATA_AT = 4  # version, shape, dtype, order, data
@@ -59,6 +60,61 @@ def _holds_objects(dtype: Value, depth: int = 0) -> bool:
         return True
     parts = (dtype.arguments, dtype.state)
     return any(_holds_objects(part, depth + 1) for held in parts for part in _within(held) if isinstance(part, Call))
+
+
+_FLAGS_AT, _SIZE_AT, _FIELDS_AT = 7, 5, 4
+_POINTERS = 0x01 | 0x04  # it counts references, its items are pointers
+_LARGEST_ITEM = 1 << 31  # bytes
+_SIZED = ("U", "S", "V", "a")
+
+
+def forged_type(instance: Value, state: Value) -> str:
+    """What a state lies about the dtype that it is given to, in words; empty where nothing is known against it.
+
+    References
+    ----------
+    numpy, `arraydescr_setstate`: version, byte order, sub-array, names, fields, size (-1 where the code says it),
+    alignment, flags; numpy takes the flags as they stand.
+    """
+    function = instance.function if isinstance(instance, Call) else instance
+    items = items_of(state)
+    if not isinstance(function, Global) or function.path not in _TYPES or len(items) <= _FLAGS_AT:
+        return ""
+    size, flags = items[_SIZE_AT], items[_FLAGS_AT]
+    code = next(iter(items_of(instance.arguments)), None) if isinstance(instance, Call) else None
+    code = code.lstrip("<>=|") if isinstance(code, str) else ""
+    if isinstance(size, int) and (size < -1 or size > _LARGEST_ITEM):
+        return f"items of {size:,} bytes"
+    if isinstance(size, int) and size > 0 and code and not code.startswith(_SIZED) and code.strip(".") == code:
+        fixed = code[1:].isdigit() and int(code[1:]) != size
+        if fixed and code[0] != "O":
+            return f"items of {size:,} bytes where its code is {code!r}"
+    if isinstance(flags, int) and code and not _is_true_to(code, flags, instance, state):
+        return f"flags ({flags}) that its code {code!r} doesn't have"
+    return _forged_fields(items[_FIELDS_AT], size)
+
+
+def _is_true_to(code: str, flags: int, instance: Value, state: Value) -> bool:
+    """Whether the flags say that items are objects exactly where they are."""
+    if code.startswith("O"):
+        return bool(flags & _POINTERS)
+    if not code.startswith("V"):
+        return not flags & _POINTERS
+    has_objects = _holds_objects(instance) or any(
+        _holds_objects(part) for held in (state,) for part in _within(held) if isinstance(part, Call)
+    )
+    return has_objects == bool(flags & _POINTERS)
+
+
+def _forged_fields(fields: Value, size: Value) -> str:
+    """A field that lies outside of its item."""
+    for placed in items_of(fields)[1::2] if isinstance(fields, Container) else ():
+        offset = items_of(placed)[1:2]
+        if not offset or not isinstance(offset[0], int):
+            continue
+        if offset[0] < 0 or (isinstance(size, int) and size >= 0 and offset[0] > size):
+            return f"a field at byte {offset[0]:,} of items of {size} bytes"
+    return ""
 
 
 def hands_on(function: Value, given: Value) -> str:

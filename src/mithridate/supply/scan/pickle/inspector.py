@@ -9,10 +9,21 @@ from dataclasses import dataclass, field
 from mithridate.core.findings import Json, Severity
 from mithridate.supply.scan.issue import Issue
 from mithridate.supply.scan.pickle.arrays import class_of
+from mithridate.supply.scan.pickle.bombs import bomb
+from mithridate.supply.scan.pickle.code_told import told
 from mithridate.supply.scan.pickle.explain import arguments_shown, clipped, shown
-from mithridate.supply.scan.pickle.forged import CARRIERS, LOADER, hands_on, has_raw_objects, takes_memory
+from mithridate.supply.scan.pickle.forged import (
+    CARRIERS,
+    LOADER,
+    forged_type,
+    hands_on,
+    has_raw_objects,
+    takes_memory,
+)
+from mithridate.supply.scan.pickle.handed import handed, method_for, own_methods, partial_of
+from mithridate.supply.scan.pickle.reach import reach
 from mithridate.supply.scan.pickle.recorder import Effect
-from mithridate.supply.scan.pickle.special import called_within, judged, partial_of, rebuilt, resolved, told
+from mithridate.supply.scan.pickle.special import called_within, judged, rebuilt, resolved
 from mithridate.supply.scan.pickle.table import CAPABILITIES
 from mithridate.supply.scan.pickle.values import Call, Global, Tuple, Value, items_of
 from mithridate.supply.scan.pickle.verdict import Verdict, judge
@@ -51,6 +62,7 @@ class Inspector:
     _found: dict[tuple[str, str], tuple[Issue, int]] = field(default_factory=dict)
     _imported: dict[str, tuple[Global, int]] = field(default_factory=dict)
     _called: set[str] = field(default_factory=set)
+    _methods: dict[int, tuple[Call, dict[str, Value]]] = field(default_factory=dict)
 
     def tell(self, effect: Effect) -> None:
         """Weigh one effect."""
@@ -65,6 +77,8 @@ class Inspector:
             self._call(effect, effect.subject, effect.payload)
         elif kind == "new":
             self._new(effect, effect.subject)
+            if isinstance(effect.subject, Global) and judge(effect.subject.module, effect.subject.name).kind == "inert":
+                self._uses(effect, effect.subject, effect.payload)
         elif kind in {"build", "extend", "set", "add"}:
             self._change(effect)
         elif kind == "extension":
@@ -87,6 +101,9 @@ class Inspector:
         if is_memory or (effect.kind == "build" and has_raw_objects(subject, given)):
             claim = "makes an array over given memory, as no pickler does: pointers to objects can be forged in it"
             self._add(Issue("pickle-native", Severity.HIGH, claim, _place(effect), {}, _REMEDY), "memory")
+        if effect.kind == "build" and (why := forged_type(subject, given)):
+            claim = f"gives a numpy dtype {why}, as no pickler does: arrays of it read or free foreign memory"
+            self._add(Issue("pickle-native", Severity.HIGH, claim, _place(effect), {}, _REMEDY), why)
         if not self._imported.keys() & CARRIERS:
             return
         function = subject.function if effect.kind == "build" and isinstance(subject, Call) else subject
@@ -97,6 +114,8 @@ class Inspector:
 
     def _call(self, effect: Effect, function: Value, arguments: Value) -> None:
         """A call by REDUCE; calls that call what they are given are followed through, one after another."""
+        keywords: tuple[Value, ...] = ()
+        deferred = False
         for _ in range(16):
             if isinstance(function, Call) and function.alias is not None:
                 function = function.alias
@@ -104,17 +123,41 @@ class Inspector:
                 inner = partial_of(function)
                 if inner is None:
                     break
-                function = inner
+                function, deferred = inner.function, True
+                arguments = Tuple((*inner.arguments, *items_of(arguments)))
+                keywords = (*inner.keywords, *keywords)
                 continue
             if not isinstance(function, Global):
                 break
             given = called_within(function, arguments)
             self._judge_call(effect, function, arguments)
+            self._uses(effect, function, arguments, keywords, deferred=deferred)
             if given is None:
                 return
             function, arguments = given
         claim = f"calls what {shown(function)} gives, with {arguments_shown(arguments)}"
         self._add(Issue("pickle-unknown-call", Severity.HIGH, claim, _place(effect), {}, _REMEDY), claim)
+
+    def _uses(
+        self,
+        effect: Effect,
+        function: Global,
+        arguments: Value,
+        keywords: tuple[Value, ...] = (),
+        *,
+        deferred: bool = False,
+    ) -> None:
+        """What a call does with harmless things: functions that it is given to call, memory and time without end."""
+        found = handed(function, (*items_of(arguments), *keywords), deferred=deferred)
+        if found is not None:
+            self._called.add(found.path)
+            claim = f"hands {found.path}, which is on no list, to {function.path}, which can call it"
+            facts: dict[str, Json] = {"callable": found.path, "by": function.path}
+            self._add(Issue("pickle-unknown-call", Severity.HIGH, claim, _place(effect), facts, _REMEDY), found.path)
+        if why := bomb(function.path, arguments):
+            severity = Severity.MEDIUM if "pattern" in why else Severity.HIGH
+            claim = f"calls {function.path}{arguments_shown(arguments, _CLAIM)}, which {why}"
+            self._add(Issue("pickle-bomb", severity, claim, _place(effect), {"callable": function.path}, _REMEDY), why)
 
     def _judge_call(self, effect: Effect, function: Global, arguments: Value) -> None:
         path = function.path
@@ -132,6 +175,9 @@ class Inspector:
         followed = self.follow(path, arguments, effect.offset)
         if path == LOADER and followed is None:
             verdict = Verdict("harmful", "library", "load")
+        if verdict.kind in {"class", "unknown"} and verdict.origin != "stdlib" and not _is_member(verdict, arguments):
+            capability = reach(function.module, function.name, items_of(arguments))
+            verdict = Verdict("harmful", verdict.origin, capability, by_family=True) if capability else verdict
         if verdict.kind != "inert":
             self._add(_called_issue(effect, path, verdict, arguments, followed=bool(followed)), path)
 
@@ -158,9 +204,14 @@ class Inspector:
             self._add(Issue("pickle-class", Severity.LOW, claim, _place(effect), facts, _REMEDY_CLASS), cls.path)
 
     def _change(self, effect: Effect) -> None:
-        """A state or items for something imported: others in the process use it, too."""
+        """A state or items for something imported, which others use too; and for what brings methods of its own."""
         subject = effect.subject
         if isinstance(subject, Call):
+            _, own = self._methods.get(id(subject), (subject, {}))
+            if method_for(effect.kind) in own:
+                self._call(effect, own[method_for(effect.kind)], Tuple((effect.payload,)))
+            if effect.kind == "build" and (more := own_methods(effect.payload)):
+                self._methods[id(subject)] = (subject, {**own, **more})
             subject = subject.alias
         if subject is None:
             return
@@ -200,8 +251,9 @@ def _called_issue(effect: Effect, path: str, verdict: Verdict, arguments: Value,
     facts: dict[str, Json] = {**_facts(verdict), "callable": path, "arguments": arguments_shown(arguments), **known}
     if verdict.kind == "harmful":
         runs = verdict.capability in _RUNS and not (verdict.capability == "load" and followed)
-        severity = Severity.CRITICAL if runs else Severity.HIGH
-        claim = f"calls {path}{given}, which {CAPABILITIES[verdict.capability]}{_within(known)}"
+        severity = Severity.CRITICAL if runs and not verdict.by_family else Severity.HIGH
+        judged_by = ", which, by its name," if verdict.by_family else ", which"
+        claim = f"calls {path}{given}{judged_by} {CAPABILITIES[verdict.capability]}{_within(known)}"
         return Issue(f"pickle-{verdict.capability}", severity, claim, _place(effect), facts, _REMEDY)
     if verdict.kind == "class" and verdict.origin == "library" and not _is_reach(arguments):
         claim = f"makes an instance of {path}"

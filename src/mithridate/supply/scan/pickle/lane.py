@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Any, Protocol
 
 from mithridate.supply.scan.pickle.reader import Reader
-from mithridate.supply.scan.pickle.values import Container, Value, unhashable
+from mithridate.supply.scan.pickle.values import HEAVY, NESTED, Container, Value, unhashable, weight_of
 
 _SETITEMS = 0x75
 WIDEST = 28  # bytes of three opcodes with arguments of fixed width, the most that is looked at
@@ -138,6 +138,8 @@ def _fill(stack: list[Value], place: int, code: int) -> bool:
         return False
     items = stack[place:]
     if is_dict and (len(items) % 2 or unhashable(items[::2]) is not None):
+        return False
+    if target.weight > HEAVY or (not NESTED.isdisjoint(map(type, items)) and weight_of(items) > HEAVY):
         return False
     del stack[place:]
     target.extend(items)

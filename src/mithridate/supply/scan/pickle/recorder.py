@@ -11,6 +11,7 @@ from mithridate.supply.scan.pickle.machine import Machine
 from mithridate.supply.scan.pickle.opcodes import HANDLERS
 from mithridate.supply.scan.pickle.reader import BrokenError
 from mithridate.supply.scan.pickle.values import (
+    HEAVY,
     Call,
     Chunk,
     Container,
@@ -76,22 +77,32 @@ class Recorder:
         self._cache: dict[int, Value] = {}
         self.first_array: int | None = None
         self.failed_at: tuple[int, str] | None = None
+        self.laughs = False  # a value that is small in the stream and endless for whoever walks through it
 
     def make(self, kind: str, items: Sequence[Value]) -> Value:
         """A list, dict, set or frozenset."""
         keys = items[::2] if kind == "dict" else items
         if kind != "list":
             _need_hashable(keys)
-        return Container(kind, items)
+        made = Container(kind, items)
+        self.laughs |= made.weight > HEAVY
+        return made
 
     def make_tuple(self, items: Sequence[Value]) -> Value:
         """A tuple."""
-        return Tuple(items)
+        made = Tuple(items)
+        if made.weight > HEAVY:
+            self.laughs = True
+        return made
+
+    def _fill(self, target: Container, items: Sequence[Value]) -> None:
+        target.extend(items)
+        self.laughs |= target.weight > HEAVY
 
     def extend(self, machine: Machine, target: Value, items: Sequence[Value]) -> None:
         """More for a list, or for whatever has `extend`."""
         if isinstance(target, Container) and target.kind == "list":
-            target.extend(items)
+            self._fill(target, items)
         elif _is_bytearray(target):
             for item in items:
                 self._need_byte(item)
@@ -106,7 +117,7 @@ class Recorder:
         """Keys and values for a dict, or for whatever has `__setitem__`."""
         if isinstance(target, Container) and target.kind == "dict":
             _need_hashable(items[::2])
-            target.extend(items)
+            self._fill(target, items)
         elif isinstance(target, Container) and target.kind == "list":
             for key, value in zip(items[::2], items[1::2], strict=True):
                 place = self._place(key, target.length)
@@ -126,7 +137,7 @@ class Recorder:
         """More for a set, or for whatever has `add`."""
         if isinstance(target, Container) and target.kind == "set":
             _need_hashable(items)
-            target.extend(items)
+            self._fill(target, items)
         elif abstract(target):
             for item in items:
                 self._tell(Effect("add", machine.opcode_at, target, Tuple((item,))))

@@ -130,6 +130,8 @@ class _Scan:
         except OverBudgetError as error:
             claim = f"the rest of the pickle was not analysed: {error}"
             trouble.append(Issue("not-analysed", Severity.MEDIUM, claim, f"offset {machine.opcode_at:,}", {}, _BROKEN))
+        if recorder.laughs:
+            trouble.append(_laughing())
         if recorder.failed_at:
             trouble.append(_broken(*recorder.failed_at))
         stop = reader.offset if complete else machine.opcode_at
@@ -171,6 +173,14 @@ class _Scan:
             self.nested += found.nested
             at, complete = found.end, found.complete
         return complete
+
+
+def _laughing() -> Issue:
+    claim = (
+        "holds one value in itself so often that a walk through it, as hashing, comparing, copying or printing it "
+        "takes, doesn't end (billion laughs)"
+    )
+    return Issue("pickle-bomb", Severity.HIGH, claim, "", {}, _BROKEN)
 
 
 def _crossing(offset: int) -> Issue:

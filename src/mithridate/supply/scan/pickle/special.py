@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from mithridate.core.findings import Json
-from mithridate.supply.scan.pickle.code import looks_marshalled, read_code
-from mithridate.supply.scan.pickle.explain import clipped
-from mithridate.supply.scan.pickle.payload import small_bytes
 from mithridate.supply.scan.pickle.values import Call, Global, Tuple, Value, abstract, items_of
 from mithridate.supply.scan.pickle.verdict import Verdict, judge
 
 _INERT = Verdict("inert", "stdlib")
 _REBUILDERS = {"copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__"}
-_PARTIALS = {"functools.partial", "_functools.partial"}
+_ATTRIBUTES = {"operator.attrgetter", "_operator.attrgetter"}
 _GETTERS = {"builtins.getattr", "__builtin__.getattr"}
 _UFUNCS = {"numpy.core._ufunc_reconstruct", "numpy._core._ufunc_reconstruct"}
 _TYPED = {"torch._tensor._rebuild_from_type", "torch._tensor._rebuild_from_type_v2", "torch.tensor._rebuild_from_type"}
@@ -23,20 +20,13 @@ _UNIONS = {"operator.or_", "_operator.or_"}
 _ITEMS = {"operator.getitem", "_operator.getitem"}
 _BOOSTERS = {"xgboost.core.Booster", "lightgbm.basic.Booster"}  # given a path, they read it
 _SINGLE = {"builtins.type": "exec", "builtins.iter": "exec"}  # with more than one argument they make or call
-_CODE_KEPT = 40
+_PLAIN = re.compile(r"(?!__)[^\W\d]\w*")
 
 
 def rebuilt(function: Global, arguments: Value) -> Value | None:
     """The class whose instance the helpers of `copyreg` make; None for other calls."""
     items = items_of(arguments)
     return items[0] if function.path in _REBUILDERS and items else None
-
-
-def partial_of(call: Call) -> Value | None:
-    """What a `functools.partial` that is called calls."""
-    is_partial = isinstance(call.function, Global) and call.function.path in _PARTIALS
-    items = items_of(call.state) or items_of(call.arguments)
-    return items[0] if is_partial and items else None
 
 
 def called_within(function: Global, arguments: Value) -> tuple[Value, Value] | None:
@@ -94,8 +84,15 @@ def judged(function: Global, arguments: Value) -> Verdict | None:
         is_plain = len(items) == 2 and isinstance(items[1], str) and not items[1].startswith("__")  # noqa: PLR2004 - as above
         return _INERT if is_plain and not abstract(items[0]) else None
     if path in _BOOSTERS and items:
-        return Verdict("class", "library")
-    return _item(items) if path in _ITEMS else None
+        is_path = any(isinstance(item, str) for item in items)
+        return Verdict("harmful", "library", "file") if is_path else Verdict("class", "library")
+    return _item(items) if path in _ITEMS else _attributes(path, items)
+
+
+def _attributes(path: str, items: Sequence[Value]) -> Verdict | None:
+    """`attrgetter` of plain names is inert; dots walk on, dunders reach what classes hide."""
+    is_plain = all(isinstance(item, str) and _PLAIN.fullmatch(item) for item in items)
+    return _INERT if path in _ATTRIBUTES and items and is_plain else None
 
 
 def _item(items: Sequence[Value]) -> Verdict:
@@ -111,26 +108,3 @@ def _is_mapping(owner: Call) -> bool:
     """Whether an item of it may come from a `default_factory`, which is called for what isn't there."""
     function = owner.alias or owner.function
     return isinstance(function, Global) and function.module == "collections"
-
-
-def told(path: str, arguments: Value) -> dict[str, Json]:
-    """What the code in the arguments holds: the source that decoders hide, or names and constants."""
-    found: dict[str, Json] = {}
-    for item in items_of(arguments):
-        content = small_bytes(item)
-        if content is None:
-            continue
-        if looks_marshalled(content):
-            code = read_code(content)
-            found["code"] = [clipped(text, 120) for text in code.texts[:_CODE_KEPT]]
-            found["numbers"] = list(code.numbers[:_CODE_KEPT])
-        elif isinstance(item, Call):
-            found["decoded"] = clipped(content.decode("utf-8", "backslashreplace"))
-    if path.endswith("CodeType"):
-        found["code"] = [
-            clipped(str(text), 120)
-            for item in items_of(arguments)
-            for text in ([item] if isinstance(item, str) else items_of(item))
-            if isinstance(text, str)
-        ][:_CODE_KEPT]
-    return found

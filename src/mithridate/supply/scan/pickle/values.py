@@ -14,6 +14,8 @@ Value: TypeAlias = Any
 """An int, float, str, bytes, bytearray, bool, None, or an instance of a class of this file."""
 
 KEPT = 1 << 16  # items of one container that are kept; its length is counted on
+HEAVY = 1 << 28  # containers that a value would be, were nothing in it shared
+_HEAVIEST = 1 << 62
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,36 +35,50 @@ class View:
 
 
 class Tuple:
-    """A tuple; `hashable` is worked out once, so that no nesting makes it dear."""
+    """A tuple; `hashable` and `weight` are worked out once, so that no nesting makes them dear.
 
-    __slots__ = ("hashable", "items")
+    weight : tuples and containers that one would walk through, the shared ones as often as they are met.
+    """
+
+    __slots__ = ("hashable", "items", "weight")
 
     def __init__(self, items: Sequence[Value]) -> None:
         self.items = items
         self.hashable = True
+        self.weight = 1
         for item in items:
-            if type(item) in _DOUBTFUL and not hashable(item):
-                self.hashable = False
+            if type(item) in _DOUBTFUL:
+                self.hashable = all(map(hashable, items))
+                self.weight += weight_of(items)
                 break
 
 
 class Container:
-    """A list, dict (keys and values in turn) or set: its first `KEPT` items and its length."""
+    """A list, dict (keys and values in turn) or set: its first `KEPT` items, its length and its weight."""
 
-    __slots__ = ("items", "kind", "length")
+    __slots__ = ("items", "kind", "length", "weight")
 
     def __init__(self, kind: str, items: Sequence[Value] = ()) -> None:
         self.kind = kind
         self.items: list[Value] = []
         self.length = 0
+        self.weight = 1
         if items:
             self.extend(items)
 
     def extend(self, items: Sequence[Value]) -> None:
         """Put these behind the others."""
         self.length += len(items)
+        if not NESTED.isdisjoint(map(type, items)):
+            self.weight = min(self.weight + weight_of(items), _HEAVIEST)
         if len(self.items) < KEPT:
             self.items.extend(items[: KEPT - len(self.items)] if len(items) > KEPT else items)
+
+
+def weight_of(items: Sequence[Value]) -> int:
+    """The weights of the tuples and containers among the values, summed."""
+    found: int = sum([item.weight for item in items if type(item) in NESTED])
+    return min(found, _HEAVIEST)
 
 
 @dataclass(slots=True, eq=False)
@@ -101,6 +117,7 @@ _UNHASHABLE = {"list", "dict", "set"}
 
 
 _DOUBTFUL = {Tuple, Container, Chunk, View, bytearray}
+NESTED = {Tuple, Container}
 
 
 def unhashable(values: Sequence[Value]) -> Value | None:

@@ -41,6 +41,8 @@ _NAMES = _prefixes(HARMFUL_NAMES)
 _INERT = {f"{module}.{name}" for module, names in INERT.items() for name in names.split()}
 _LIBRARIES = frozenset(LIBRARIES.split())
 _UNMISTAKABLE = frozenset(UNMISTAKABLE.split())
+_TYPES = (str, bytes, bytearray, int, float, bool, complex, list, tuple, dict, set, frozenset, range, slice)
+_METHODS = frozenset(f"{kind.__name__}.{name}" for kind in _TYPES for name in dir(kind) if not name.startswith("_"))
 _EXCEPTIONS = frozenset(
     name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
 )
@@ -52,12 +54,14 @@ class Verdict:
     """What is known of a name.
 
     kind : `inert`, `harmful`, `class` or `unknown`. capability : of a harmful one, a key of `CAPABILITIES`.
-    origin : `stdlib`, `library` (of `LIBRARIES`) or `foreign`.
+    origin : `stdlib`, `library` (of `LIBRARIES`) or `foreign`. by_family : the capability is that of callables with
+    such names; nobody has looked at this one.
     """
 
     kind: str
     origin: str
     capability: str = ""
+    by_family: bool = False
 
 
 @lru_cache(maxsize=1 << 14)
@@ -67,7 +71,7 @@ def judge(module: str, name: str) -> Verdict:
     top = module.partition(".")[0]
     is_stdlib = top in sys.stdlib_module_names or top in _OLD_STDLIB
     origin = "library" if top in _LIBRARIES else "stdlib" if is_stdlib else "foreign"
-    if path in _INERT or (module == "builtins" and name in _EXCEPTIONS):
+    if path in _INERT or (module == "builtins" and (name in _EXCEPTIONS or name in _METHODS)):
         return Verdict("inert", origin)
     capability = _harm(module, name)
     if capability:
