@@ -62,8 +62,11 @@ _PAGE = (
                 r"[\w.]*gstatic\.com|[\w.]*bokeh\.org|[\w.]*plot\.ly|d3js\.org|[\w.]*mathjax\.org|code\.jquery\.com|"
                 r"[\w.]*pydata\.org|[\w.]*holoviz\.org))",
                 re.IGNORECASE), Severity.HIGH, "loads a script from elsewhere"),
+    (re.compile(r"(?:\b(?:href|src|action)\s*=\s*['\"]?|\]\(|\\href\s*\{)\s*javascript\s*:(?!\s*(?:void\b|;|//|['\"#)}]))",
+                re.IGNORECASE), Severity.HIGH, "runs a script when a link is followed"),
 )  # fmt: skip
-_SHOWN = ("text/html", "application/javascript", "image/svg+xml", "text/markdown")
+_SHOWN = ("text/html", "application/javascript", "image/svg+xml", "text/markdown", "text/latex")
+_PAGE_MAGIC = re.compile(r"\s*%%(?:javascript|js|html|HTML|svg|SVG|markdown|latex)\b")
 _LONGEST = 4 << 20
 
 
@@ -103,6 +106,8 @@ def _cell(cell: dict[str, Any], place: str) -> Generator[Issue, None, int]:
                 claim = f"a cell {what}: {clip(match.group(), 100)}"
                 yield Issue("notebook-code", severity, claim, place, {"source": clip(source, 1000)})
         yield from _hidden(cell, source, place)
+        if _PAGE_MAGIC.match(source):
+            yield from _page(source, place)
     else:
         yield from _page(source, place)
     outputs = cell.get("outputs")
