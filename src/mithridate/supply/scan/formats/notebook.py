@@ -67,7 +67,18 @@ _PAGE = (
 )  # fmt: skip
 _SHOWN = ("text/html", "application/javascript", "image/svg+xml", "text/markdown", "text/latex")
 _PAGE_MAGIC = re.compile(r"\s*%%(?:javascript|js|html|HTML|svg|SVG|markdown|latex)\b")
+_NEVER_HONEST = frozenset(
+    {"runs packed or downloaded Python", "unpickles packed bytes", "opens a remote shell", "runs packed shell code"}
+)
 _LONGEST = 4 << 20
+
+
+def packed_code_in(source: str) -> str:
+    """What Python source does that no honest source needs: run what is packed or fetched; empty for nothing."""
+    for pattern, what in _HARM:
+        if what in _NEVER_HONEST and (match := pattern.search(source)):
+            return f"{what}: {clip(match.group(), 100)}"
+    return ""
 
 
 def is_notebook(node: dict[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.formats.boosters import examine_lightgbm
 from mithridate.supply.scan.formats.json_text import looks_like_json
+from mithridate.supply.scan.formats.notebook import packed_code_in
 from mithridate.supply.scan.formats.text_bytes import decoded, looks_like_text
 from mithridate.supply.scan.formats.text_rules import examine_text
 from mithridate.supply.scan.formats.xml_file import looks_like_xml
@@ -46,6 +47,9 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
         text = decoded(raw)
         if "\x00" in text[:4096]:
             yield Issue("not-analysed", Severity.MEDIUM, f"from byte {at} on it is no text")
+            return
+        if is_source and (what := packed_code_in(text)):
+            yield Issue("source-code", Severity.HIGH, f"source code that {what}", f"character {at}")
             return
         for issue in () if is_source else examine_text(text, chat=is_named_chat):
             if issue.claim not in seen:
