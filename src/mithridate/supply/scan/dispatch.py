@@ -53,7 +53,13 @@ class Seen:
 
 
 _AREAS: Mapping[str, Area] = MappingProxyType(
-    {"not-analysed": "unknown", "recognised": "unknown", "source-code": "code", "native-code": "code"}
+    {
+        "not-analysed": "unknown",
+        "recognised": "unknown",
+        "source-code": "code",
+        "packed-source": "code",
+        "native-code": "code",
+    }
 )
 _NPY = Analyser("npy", "container", npy.sniff, npy.members)
 _OPENERS = (

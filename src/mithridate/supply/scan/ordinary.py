@@ -16,11 +16,12 @@ _INERT: tuple[tuple[int, bytes], ...] = (
     (0, b"wOFF"), (0, b"wOF2"), (0, b"OTTO"), (0, b"\0\1\0\0\0"), (0, b"\xff\x0a"), (0, b"\0\0\0\x0cJXL "),
     (0, b"\0\0\0\x0cjP  "), (0, b"qoif"), (0, b"FORM"), (0, b"MThd"), (0, b"#?RADIANCE"), (0, b"v/1\1"),
     (0, b"\xf7\x02"), (0, b"DICM"), (128, b"DICM"), (0, b"\x5c\1\0\0"), (0, b"SIMPLE  ="), (0, b"CDF\1"), (0, b"CDF\2"),
-    (0, b"<stata_dta>"), (0, b"\x71\1\1\0"), (0, b"\x71\2\1\0"), (0, b"\x72\1\1\0"), (0, b"\x72\2\1\0"), (0, b"\x73\1\1\0"),
-    (0, b"\x73\2\1\0"), (0, b"$FL2@(#)"), (0, b"$FL3@(#)"), (0, b"______LightGBM_Binary_File_Token______\n"),
+    (0, b"<stata_dta>"), (0, b"\x71\1\1\0"), (0, b"\x71\2\1\0"), (0, b"\x72\1\1\0"), (0, b"\x72\2\1\0"),
+    (0, b"\x73\1\1\0"), (0, b"\x73\2\1\0"), (0, b"$FL2@(#)"), (0, b"$FL3@(#)"),
+    (0, b"______LightGBM_Binary_File_Token______\n"),
     (0, b"\xba\x16\x4f\x2f"), (0, b"IxF2"), (0, b"IxFI"), (0, b"IwFl"), (0, b"IwPQ"), (0, b"IHNf"), (0, b"binf"),
     (0, b"\x01\xab\xff\xffversion:"),
-    (0, b"NIFTI"), (344, b"n+1\0"), (344, b"ni1\0"), (0, b"DIRC"), (0, b"\xfftOc"), (0, b"PACK"),
+    (0, b"NIFTI"), (344, b"n+1\0"), (344, b"ni1\0"), (0, b"DIRC"), (0, b"\0\0\0\1Bud1"), (0, b"\xfftOc"), (0, b"PACK"),
 )  # fmt: skip
 _NATIVE: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x7fELF", "an ELF program or library"),

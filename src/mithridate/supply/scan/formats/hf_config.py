@@ -107,7 +107,7 @@ def _named_classes(node: dict[str, Any], path: str) -> Iterator[Issue]:
 
 def _components(node: dict[str, Any], path: str) -> Iterator[Issue]:
     """The parts of a diffusers pipeline: [library, class], where any other library is a file of the repository."""
-    if "_class_name" not in node or "_diffusers_version" not in node and not isinstance(node["_class_name"], list):
+    if "_class_name" not in node or ("_diffusers_version" not in node and not isinstance(node["_class_name"], list)):
         return
     for key, value in node.items():
         if not (isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value)):  # noqa: PLR2004 - a pair

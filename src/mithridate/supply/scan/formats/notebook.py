@@ -62,7 +62,8 @@ _PAGE = (
                 r"[\w.]*gstatic\.com|[\w.]*bokeh\.org|[\w.]*plot\.ly|d3js\.org|[\w.]*mathjax\.org|code\.jquery\.com|"
                 r"[\w.]*pydata\.org|[\w.]*holoviz\.org))",
                 re.IGNORECASE), Severity.HIGH, "loads a script from elsewhere"),
-    (re.compile(r"(?:\b(?:href|src|action)\s*=\s*['\"]?|\]\(|\\href\s*\{)\s*javascript\s*:(?!\s*(?:void\b|;|//|['\"#)}]))",
+    (re.compile(r"(?:\b(?:href|src|action)\s*=\s*['\"]?|\]\(|\\href\s*\{)\s*javascript\s*:[^\n'\">)}]{0,200}?"
+                r"\b(?:fetch|eval|atob|cookie|XMLHttpRequest|sendBeacon|import|location|alert|execute|document)\b",
                 re.IGNORECASE), Severity.HIGH, "runs a script when a link is followed"),
 )  # fmt: skip
 _SHOWN = ("text/html", "application/javascript", "image/svg+xml", "text/markdown", "text/latex")

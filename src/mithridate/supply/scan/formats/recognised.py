@@ -11,7 +11,7 @@ from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.formats.payload_text import payload_in
 from mithridate.supply.scan.formats.reading import BrokenError, Window, malformed
-from mithridate.supply.scan.formats.wire import BYTES, VARINT, fields
+from mithridate.supply.scan.formats.wire import BYTES, FIXED32, VARINT, fields
 from mithridate.supply.scan.issue import Issue
 
 
@@ -58,6 +58,11 @@ _LONGEST_SCHEMA = 4 << 20
 _JAVA_CLASS = re.compile(rb'"java-(?:class|key-class|element-class)"\s*:\s*"([\w.$]{1,200})"')
 _CATBOOST = b"CBM1"
 _TABLE_END = bytes.fromhex("57fb808b247547db")
+_VOCABULARY, _ONNX_TENSOR = "a SentencePiece vocabulary", "a tensor as ONNX stores it"
+_TENSOR = {(1, VARINT), (1, BYTES), (2, VARINT), (8, BYTES), (9, BYTES), (12, BYTES)}  # of TensorProto, data inside
+_PLAIN = {
+    "the index of a TensorFlow checkpoint", "the fingerprint of a SavedModel", _VOCABULARY, _ONNX_TENSOR,
+}  # fmt: skip
 _LARGEST_CORE = 64 << 20
 _COREML_KINDS = range(200, 3001)
 
@@ -97,6 +102,10 @@ def _message(blob: Blob) -> str:
             ]
             if inner[:3] == [(1, VARINT), (2, VARINT), (3, BYTES)]:
                 return "a Paddle program"
+            if numbers <= {1, 2, 3, 4, 5} and inner[:2] == [(1, BYTES), (2, FIXED32)]:
+                return _VOCABULARY
+        if set(kinds) <= _TENSOR and {(2, VARINT), (9, BYTES)} <= set(kinds):
+            return _ONNX_TENSOR
     except (BrokenError, IndexError):
         pass
     return ""
@@ -113,7 +122,7 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
         yield from _avro(blob)
         return
     severity = next((entry.severity for entry in _MAGICS if entry.what == what), Severity.MEDIUM)
-    if what in {"the index of a TensorFlow checkpoint", "the fingerprint of a SavedModel"}:
+    if what in _PLAIN:
         severity = _DATA
     claim = f"it is {what}, recognised and not analysed"
     yield Issue(

@@ -49,7 +49,7 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
             yield Issue("not-analysed", Severity.MEDIUM, f"from byte {at} on it is no text")
             return
         if is_source and (what := packed_code_in(text)):
-            yield Issue("source-code", Severity.HIGH, f"source code that {what}", f"character {at}")
+            yield Issue("packed-source", Severity.HIGH, f"source code that {what}", f"character {at}")
             return
         for issue in () if is_source else examine_text(text, chat=is_named_chat):
             if issue.claim not in seen:

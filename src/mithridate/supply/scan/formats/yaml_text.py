@@ -73,7 +73,14 @@ def examine_yaml(text: str) -> Iterator[Issue]:
     -----
     Lines that are comments are skipped. A tag between code fences of a Markdown text, where YAML would fail, is MEDIUM.
     """
-    if "!" in text or "target" in text or "class_path" in text or "\\" in text or "loader_module" in text or "model_code" in text:
+    if (
+        "!" in text
+        or "target" in text
+        or "class_path" in text
+        or "\\" in text
+        or "loader_module" in text
+        or "model_code" in text
+    ):
         text = _COMMENT_LINE.sub("", text)
         plain = _ESCAPE.sub(_character, text) if "\\" in text else text
         yield from _tags(text)
@@ -120,7 +127,9 @@ def _targets(text: str) -> Iterator[Issue]:
             yield Issue("config-target", Severity.HIGH, claim, f"character {match.start()}")
     for match in _MODEL_CODE.finditer(text):
         claim = f"MLflow runs {clip(match.group(1))} to load the model"
-        yield Issue("config-target", Severity.MEDIUM, claim, f"character {match.start()}", remedy="Read that file first.")
+        yield Issue(
+            "config-target", Severity.MEDIUM, claim, f"character {match.start()}", remedy="Read that file first."
+        )
 
 
 def _tags(text: str) -> Iterator[Issue]:
@@ -166,7 +175,9 @@ def _judge(tag: str, place: str) -> Iterator[Issue]:
     if tag.startswith("python/"):
         if not _INERT.match(tag):
             yield from _python(tag, place)
-    elif tag.lstrip("!").startswith(("ruby/", "java", "perl/", "php/", "com.sun", "org.apache", "javax.", "js/function")):
+    elif tag.lstrip("!").startswith(
+        ("ruby/", "java", "perl/", "php/", "com.sun", "org.apache", "javax.", "js/function")
+    ):
         yield Issue(
             "yaml-tag", Severity.HIGH, f"the tag {clip(tag)} builds an object of a program", place, remedy=_REMEDY
         )

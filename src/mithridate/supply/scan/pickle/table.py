@@ -65,9 +65,9 @@ HARMFUL_MODULES = {
         mailbox fcntl resource syslog plistlib configparser csv logging linecache genericpath posixpath ntpath
         getpass pwd grp spwd platform _winapi winreg msvcrt termios tty curses readline tkinter turtle nturl2path
         h5py joblib.disk joblib._memmapping_reducer joblib._store_backends torch.utils.data.datapipes
-        torch.utils.model_zoo pandas.io numpy.lib._npyio_impl numpy.lib.npyio numpy.lib._datasource matplotlib.pyplot matplotlib.image
-        matplotlib.animation matplotlib.backends matplotlib.font_manager matplotlib.texmanager
-        matplotlib.dviread matplotlib.style matplotlib.tests matplotlib.sphinxext
+        torch.utils.model_zoo pandas.io numpy.lib._npyio_impl numpy.lib.npyio numpy.lib._datasource
+        matplotlib.pyplot matplotlib.image matplotlib.animation matplotlib.backends matplotlib.font_manager
+        matplotlib.texmanager matplotlib.dviread matplotlib.style matplotlib.tests matplotlib.sphinxext
         PIL.ImageShow PIL.ImageGrab PIL.ImageFile PIL.Image tensorflow.python.lib tensorflow.io """,
 }
 """Capability -> modules in which every name that isn't in `INERT` has it, sub-modules included."""
