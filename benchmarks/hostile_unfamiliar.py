@@ -29,7 +29,7 @@ _CALLED = """
     huggingface_hub.snapshot_download llvmlite.binding.load_library_permanently win32com.client.Dispatch
     pathlib.os.system random._os.system tempfile._shutil._os.system torch.serialization.os.system
     sklearn.os.system joblib.memory.os.system collections.OrderedDict.__init__.__globals__ unheard_of.module.function
-""".split()
+"""
 _YAML = (
     "\ufeff!!python/object/new:os.system [x]",
     "a: !<tag:yaml.org,2002:python/object/apply:os.system> [x]",
@@ -58,7 +58,7 @@ _NOTEBOOK = (
 
 def unfamiliar() -> Iterator[tuple[str, bytes]]:
     """Calls, packings that break, and texts that a loader acts on."""
-    for number, path in enumerate(_CALLED):
+    for number, path in enumerate(_CALLED.split()):
         yield f"called-{path}", _called(path, protocol=(4, 2)[number % 2])
     for name, packed in (("gz", gzip.compress(CALL)), ("zlib", zlib.compress(CALL)), ("bz2", bz2.compress(CALL))):
         broken = bytearray(packed)
@@ -86,7 +86,7 @@ def _called(path: str, *, protocol: int) -> bytes:
     dotted = next((n for n in range(1, len(parts)) if parts[n] in {"os", "_os", "_shutil"}), len(parts))
     cut = min(is_class, dotted)
     module, name = ".".join(parts[:cut]), ".".join(parts[cut:])
-    if protocol < 4:  # noqa: PLR2004 - STACK_GLOBAL came with it, and dotted names too
+    if protocol < 4:  # STACK_GLOBAL came with it, and dotted names too
         return b"\x80\x02c" + f"{module}\n{name}\n".encode() + b"X\x01\x00\x00\x00x\x85R."
     texts = (b"\x8c" + bytes([len(text)]) + text.encode() for text in (module, name))
     return b"\x80\x04" + b"".join(texts) + b"\x93\x8c\x01x\x85R."

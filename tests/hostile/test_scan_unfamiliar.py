@@ -155,6 +155,7 @@ def test_source_that_runs_what_it_unpacks_is_grave_and_other_source_is_not(tmp_p
     plain = "import subprocess\nimport sys\nsubprocess.run([sys.executable, '-m', 'x'])\nmodel = pickle.load(f)\n"
     assert worst(written(tmp_path, "a/handler.py", packed)) == Severity.HIGH
     assert worst(written(tmp_path, "b/train.py", plain)) == 0
+    assert worst(written(tmp_path, "c/one.py", "exec(__import__('base64').b64decode('cGFzcw=='))")) == Severity.HIGH
 
 
 def test_avro_is_read_as_far_as_its_schema(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ _LONGEST_MODEL = 256 << 20
 _SOURCE = re.compile(
     r"^(?:#!|import [a-zA-Z_][\w.]*|from [a-zA-Z_.][\w.]* import |def \w+\(|class \w+[(:]|async def )", re.MULTILINE
 )
+_STARTS_AS_SOURCE = re.compile(r"\s*(?:import \w[\w.]*[ \t]*[;\n]|(?:exec|eval)\()")
 
 
 def sniff(head: bytes, blob: Blob) -> bool:
@@ -34,7 +35,7 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
     if head.startswith("tree\n") and "num_class" in head:
         yield from examine_lightgbm(decoded(blob.read(0, _LONGEST_MODEL)))
         return
-    is_source = len(_SOURCE.findall(head)) > 1 or head.startswith("#!")
+    is_source = len(_SOURCE.findall(head)) > 1 or head.startswith("#!") or _STARTS_AS_SOURCE.match(head) is not None
     if is_source:
         yield Issue(
             "source-code", Severity.LOW, "source code, which runs when it is imported or started: read it first"

@@ -81,7 +81,7 @@ HARMFUL_NAMES = {
         types.LambdaType types.CodeType types.ModuleType types.MethodType types.CellType types.new_class
         types.coroutine types.DynamicClassAttribute uuid._get_command_stdout uuid._popen uuid._find_mac
         uuid._ifconfig_getter uuid.getnode imaplib.IMAP4_stream pandas.eval pandas.core.frame.DataFrame.eval
-        pandas.core.frame.DataFrame.query numpy.vectorize numpy.apply_along_axis numpy.apply_over_axes
+        pandas.core.frame.DataFrame.query numpy.apply_along_axis numpy.apply_over_axes
         numpy.fromfunction numpy.frompyfunc numpy.piecewise numpy.source numpy.info torch.compile torch.vmap
         torch.utils.checkpoint.checkpoint collections.namedtuple typing.NamedTuple typing.get_type_hints
         typing._eval_type typing.ForwardRef typing.ForwardRef._evaluate logging.config.dictConfig
