@@ -52,7 +52,7 @@ _ROWS = (
     "4,D,-inf,+0,x,==> see", "5,E,-5%,+,@everyone hi,+1 agree", '6,F,0,0,x,"=) lol"', "7,G,0,0,=\\frac{1}{2},-x^2",
 )  # fmt: skip
 _SETTINGS = {
-    "MLmodel": "flavors:\n  python_function:\n    env: conda.yaml\n    loader_module: mlflow.sklearn\n    model_path: m.pkl\n",
+    "MLmodel": "flavors:\n  python_function:\n    env: conda.yaml\n    loader_module: mlflow.sklearn\n",
     "dvc.yaml": "stages:\n  train:\n    cmd: python train.py && echo done\n    outs:\n    - model.pkl\n",
     "compose.yml": "x: &x\n  image: a\nservices:\n  a: {<<: *x}\n  b: {<<: *x}\n  c: [*x, *x, *x]\n",
     "formation.yml": "R:\n  B:\n    P:\n      A: !Sub '${S}-b'\n      C: !GetAtt A.Arn\n      D: !Ref E\n",

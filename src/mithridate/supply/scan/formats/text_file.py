@@ -21,7 +21,7 @@ _LONGEST_MODEL = 256 << 20
 _SOURCE = re.compile(
     r"^(?:#!|import [a-zA-Z_][\w.]*|from [a-zA-Z_.][\w.]* import |def \w+\(|class \w+[(:]|async def )", re.MULTILINE
 )
-_STARTS_AS_SOURCE = re.compile(r"\s*(?:import \w[\w.]*[ \t]*[;\n]|(?:exec|eval)\()")
+_STARTS_AS_SOURCE = re.compile(r"\s*(?:import \w[\w.]*[ \t]*;|(?:exec|eval)\()")
 
 
 def sniff(head: bytes, blob: Blob) -> bool:
