@@ -22,6 +22,7 @@ from itertools import cycle
 from hostile_gadgets import GADGETS
 from hostile_opcodes import SHAPES, torch_zip
 from hostile_tricks import CALL, TRICKS
+from hostile_unfamiliar import unfamiliar
 from hostile_uses import uses
 
 
@@ -309,6 +310,13 @@ def formats() -> Iterator[tuple[str, bytes]]:
 
 
 _SUFFIXES = (
+    ("csv", ".csv"),
+    ("notebook", ".ipynb"),
+    ("handler", ".py"),
+    ("avro", ".avro"),
+    ("exe", ".csv"),
+    ("hdf5", ".h5"),
+    ("checksum", ".joblib"),
     ("keras", ".keras"),
     ("gguf", ".gguf"),
     ("safetensors", ".safetensors"),
@@ -359,4 +367,5 @@ SUITES: Mapping[str, Callable[[], Iterator[tuple[str, bytes]]]] = {
     "uses": uses,
     "containers": containers,
     "formats": formats,
+    "unfamiliar": unfamiliar,
 }

@@ -38,6 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from ordinary_models import ALL, ROWS, estimators, networks, trees
+from ordinary_unfamiliar import unfamiliar
 
 
 class Maker:
@@ -331,6 +332,7 @@ def main() -> int:
     groups = {
         "plain": plain,
         "texts": texts,
+        "unfamiliar": unfamiliar,
         "arrays": arrays,
         "frames": frames,
         "estimators": estimators,

@@ -4,7 +4,7 @@ The surroundings change with the seed (packaging, where in the file the code sta
 weakness and its harmless twin are those of `posture_secrets`, `posture_code`, `posture_servers` and of here.
 """
 
-# ruff: noqa: E501, Q000 - tables of planted text: one spelling a line
+# ruff: noqa: E501 - tables of planted text: one spelling a line
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Servers open to everybody, each beside the same one closed: `(path, open, closed)`; and calls in Python."""
 
-# ruff: noqa: E501, Q000 - tables of planted text: one spelling a line
+# ruff: noqa: E501 - tables of planted text: one spelling a line
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SERVERS = (
     ("redis.sh", "docker run -d -p 6379:6379 redis:7\n", "docker run -d -p 127.0.0.1:6379:6379 redis:7\n"),
     ("nb_docker.sh", "docker run -p 8888:8888 jupyter/scipy-notebook start-notebook.sh --NotebookApp.token=''\n", "docker run -p 127.0.0.1:8888:8888 jupyter/scipy-notebook\n"),
     (".env", "OLLAMA_HOST=0.0.0.0\n", "OLLAMA_HOST=127.0.0.1\n"),
-    ("ollama.service", "[Service]\nEnvironment=\"OLLAMA_HOST=0.0.0.0:11434\"\nExecStart=/usr/bin/ollama serve\n", "[Service]\nExecStart=/usr/bin/ollama serve\n"),
+    ("ollama.service", '[Service]\nEnvironment="OLLAMA_HOST=0.0.0.0:11434"\nExecStart=/usr/bin/ollama serve\n', "[Service]\nExecStart=/usr/bin/ollama serve\n"),
     ("triton.sh", "tritonserver --model-repository=/models --http-address 0.0.0.0\n", "tritonserver --model-repository=/models --http-address 127.0.0.1 --grpc-address 127.0.0.1\n"),
     ("config.properties", "inference_address=http://0.0.0.0:8080\nmanagement_address=http://0.0.0.0:8081\n", "inference_address=http://127.0.0.1:8080\nmanagement_address=http://127.0.0.1:8081\n"),
     ("ts/config.properties", "inference_address=http://127.0.0.1:8080\nmanagement_address = http://0.0.0.0:8081\ndisable_token_authorization=true\n", "inference_address=https://127.0.0.1:8443\n"),

@@ -1,6 +1,6 @@
 """Made-up keys of each issuer's form, drawn by seed: `<hf>` in a planted text becomes one. None was ever issued."""
 
-# ruff: noqa: E501, Q000 - tables of planted text: one spelling a line
+# ruff: noqa: E501 - tables of planted text: one spelling a line
 
 from __future__ import annotations
 

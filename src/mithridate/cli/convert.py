@@ -50,8 +50,8 @@ def command(source: str, target: str, *, proof_file: str | None, force: bool, fu
             click.echo(_line(one, full=full))
     if done.left_out:
         click.echo("left out, because safetensors holds tensors alone:")
-        for one in done.left_out[:_LEFT]:
-            click.echo(f"  {printable(one)}")
+        for left in done.left_out[:_LEFT]:
+            click.echo(f"  {printable(left)}")
         if len(done.left_out) > _LEFT:
             click.echo(f"  and {len(done.left_out) - _LEFT} more; --proof P.json names all")
     click.echo(f"{len(done.proofs)} of {len(done.proofs)} tensors are equal on both sides\n{target}")

@@ -24,7 +24,7 @@ def issues(content: bytes | str) -> list[Issue]:
     found: list[Issue] = []
     for module in MODULES.values():
         if module.sniff(raw[:4096], blob):
-            found += module.analyse(blob, Budget())
+            found += [told for told in module.analyse(blob, Budget()) if isinstance(told, Issue)]
     return found
 
 

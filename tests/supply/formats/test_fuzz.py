@@ -33,6 +33,7 @@ from mithridate.supply.scan.formats import (
     ubjson,
     xml_file,
 )
+from mithridate.supply.scan.openers.member import Member
 
 MODULES = (
     keras_h5,
@@ -139,6 +140,8 @@ def judge(module: ModuleType, raw: bytes) -> None:
     assert isinstance(module.sniff(raw[:4096], blob), bool)
     try:
         for issue in module.analyse(blob, Budget()):
+            if isinstance(issue, Member):
+                continue  # a part, which is judged in its turn
             assert issue.code
             assert issue.claim
             assert isinstance(issue.severity, Severity)

@@ -17,11 +17,16 @@ _SOURCE = {".py", ".sh", ".bat", ".ps1"}
 
 def with_source_beside(files: Sequence[Scanned]) -> list[Scanned]:
     """The files; scripts carry a low issue where they lie in the folder of a model, and none elsewhere."""
-    folders = {PurePath(file.path).parent for file in files if _MODELS & set(file.kinds)}
+    folders = {PurePath(file.path).parent for file in files if _MODELS & set(file.kinds) or _names_code(file)}
     return [
         (_said(file) if _is_source(file) else file) if PurePath(file.path).parent in folders else _quiet(file)
         for file in files
     ]
+
+
+def _names_code(file: Scanned) -> bool:
+    """A configuration that makes a loader run Python beside it."""
+    return any(one.issue.code == "remote-code" for one in file.located)
 
 
 def _quiet(file: Scanned) -> Scanned:

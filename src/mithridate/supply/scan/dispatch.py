@@ -59,6 +59,7 @@ _AREAS: Mapping[str, Area] = MappingProxyType(
         "source-code": "code",
         "native-code": "code",
         "compiled-python": "code",
+        "packed-source": "code",
     }
 )
 _NPY = Analyser("npy", "container", npy.sniff, npy.members)

@@ -67,4 +67,5 @@ def disguise(name: str, kinds: Sequence[str]) -> list[Issue]:
     found = next((_ACTIVE[kind] for kind in kinds if kind in _ACTIVE), "")
     if suffix not in _PASSIVE or not found:
         return []
-    return [Issue("disguise", Severity.MEDIUM, f"the name says {suffix}, a format that runs nothing; it is {found}")]
+    severity = Severity.HIGH if "native" in kinds else Severity.MEDIUM
+    return [Issue("disguise", severity, f"the name says {suffix}, a format that runs nothing; it is {found}")]

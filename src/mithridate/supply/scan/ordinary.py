@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from mithridate.supply.scan.blob import Blob
@@ -15,7 +16,12 @@ _INERT: tuple[tuple[int, bytes], ...] = (
     (0, b"wOFF"), (0, b"wOF2"), (0, b"OTTO"), (0, b"\0\1\0\0\0"), (0, b"\xff\x0a"), (0, b"\0\0\0\x0cJXL "),
     (0, b"\0\0\0\x0cjP  "), (0, b"qoif"), (0, b"FORM"), (0, b"MThd"), (0, b"#?RADIANCE"), (0, b"v/1\1"),
     (0, b"\xf7\x02"), (0, b"DICM"), (128, b"DICM"), (0, b"\x5c\1\0\0"), (0, b"SIMPLE  ="), (0, b"CDF\1"), (0, b"CDF\2"),
-    (0, b"NIFTI"), (344, b"n+1\0"), (344, b"ni1\0"), (0, b"DIRC"), (0, b"\xfftOc"), (0, b"PACK"),
+    (0, b"<stata_dta>"), (0, b"\x71\1\1\0"), (0, b"\x71\2\1\0"), (0, b"\x72\1\1\0"), (0, b"\x72\2\1\0"),
+    (0, b"\x73\1\1\0"), (0, b"\x73\2\1\0"), (0, b"$FL2@(#)"), (0, b"$FL3@(#)"),
+    (0, b"______LightGBM_Binary_File_Token______\n"),
+    (0, b"\xba\x16\x4f\x2f"), (0, b"IxF2"), (0, b"IxFI"), (0, b"IwFl"), (0, b"IwPQ"), (0, b"IHNf"), (0, b"binf"),
+    (0, b"\x01\xab\xff\xffversion:"),
+    (0, b"NIFTI"), (344, b"n+1\0"), (344, b"ni1\0"), (0, b"DIRC"), (0, b"\0\0\0\1Bud1"), (0, b"\xfftOc"), (0, b"PACK"),
 )  # fmt: skip
 _NATIVE: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x7fELF", "an ELF program or library"),
@@ -40,6 +46,9 @@ _PACKED: tuple[tuple[int, bytes, str], ...] = (
 )  # fmt: skip
 _TEXT_CONTROLS = bytes(set(range(32)) - {7, 8, 9, 10, 11, 12, 13, 27}) + b"\x7f"
 _WHOLE = 4 << 20
+_NETPBM = re.compile(rb"P[1-7](?:\s+(?:#[^\n]{0,200}\n)?\s*\d{1,9}){2}|P7\nWIDTH |P[Ff]\n")
+_TARGA = re.compile(rb"[\s\S][\0\1][\1\2\3\x09\x0a\x0b]")
+_WORD2VEC = re.compile(rb"(\d{1,9}) (\d{1,5})\n")
 
 
 def kind_of(head: bytes, blob: Blob) -> tuple[Kind, str]:
@@ -47,7 +56,7 @@ def kind_of(head: bytes, blob: Blob) -> tuple[Kind, str]:
     native, packed = _called(_NATIVE, head), _called(_PACKED, head)
     if native or packed:
         return ("native", native) if native else ("packed", packed)
-    if not blob.size or any(head.startswith(magic, at) for at, magic in _INERT) or _is_boxed(blob, head):
+    if not blob.size or any(head.startswith(magic, at) for at, magic in _INERT) or _is_shaped(blob, head):
         return "inert", ""
     if is_text(blob):
         return ("script", "a script") if head.startswith(b"#!") else ("text", "")
@@ -56,6 +65,45 @@ def kind_of(head: bytes, blob: Blob) -> tuple[Kind, str]:
 
 def _called(table: tuple[tuple[int, bytes, str], ...], head: bytes) -> str:
     return next((name for at, magic, name in table if head.startswith(magic, at)), "")
+
+
+def _is_shaped(blob: Blob, head: bytes) -> bool:
+    """Kinds without a magic number that nothing else has: pixels, records, word vectors."""
+    return (
+        _is_boxed(blob, head)
+        or _NETPBM.match(head) is not None
+        or (_TARGA.match(head) is not None and blob.read(max(0, blob.size - 18), 18) == b"TRUEVISION-XFILE.\0")
+        or _is_records(blob, head)
+        or _is_word_vectors(blob, head)
+    )
+
+
+def _is_records(blob: Blob, head: bytes) -> bool:
+    """TFRecord, which TensorBoard's events are too: a length and its checksum, the record and its checksum."""
+    length = int.from_bytes(head[:8], "little")
+    return 0 < length <= blob.size - 16 and int.from_bytes(head[8:12], "little") == _masked_crc(head[:8])
+
+
+def _masked_crc(raw: bytes) -> int:
+    """CRC-32C as TFRecord masks it (tensorflow/core/lib/hash/crc32c.h)."""
+    crc = 0xFFFFFFFF
+    for byte in raw:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def _is_word_vectors(blob: Blob, head: bytes) -> bool:
+    """word2vec's binary form: two counts, then for each word the word, a blank and float32 values."""
+    match = _WORD2VEC.match(head)
+    if match is None:
+        return False
+    count, width = int(match.group(1)), int(match.group(2))
+    first = head[match.end() : match.end() + 100].partition(b" ")
+    least = count * (4 * width + 2)
+    return bool(first[1]) and first[0].strip() != b"" and least <= blob.size - match.end() <= least + 200 * count
 
 
 def _is_boxed(blob: Blob, head: bytes) -> bool:

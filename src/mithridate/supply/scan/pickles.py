@@ -17,6 +17,8 @@ from mithridate.supply.scan.openers.torch_legacy import MAGIC_PICKLE, N_PICKLES,
 from mithridate.supply.scan.pickle import looks_like_pickle, scan_pickle
 from mithridate.supply.scan.slices import SliceBlob
 
+_COUNTED = {b"B": 4, b"X": 4, b"T": 4, b"\x8d": 8, b"\x8e": 8, b"\x96": 8}  # opcode: bytes of the length behind it
+
 
 def sniff(head: bytes, blob: Blob) -> bool:
     """Whether the bytes start as a pickle.
@@ -24,8 +26,13 @@ def sniff(head: bytes, blob: Blob) -> bool:
     A word that starts with `P`, a zip among them, would ask for a persistent id first, which plain loaders refuse; a
     pickle that does so and goes on is found by `against_all_looks`.
     """
-    del blob
-    return not head.startswith(b"P") and looks_like_pickle(head)
+    return not head.startswith(b"P") and not _runs_past(head, blob.size) and looks_like_pickle(head)
+
+
+def _runs_past(head: bytes, size: int) -> bool:
+    """The first opcode is a constant longer than the file, as `BM` of a bitmap would be: an unpickler stops there."""
+    width = _COUNTED.get(head[:1], 0)
+    return width > 0 and int.from_bytes(head[1 : 1 + width], "little") > size - 1 - width
 
 
 def against_all_looks(blob: Blob, budget: Budget) -> tuple[Issue, ...] | None:

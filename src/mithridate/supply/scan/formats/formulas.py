@@ -16,11 +16,12 @@ from mithridate.supply.scan.formats.searched import Searched
 from mithridate.supply.scan.issue import Issue
 
 _CELL = r"(?:^|(?<=[,;|\t\r\n]))[ \t]{0,16}[\"']?[ \t]{0,16}"
-_DDE = re.compile(_CELL + r"[=+\-@](?![ \t])[^\n,;|]{0,200}?\b(?:cmd|msexcel|powershell|mshta|rundll32|regsvr32|"
+_SIGN = r"[=+\-@\uff1d\uff0b\uff0d\uff20]"  # the full-width ones are formulas too, in East Asian settings
+_DDE = re.compile(_CELL + _SIGN + r"(?![ \t])[^\n,;|]{0,200}?\b(?:cmd|msexcel|powershell|mshta|rundll32|regsvr32|"
                           r"winword|excel|wscript|cscript|bash|"
                   r"DDEAUTO|DDE)\b[^\n|]{0,40}[|(][^\n]{0,200}", re.IGNORECASE | re.MULTILINE)  # fmt: skip
-_PIPE = re.compile(_CELL + r"[=+\-@]{1,3}[^\n,;|]{0,60}\|['\"][^\n'\"]{1,300}['\"]!", re.MULTILINE)
-_OUTSIDE = re.compile(_CELL + r"[=+\-@]{1,3}(?![ \t])[^\n,;]{0,120}?\b(?:HYPERLINK|WEBSERVICE|IMPORTXML|IMPORTDATA|"
+_PIPE = re.compile(_CELL + _SIGN + r"{1,3}[^\n,;|]{0,60}\|['\"][^\n'\"]{1,300}['\"]!", re.MULTILINE)
+_OUTSIDE = re.compile(_CELL + _SIGN + r"{1,3}(?![ \t])[^\n,;]{0,120}?\b(?:HYPERLINK|WEBSERVICE|IMPORTXML|IMPORTDATA|"
                               r"IMPORTFEED|IMPORTHTML|IMPORTRANGE|IMAGE|RTD|"
                       r"ENCODEURL|FILTERXML|CALL|REGISTER(?:\.ID)?|EXEC|SHELL|GOOGLETRANSLATE|"
                       r"QUERY)\s*\([^\n]{0,200}", re.IGNORECASE | re.MULTILINE)  # fmt: skip

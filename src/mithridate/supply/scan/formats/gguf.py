@@ -32,7 +32,7 @@ _COUNTS = (1, 2, 3)
 _SHORTEST = 8
 _LONG_TOKEN = 2048
 _MOST_TEXTS = 1000
-_SLACK = 4096
+_LONGEST_PADDING = 1 << 16
 
 
 def sniff(head: bytes, blob: Blob) -> bool:
@@ -194,6 +194,13 @@ def _size(name: str, kind: int, shape: list[int]) -> int:
     return -(-n_values // values) * size
 
 
+def _is_hidden(reader: _Reader, offset: int) -> bool:
+    """Whether anything but a padding of zeros lies behind the last tensor."""
+    window = reader.window
+    left = window.size - offset
+    return left > _LONGEST_PADDING or (left > 0 and bool(window.take(offset, left).strip(b"\0")))
+
+
 def _ranges(reader: _Reader, spans: list[tuple[int, int, str]]) -> Iterator[Issue]:
     start = -(-reader.offset // reader.alignment) * reader.alignment
     room = reader.window.size - start
@@ -208,6 +215,6 @@ def _ranges(reader: _Reader, spans: list[tuple[int, int, str]]) -> Iterator[Issu
             "gguf-overlap", Severity.HIGH, f"the tensor {shared[0]} shares bytes with another", f"tensor {shared[0]}"
         )
     reached = max((end for _, end, _ in spans), default=0)
-    if spans and not out and room - reached >= max(reader.alignment, _SLACK) and all(b > a for a, b, _ in spans):
+    if spans and not out and _is_hidden(reader, start + reached) and all(b > a for a, b, _ in spans):
         claim = f"{room - reached} bytes lie behind the last tensor, where no reader looks"
         yield Issue("hidden-data", Severity.MEDIUM, claim)

@@ -52,6 +52,16 @@ def find_signature(blob: Blob) -> int:
     return -1
 
 
+def end_of_data(blob: Blob) -> int:
+    """Where the superblock says that the data end; the size of the file where it says nothing."""
+    start = find_signature(blob)
+    version = blob.read(start + 8, 1)
+    place = {b"\0": start + 24, b"\1": start + 28}.get(version, start + 12)
+    base = int.from_bytes(blob.read(place, 8), "little")
+    said = int.from_bytes(blob.read(place + 16, 8), "little")
+    return base + said if start >= 0 and said not in {0, NOWHERE} else blob.size
+
+
 class Walk:
     """One walk over a file.
 

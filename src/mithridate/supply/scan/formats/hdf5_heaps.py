@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mithridate.supply.scan.formats.reading import BrokenError, Window
 
+_COLLECTION = b"GCOL\1\0\0\0"
 _LARGEST_NAMES = 16 << 20
 _MOST_OBJECTS = 65_536
 _MOST_ROWS = 64
@@ -40,6 +41,25 @@ def vlen_text(window: Window, address: int, index: int, length: int) -> str:
             break
         at += 16 + -(-size // 8) * 8
     raise BrokenError(f"the global heap at {address} lacks the object {index}")
+
+
+def global_objects(window: Window, furthest: int) -> Iterator[tuple[int, int]]:
+    """(offset, bytes) of every object in the global heap collections that start before `furthest`."""
+    at, step = 0, 1 << 20
+    while at < min(furthest, window.size):
+        block = window.take(at, min(step + 8, window.size - at))
+        found = block.find(_COLLECTION)
+        if found < 0:
+            at += step
+            continue
+        start = at + found
+        end = min(window.size, start + max(16, window.number(start + 8, 8))) if start + 16 <= window.size else start
+        inner = start + 16
+        while inner + 16 <= end and window.number(inner, 2):
+            size = min(window.number(inner + 8, 8), end - inner - 16)
+            yield inner + 16, size
+            inner += 16 + -(-size // 8) * 8
+        at = max(start + 8, inner)
 
 
 def managed_objects(window: Window, heap: int, base: int, *, links: bool) -> Iterator[bytes | None]:

@@ -27,6 +27,12 @@ _LIBRARIES = words(
     "sparse_encoder "
     "pylate adapters keras flair"
 )
+_PIPELINES = _LIBRARIES | words(
+    "onnxruntime optimum flax stable_diffusion stable_diffusion_xl stable_diffusion_safe deepfloyd_if kandinsky "
+    "kandinsky2_2 wuerstchen stable_cascade audioldm audioldm2 paint_by_example latent_diffusion unidiffuser shap_e "
+    "spectrogram_diffusion alt_diffusion versatile_diffusion semantic_stable_diffusion blip_diffusion musicldm ltx "
+    "pag controlnet k_diffusion timm"
+)
 
 
 def examine_object(node: dict[str, Any], path: str) -> Iterator[Issue]:
@@ -90,12 +96,26 @@ def _named_classes(node: dict[str, Any], path: str) -> Iterator[Issue]:
             path,
             remedy=_TRUST,
         )
+    yield from _components(node, path)
     weights = node.get("weight_map")
     if isinstance(weights, dict):
         for target in {item for item in weights.values() if isinstance(item, str) and leaves_the_folder(item)}:
             yield Issue(
                 "path-traversal", Severity.HIGH, f"weights are read from {clip(target)}, outside the folder", path
             )
+
+
+def _components(node: dict[str, Any], path: str) -> Iterator[Issue]:
+    """The parts of a diffusers pipeline: [library, class], where any other library is a file of the repository."""
+    if "_class_name" not in node or ("_diffusers_version" not in node and not isinstance(node["_class_name"], list)):
+        return
+    for key, value in node.items():
+        if not (isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value)):  # noqa: PLR2004 - a pair
+            continue
+        library, name = value
+        if key == "_class_name" or (name[:1].isupper() and library.partition(".")[0] not in _PIPELINES):
+            claim = f"loading it with trust_remote_code runs Python beside it: {clip(f'{library}.{name}')}"
+            yield Issue("remote-code", Severity.MEDIUM, claim, f"{path}/{clip(key)}", remedy=_TRUST)
 
 
 def _imported(dotted: str, place: str) -> Iterator[Issue]:

@@ -12,15 +12,19 @@ import re
 from collections.abc import Iterator
 
 from mithridate.core.findings import Severity
-from mithridate.supply.scan.blob import Blob
+from mithridate.supply.scan.blob import Blob, MemoryBlob
 from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.formats.callables import capability
-from mithridate.supply.scan.formats.hdf5 import Fact, Walk, find_signature
+from mithridate.supply.scan.formats.hdf5 import Fact, Walk, end_of_data, find_signature
+from mithridate.supply.scan.formats.hdf5_heaps import global_objects
 from mithridate.supply.scan.formats.json_file import examine
 from mithridate.supply.scan.formats.json_text import Document, parse
 from mithridate.supply.scan.formats.payload_text import payload_in
-from mithridate.supply.scan.formats.reading import BrokenError, clip, malformed
+from mithridate.supply.scan.formats.reading import BrokenError, Window, clip, malformed
 from mithridate.supply.scan.issue import Issue
+from mithridate.supply.scan.openers.member import Member
+from mithridate.supply.scan.pickle import looks_like_pickle
+from mithridate.supply.scan.slices import SliceBlob
 
 _CONFIGS = frozenset({"model_config", "training_config", "config", "keras_config", "layer_config"})
 _BOMB, _BOMB_RATIO = 1 << 30, 1000
@@ -38,27 +42,42 @@ def sniff(head: bytes, blob: Blob) -> bool:
     return head.startswith(b"\x89HDF") or (blob.size > 512 and find_signature(blob) >= 0)  # noqa: PLR2004 - a user block
 
 
-def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
+def analyse(blob: Blob, budget: Budget) -> Iterator[Issue | Member]:
     """The configuration, and every link and dataset that would read other files or exhaust memory."""
     start = find_signature(blob)
     if start > 0:
         yield Issue("hidden-data", Severity.LOW, f"{start} bytes stand before the HDF5 data, which readers skip")
-    unread = False
+    unread = has_objects = False
     try:
         for fact in Walk(blob, budget).facts():
             unread |= fact.kind == "unread"
+            has_objects |= fact.kind == "attribute" and fact.name == "PSEUDOATOM" and fact.text == "object"
             yield from _judge(fact, blob, budget)
     except BrokenError as error:
         yield malformed("HDF5", error)
         unread = True
     if unread:
         yield from _search(blob, budget)
+    if has_objects:
+        yield from _objects(blob, budget)
+    if (end := end_of_data(blob)) < blob.size:
+        claim = f"{blob.size - end:,} bytes follow the HDF5 data, which readers skip"
+        yield Issue("trailing-data", Severity.LOW, claim, f"offset {end}")
+        yield Member(SliceBlob(f"{blob.name}!trailing", blob, end, blob.size - end))
 
 
-def _judge(fact: Fact, blob: Blob, budget: Budget) -> Iterator[Issue]:
+def _objects(blob: Blob, budget: Budget) -> Iterator[Member]:
+    """The rows of PyTables' object arrays, which pandas writes for mixed columns: a pickle each."""
+    for offset, size in global_objects(Window(blob), _SEARCHED):
+        budget.spend(opcodes=1)
+        if looks_like_pickle(blob.read(offset, min(size, 4096))):
+            yield Member(SliceBlob(f"{blob.name}!object at {offset}", blob, offset, size), "pickle")
+
+
+def _judge(fact: Fact, blob: Blob, budget: Budget) -> Iterator[Issue | Member]:
     place = clip(fact.path or "/")
     if fact.kind == "attribute":
-        yield from _attribute(fact, place, budget)
+        yield from _attribute(fact, place, blob.name, budget)
     elif fact.kind == "external-link":
         claim = f"{place} is a link into another file, {clip(fact.name)} (CVE-2026-9335)"
         yield Issue("hdf5-external", Severity.HIGH, claim, place, remedy=_REMEDY)
@@ -77,7 +96,7 @@ def _judge(fact: Fact, blob: Blob, budget: Budget) -> Iterator[Issue]:
         yield Issue("hdf5-shape-bomb", Severity.HIGH, claim, place, remedy=_REMEDY)
 
 
-def _attribute(fact: Fact, place: str, budget: Budget) -> Iterator[Issue]:
+def _attribute(fact: Fact, place: str, name: str, budget: Budget) -> Iterator[Issue | Member]:
     text = fact.text
     if fact.name in _CONFIGS or text.lstrip().startswith('{"'):
         try:
@@ -87,9 +106,17 @@ def _attribute(fact: Fact, place: str, budget: Budget) -> Iterator[Issue]:
     elif harm := _unpickled(text):
         claim = f"the attribute {clip(fact.name)} of {place} is a pickle, and PyTables that reads it {harm}"
         yield Issue("hdf5-pickle", Severity.CRITICAL, claim, place, {"text": clip(text, 400)}, _REMEDY)
+    elif raw := _as_pickle(text):
+        yield Member(MemoryBlob(f"{name}!{place} attribute {clip(fact.name)}", raw), "pickle")
     elif text and (what := payload_in(text)):
         claim = f"the attribute {clip(fact.name)} of {place} holds {what}"
         yield Issue("payload-in-metadata", Severity.HIGH, claim, place, {"text": clip(text, 400)})
+
+
+def _as_pickle(text: str) -> bytes:
+    """The attribute's bytes where PyTables would unpickle them; empty for any other text."""
+    raw = text.encode("latin-1" if text[:1] == "\x80" else "utf-8", "replace").rstrip(b"\0")
+    return raw if raw.endswith(b".") and looks_like_pickle(raw[:4096]) else b""
 
 
 def _unpickled(text: str) -> str:

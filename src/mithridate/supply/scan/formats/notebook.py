@@ -62,9 +62,24 @@ _PAGE = (
                 r"[\w.]*gstatic\.com|[\w.]*bokeh\.org|[\w.]*plot\.ly|d3js\.org|[\w.]*mathjax\.org|code\.jquery\.com|"
                 r"[\w.]*pydata\.org|[\w.]*holoviz\.org))",
                 re.IGNORECASE), Severity.HIGH, "loads a script from elsewhere"),
+    (re.compile(r"(?:\b(?:href|src|action)\s*=\s*['\"]?|\]\(|\\href\s*\{)\s*javascript\s*:[^\n'\">)}]{0,200}?"
+                r"\b(?:fetch|eval|atob|cookie|XMLHttpRequest|sendBeacon|import|location|alert|execute|document)\b",
+                re.IGNORECASE), Severity.HIGH, "runs a script when a link is followed"),
 )  # fmt: skip
-_SHOWN = ("text/html", "application/javascript", "image/svg+xml", "text/markdown")
+_SHOWN = ("text/html", "application/javascript", "image/svg+xml", "text/markdown", "text/latex")
+_PAGE_MAGIC = re.compile(r"\s*%%(?:javascript|js|html|HTML|svg|SVG|markdown|latex)\b")
+_NEVER_HONEST = frozenset(
+    {"runs packed or downloaded Python", "unpickles packed bytes", "opens a remote shell", "runs packed shell code"}
+)
 _LONGEST = 4 << 20
+
+
+def packed_code_in(source: str) -> str:
+    """What Python source does that no honest source needs: run what is packed or fetched; empty for nothing."""
+    for pattern, what in _HARM:
+        if what in _NEVER_HONEST and (match := pattern.search(source)):
+            return f"{what}: {clip(match.group(), 100)}"
+    return ""
 
 
 def is_notebook(node: dict[str, Any]) -> bool:
@@ -103,6 +118,8 @@ def _cell(cell: dict[str, Any], place: str) -> Generator[Issue, None, int]:
                 claim = f"a cell {what}: {clip(match.group(), 100)}"
                 yield Issue("notebook-code", severity, claim, place, {"source": clip(source, 1000)})
         yield from _hidden(cell, source, place)
+        if _PAGE_MAGIC.match(source):
+            yield from _page(source, place)
     else:
         yield from _page(source, place)
     outputs = cell.get("outputs")

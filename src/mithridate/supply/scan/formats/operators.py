@@ -38,7 +38,7 @@ _OPERATORS = {
     "reaches the network or another process": (
         Severity.HIGH,
         (
-            "RpcCall TryRpc SqlDataset ExperimentalSqlDataset DataServiceDataset DataServiceDatasetV2 "
+            "Rpc RpcCall TryRpc SqlDataset ExperimentalSqlDataset DataServiceDataset DataServiceDatasetV2 "
             "DataServiceDatasetV3 "
             "DataServiceDatasetV4 RegisterDataset RegisterDatasetV2 BigQueryReader GenerateBigQueryReaderPartitions "
             "KafkaDataset ConfigureDistributedTPU CloudBigtable RemoteCall DistributedSave RpcServer RpcClient"

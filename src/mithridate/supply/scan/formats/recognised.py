@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.formats.payload_text import payload_in
 from mithridate.supply.scan.formats.reading import BrokenError, Window, malformed
-from mithridate.supply.scan.formats.wire import BYTES, VARINT, fields
+from mithridate.supply.scan.formats.wire import BYTES, FIXED32, VARINT, fields
 from mithridate.supply.scan.issue import Issue
 
 
@@ -47,14 +48,21 @@ _MAGICS = (
     _Magic(0, b"fmgg", "a ggml model of before GGUF"),
     _Magic(0, b"algg", "a ggml model of before GGUF"),
     _Magic(0, b"CNTK", "a CNTK model"),
-    _Magic(0, b"MATLAB 5.0", "MATLAB data"),
+    _Magic(0, b"MATLAB 5.0", "MATLAB data", _DATA),
     _Magic(0, b"Obj\x01", "Avro data"),
-    _Magic(0, b"ORC", "ORC data"),
+    _Magic(0, b"ORC", "ORC data", _DATA),
     _Magic(0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document, which can hold macros"),
 )
 _SMALL = 256
+_LONGEST_SCHEMA = 4 << 20
+_JAVA_CLASS = re.compile(rb'"java-(?:class|key-class|element-class)"\s*:\s*"([\w.$]{1,200})"')
 _CATBOOST = b"CBM1"
 _TABLE_END = bytes.fromhex("57fb808b247547db")
+_VOCABULARY, _ONNX_TENSOR = "a SentencePiece vocabulary", "a tensor as ONNX stores it"
+_TENSOR = {(1, VARINT), (1, BYTES), (2, VARINT), (8, BYTES), (9, BYTES), (12, BYTES)}  # of TensorProto, data inside
+_PLAIN = {
+    "the index of a TensorFlow checkpoint", "the fingerprint of a SavedModel", _VOCABULARY, _ONNX_TENSOR,
+}  # fmt: skip
 _LARGEST_CORE = 64 << 20
 _COREML_KINDS = range(200, 3001)
 
@@ -94,6 +102,10 @@ def _message(blob: Blob) -> str:
             ]
             if inner[:3] == [(1, VARINT), (2, VARINT), (3, BYTES)]:
                 return "a Paddle program"
+            if numbers <= {1, 2, 3, 4, 5} and inner[:2] == [(1, BYTES), (2, FIXED32)]:
+                return _VOCABULARY
+        if set(kinds) <= _TENSOR and {(2, VARINT), (9, BYTES)} <= set(kinds):
+            return _ONNX_TENSOR
     except (BrokenError, IndexError):
         pass
     return ""
@@ -106,13 +118,26 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
     if what == "a CatBoost model":
         yield from _catboost(blob)
         return
+    if what == "Avro data":
+        yield from _avro(blob)
+        return
     severity = next((entry.severity for entry in _MAGICS if entry.what == what), Severity.MEDIUM)
-    if what in {"the index of a TensorFlow checkpoint", "the fingerprint of a SavedModel"}:
+    if what in _PLAIN:
         severity = _DATA
     claim = f"it is {what}, recognised and not analysed"
     yield Issue(
         "native-code" if severity is _RUNS else "recognised", severity, claim, remedy="Ask its author what it is for."
     )
+
+
+def _avro(blob: Blob) -> Iterator[Issue]:
+    """Its schema, a JSON text in the header, can name Java classes to build (CVE-2023-39410, CVE-2024-47561)."""
+    header = blob.read(0, _LONGEST_SCHEMA)
+    if match := _JAVA_CLASS.search(header):
+        claim = f"its schema names a Java class that a reader builds: {match.group(1).decode('latin-1')}"
+        yield Issue("avro-class", Severity.HIGH, claim, remedy="Read it with a schema of your own.")
+    else:
+        yield Issue("recognised", _DATA, "it is Avro data, recognised and not analysed; its schema names no class")
 
 
 def _catboost(blob: Blob) -> Iterator[Issue]:

@@ -37,7 +37,7 @@ def decoded(raw: bytes) -> str:
     """The text; what is none in its encoding becomes U+FFFD; UTF-7 counts where XML declares it."""
     if b"UTF-7" in raw[:200].upper():
         return raw.decode("utf-7", "replace")
-    return raw.decode(encoding(raw), "replace")
+    return raw.decode(encoding(raw), "replace").removeprefix("\ufeff")
 
 
 def looks_like_text(head: bytes) -> bool:

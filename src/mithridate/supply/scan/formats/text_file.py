@@ -10,6 +10,7 @@ from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.formats.boosters import examine_lightgbm
 from mithridate.supply.scan.formats.json_text import looks_like_json
+from mithridate.supply.scan.formats.notebook import packed_code_in
 from mithridate.supply.scan.formats.text_bytes import decoded, looks_like_text
 from mithridate.supply.scan.formats.text_rules import examine_text
 from mithridate.supply.scan.formats.xml_file import looks_like_xml
@@ -20,6 +21,7 @@ _LONGEST_MODEL = 256 << 20
 _SOURCE = re.compile(
     r"^(?:#!|import [a-zA-Z_][\w.]*|from [a-zA-Z_.][\w.]* import |def \w+\(|class \w+[(:]|async def )", re.MULTILINE
 )
+_STARTS_AS_SOURCE = re.compile(r"\s*(?:import \w[\w.]*[ \t]*;|(?:exec|eval)\()")
 
 
 def sniff(head: bytes, blob: Blob) -> bool:
@@ -33,7 +35,7 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
     if head.startswith("tree\n") and "num_class" in head:
         yield from examine_lightgbm(decoded(blob.read(0, _LONGEST_MODEL)))
         return
-    is_source = len(_SOURCE.findall(head)) > 1 or head.startswith("#!")
+    is_source = len(_SOURCE.findall(head)) > 1 or head.startswith("#!") or _STARTS_AS_SOURCE.match(head) is not None
     if is_source:
         yield Issue(
             "source-code", Severity.LOW, "source code, which runs when it is imported or started: read it first"
@@ -46,6 +48,9 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
         text = decoded(raw)
         if "\x00" in text[:4096]:
             yield Issue("not-analysed", Severity.MEDIUM, f"from byte {at} on it is no text")
+            return
+        if is_source and (what := packed_code_in(text)):
+            yield Issue("packed-source", Severity.HIGH, f"source code that {what}", f"character {at}")
             return
         for issue in () if is_source else examine_text(text, chat=is_named_chat):
             if issue.claim not in seen:

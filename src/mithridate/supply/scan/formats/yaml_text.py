@@ -38,6 +38,10 @@ _INERT = re.compile(
     r"argparse\.Namespace|easydict\.EasyDict|yacs\.config\.CfgNode|omegaconf\.\w+\.\w+|torch\.(?:Size|device|dtype)|"
     r"enum\.\w+)$"
 )
+_ALIAS = re.compile(r"(?<![^\s,\[{:-])([&*])([A-Za-z_][\w-]{0,60})(?![^\s,\]}])")
+_MODEL_CODE = re.compile(r"^[ \t]*model_code_path[ \t]*:[ \t]*[\"']?([^\s\"'#]{1,300})", re.MULTILINE)
+_FEW_ALIASES, _LARGEST = 3, 1_000_000
+_SMALL_YAML = "Load it with a limit on aliases, or not at all."
 _MOST_TAGS, _MOST_TARGETS = 500, 50_000
 _CORE = frozenset(
     [
@@ -69,11 +73,37 @@ def examine_yaml(text: str) -> Iterator[Issue]:
     -----
     Lines that are comments are skipped. A tag between code fences of a Markdown text, where YAML would fail, is MEDIUM.
     """
-    if "!" in text or "target" in text or "class_path" in text or "\\" in text or "loader_module" in text:
+    if (
+        "!" in text
+        or "target" in text
+        or "class_path" in text
+        or "\\" in text
+        or "loader_module" in text
+        or "model_code" in text
+    ):
         text = _COMMENT_LINE.sub("", text)
         plain = _ESCAPE.sub(_character, text) if "\\" in text else text
         yield from _tags(text)
         yield from _targets(plain)
+    if text.count("*") >= _FEW_ALIASES <= text.count("&"):
+        yield from _aliases(text)
+
+
+def _aliases(text: str) -> Iterator[Issue]:
+    """Anchors that hold aliases that hold aliases: what they come to when a program writes or walks them."""
+    sizes: dict[str, int] = {}
+    current = ""
+    for match in _ALIAS.finditer(text):
+        mark, name = match.group(1), match.group(2)
+        if mark == "&":
+            current = name
+            sizes[current] = 1
+        elif name != current and current in sizes:
+            sizes[current] = min(_LARGEST, sizes[current] + sizes.get(name, 0))
+            if sizes[current] == _LARGEST:
+                claim = f"its aliases stand for more than {_LARGEST:,} values"
+                yield Issue("alias-bomb", Severity.HIGH, claim, f"anchor {clip(current)}", remedy=_SMALL_YAML)
+                return
 
 
 def _character(match: re.Match[str]) -> str:
@@ -95,6 +125,11 @@ def _targets(text: str) -> Iterator[Issue]:
         if not match.group(1).startswith(("mlflow.", "mlflow")):
             claim = f"MLflow imports {clip(match.group(1))} to load the model"
             yield Issue("config-target", Severity.HIGH, claim, f"character {match.start()}")
+    for match in _MODEL_CODE.finditer(text):
+        claim = f"MLflow runs {clip(match.group(1))} to load the model"
+        yield Issue(
+            "config-target", Severity.MEDIUM, claim, f"character {match.start()}", remedy="Read that file first."
+        )
 
 
 def _tags(text: str) -> Iterator[Issue]:
@@ -140,7 +175,9 @@ def _judge(tag: str, place: str) -> Iterator[Issue]:
     if tag.startswith("python/"):
         if not _INERT.match(tag):
             yield from _python(tag, place)
-    elif tag.lstrip("!").startswith(("ruby/", "java", "perl/", "php/", "com.sun", "org.apache", "javax.")):
+    elif tag.lstrip("!").startswith(
+        ("ruby/", "java", "perl/", "php/", "com.sun", "org.apache", "javax.", "js/function")
+    ):
         yield Issue(
             "yaml-tag", Severity.HIGH, f"the tag {clip(tag)} builds an object of a program", place, remedy=_REMEDY
         )

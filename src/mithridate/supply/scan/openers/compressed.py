@@ -11,6 +11,7 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from mithridate.supply.scan.issue import Issue
 from mithridate.supply.scan.openers.member import Member
 from mithridate.supply.scan.openers.unpack import BLOCK, Packed, unpacked
 
+_DROP = 1 << 10
 _SINGLE = {"lzma", "zlib", "joblib"}  # a second stream after the first is not read by anybody
 _BROKEN = (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError)
 
@@ -98,8 +100,8 @@ def _opens(kind: str, head: bytes) -> bool:
     try:
         made: _Decompressor = _MAKERS[kind]()
         given = made.decompress(head, 1 << 12)
-    except _BROKEN:
-        return False
+    except _BROKEN as error:
+        return "data check" in str(error)  # whole but for its checksum
     return bool(given) or made.eof
 
 
@@ -145,6 +147,7 @@ def _start(blob: Blob, kind: str) -> int:
 def _blocks(blob: Blob, kind: str, packed: Packed) -> Iterator[bytes]:
     """Blocks of every stream in a row; what breaks ends it, and what came before counts."""
     offset, made, data = _start(blob, kind), _MAKERS[kind](), b""
+    began, given = offset, 0
     packed.broken, packed.end = "", -1
     while True:
         if not data and (made.needs_input or made.eof):
@@ -154,12 +157,14 @@ def _blocks(blob: Blob, kind: str, packed: Packed) -> Iterator[bytes]:
             block = made.decompress(data, BLOCK)
         except _BROKEN as error:
             packed.broken = str(error)
+            yield _drop_by_drop(blob, kind, began, given)
             return
         if not data and not block and not made.eof:
             packed.broken = "it ends too early"
             return
         data = b""
         if block:
+            given += len(block)
             yield block
         if made.eof:
             at = offset - len(made.unused_data)
@@ -167,3 +172,28 @@ def _blocks(blob: Blob, kind: str, packed: Packed) -> Iterator[bytes]:
                 packed.end = at
                 return
             offset, made = at, _MAKERS[kind]()
+            began, given = at, 0
+
+
+def _drop_by_drop(blob: Blob, kind: str, offset: int, given: int) -> bytes:
+    """What a broken stream gives between the `given` bytes and where it breaks.
+
+    Notes
+    -----
+    A wrong checksum is noticed behind the last byte: who reads in small pieces, as an unpickler does, has acted on
+    them by then, while a decompressor that is asked for a large block keeps all of it back.
+    """
+    made: _Decompressor = _MAKERS[kind]()
+    found = bytearray()
+    with suppress(*_BROKEN):
+        while len(found) < BLOCK:
+            data = blob.read(offset, _DROP) if made.needs_input else b""
+            offset += len(data)
+            block = made.decompress(data, min(given, BLOCK) or 1)
+            if made.eof or not (data or block):
+                break
+            if given:
+                given -= len(block)
+            else:
+                found += block
+    return bytes(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from mithridate.core.findings import Severity
@@ -101,7 +102,13 @@ class _Scan:
         """Another unpickler's reading: what it alone would do, gravely."""
         other = _Scan(self.blob, self.budget)
         other._pass(start, end, arrays=arrays, drops=drops)
-        self.inner += [issue for issue in other.inspector.issues() if issue.severity >= Severity.HIGH]
+        mine = {(f"offset {step.offset:,}", step.name.rpartition(".")[2]) for step in self.inspector.steps}
+        judged = {issue.place for issue in self.inspector.issues()}
+        self.inner += [
+            issue
+            for issue in other.inspector.issues()
+            if issue.severity >= Severity.HIGH and (issue.place in judged or not _is_misread(issue, mine))
+        ]
         self.inner += other.inner
         self.nested += other.nested
 
@@ -181,6 +188,17 @@ def _laughing() -> Issue:
         "takes, doesn't end (billion laughs)"
     )
     return Issue("pickle-bomb", Severity.HIGH, claim, "", {}, _BROKEN)
+
+
+def _is_misread(issue: Issue, steps: Collection[tuple[str, str]]) -> bool:
+    """An unknown function of an unheard-of module, by the last name of what the first reading calls at the same place.
+
+    joblib's arrays of objects are a pickle with a memo of its own. Read with the outer one, `numpy.dtype` becomes
+    `dtype` of whatever text lies there, and the plain unpickler fails at an import that no package answers.
+    """
+    path = str(issue.facts.get("callable", ""))
+    place = (issue.place, path.rpartition(".")[2])
+    return issue.code == "pickle-unknown-call" and issue.facts.get("origin") == "foreign" and place in steps
 
 
 def _crossing(offset: int) -> Issue:

@@ -65,7 +65,9 @@ HARMFUL_MODULES = {
         mailbox fcntl resource syslog plistlib configparser csv logging linecache genericpath posixpath ntpath
         getpass pwd grp spwd platform _winapi winreg msvcrt termios tty curses readline tkinter turtle nturl2path
         h5py joblib.disk joblib._memmapping_reducer joblib._store_backends torch.utils.data.datapipes
-        torch.utils.model_zoo pandas.io numpy.lib._npyio_impl numpy.lib.npyio numpy.lib._datasource matplotlib
+        torch.utils.model_zoo pandas.io numpy.lib._npyio_impl numpy.lib.npyio numpy.lib._datasource
+        matplotlib.pyplot matplotlib.image matplotlib.animation matplotlib.backends matplotlib.font_manager
+        matplotlib.texmanager matplotlib.dviread matplotlib.style matplotlib.tests matplotlib.sphinxext
         PIL.ImageShow PIL.ImageGrab PIL.ImageFile PIL.Image tensorflow.python.lib tensorflow.io """,
 }
 """Capability -> modules in which every name that isn't in `INERT` has it, sub-modules included."""
@@ -79,7 +81,7 @@ HARMFUL_NAMES = {
         types.LambdaType types.CodeType types.ModuleType types.MethodType types.CellType types.new_class
         types.coroutine types.DynamicClassAttribute uuid._get_command_stdout uuid._popen uuid._find_mac
         uuid._ifconfig_getter uuid.getnode imaplib.IMAP4_stream pandas.eval pandas.core.frame.DataFrame.eval
-        pandas.core.frame.DataFrame.query numpy.vectorize numpy.apply_along_axis numpy.apply_over_axes
+        pandas.core.frame.DataFrame.query numpy.apply_along_axis numpy.apply_over_axes
         numpy.fromfunction numpy.frompyfunc numpy.piecewise numpy.source numpy.info torch.compile torch.vmap
         torch.utils.checkpoint.checkpoint collections.namedtuple typing.NamedTuple typing.get_type_hints
         typing._eval_type typing.ForwardRef typing.ForwardRef._evaluate logging.config.dictConfig
@@ -145,6 +147,8 @@ INERT = {
     "builtins": """
         object list dict set frozenset tuple bytes bytearray str int float complex bool range slice enumerate
         reversed zip iter len abs min max sum sorted round repr hash id ord chr any all divmod bin hex oct
+        str.lower str.upper str.strip str.lstrip str.rstrip str.split str.casefold str.title str.capitalize str.swapcase
+        str.splitlines str.isalpha str.isdigit str.isnumeric str.startswith str.endswith
         callable isinstance issubclass print long unicode basestring xrange Ellipsis NotImplemented None True False """,
     "copyreg": "_reconstructor __newobj__ __newobj_ex__",
     "_codecs": "encode",
@@ -186,6 +190,11 @@ INERT = {
         ClassVar Generic TypeVar ParamSpec NoReturn Text AnyStr _GenericAlias """,
     "weakref": "WeakKeyDictionary WeakValueDictionary WeakSet",
     "contextlib": "nullcontext suppress",
+    "math": """
+        acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh degrees dist erf erfc exp exp2 expm1 fabs
+        floor fmod frexp fsum gamma gcd hypot isclose isfinite isinf isnan ldexp lgamma log log10 log1p log2 modf
+        radians remainder sin sinh sqrt tan tanh trunc """,
+    "urllib.parse": "ParseResult ParseResultBytes SplitResult SplitResultBytes DefragResult DefragResultBytes",
     "dataclasses": "_MISSING_TYPE MISSING _HAS_DEFAULT_FACTORY_CLASS Field",
     "numbers": "Number Real Integral Complex Rational",
     "calendar": "Day Month TextCalendar",
@@ -257,7 +266,7 @@ INERT = {
     "pandas": "NA NaT Timestamp Timedelta Index Series DataFrame offsets",
     "pandas._libs.internals": "_unpickle_block BlockPlacement",
     "pandas._libs.missing": "NAType NA",
-    "pandas._libs.tslibs.nattype": "_nat_unpickle NaTType",
+    "pandas._libs.tslibs.nattype": "_nat_unpickle __nat_unpickle NaTType",
     "pandas._libs.tslibs.timedeltas": "_timedelta_unpickle Timedelta",
     "pandas._libs.tslibs.timestamps": "_unpickle_timestamp Timestamp",
     "pandas._libs.tslibs.period": "_unpickle_period Period",
@@ -306,6 +315,12 @@ INERT = {
     "torch._C": "Generator _VariableFunctionsClass",
     "joblib.numpy_pickle": "NumpyArrayWrapper",
     "sklearn.externals.joblib.numpy_pickle": "NumpyArrayWrapper",
+    "statsmodels.tsa.statespace._initialization": """
+        sInitialization dInitialization cInitialization zInitialization """,
+    "statsmodels.tsa.statespace._representation": "sStatespace dStatespace cStatespace zStatespace",
+    "statsmodels.tsa.statespace._kalman_filter": "sKalmanFilter dKalmanFilter cKalmanFilter zKalmanFilter",
+    "statsmodels.tsa.statespace._kalman_smoother": "sKalmanSmoother dKalmanSmoother cKalmanSmoother zKalmanSmoother",
+    "matplotlib.font_manager": "FontProperties",
     "catboost.core": "_CatBoostBase",
     "xgboost.core": "Booster",
     "lightgbm.basic": "Booster",
@@ -324,7 +339,7 @@ LIBRARIES = """
         skrub cuml cudf kneed gpytorch botorch pyro numpyro pymc arviz sympy sksurv skbase formulaic patsy
         threadpoolctl cloudpathlib PIL cv2 skimage albumentations open_clip clip whisper stable_baselines3 gym
         gymnasium ray mlflow sacrebleu sentencepiece tiktoken flair allennlp fairseq espnet nemo einops safetensors
-        evaluate torchmetrics ignite neptune """
+        evaluate torchmetrics ignite neptune matplotlib cycler kiwisolver """
 """Top-level packages that models come from: an instance of one of their classes is ordinary."""
 
 UNMISTAKABLE = """
