@@ -90,7 +90,7 @@ def test_split_view_poisoning_is_named_row_by_row(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("order", "change", "rows"),
     [
-        (np.delete(np.arange(N), 9), "dropped", []),
+        (np.delete(np.arange(N), 9), "dropped", [9]),
         (np.insert(np.arange(N), 20, 50), "repeated", [20]),
         (np.array([0, 2, 1, *range(3, N)]), "swapped", [1, 2]),
         (np.roll(np.arange(N), -1), "reordered", [N - 1]),
@@ -100,7 +100,13 @@ def test_order_and_number_of_rows_are_told_apart(order: np.ndarray, change: str,
     write(x=content(), name="later.npz", order=order)
     assert shell("manifest", "verify", "M", "later.npz", "-q", "-o", "r.json") == 1
     (finding,) = shell.json("r.json")["findings"]
-    assert (finding["subject"]["change"], finding["subject"]["rows"]) == (change, rows)
+    subject = finding["subject"]
+    assert (subject["change"], subject["rows"]) == (change, rows)
+    assert (subject["kind"], subject["rows_of"]) == (
+        ("manifest-rows", "manifest") if change == "dropped" else ("rows", "source")
+    )
+    pairs = {"dropped": None, "repeated": [[20, 50]], "swapped": [[1, 2], [2, 1]], "reordered": [[N - 1, 0]]}
+    assert subject.get("pairs") == pairs[change]
 
 
 def test_other_columns_are_a_finding_and_not_a_thousand(shell: Shell) -> None:

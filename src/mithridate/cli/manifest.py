@@ -21,7 +21,7 @@ from mithridate.cli.common import (
 from mithridate.core.errors import InputError
 
 if TYPE_CHECKING:
-    from mithridate.data.records import Wish
+    from mithridate.data.layout import Wish
 
 SALT = click.option("--salt-file", metavar="F", help="A secret salt: without it nobody can test guesses of a record.")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
@@ -38,11 +38,13 @@ def command() -> None:
 @source_options
 @click.option("-o", "--output", required=True, metavar="M", help="Where the manifest goes: one Parquet file.")
 @click.option("--time", metavar="C", help="The column that says when a row was fetched; kept beside its leaf.")
+@click.option("--leave-out", "left_out", multiple=True, metavar="C", help="A column that no leaf covers. Repeatable.")
 @SALT
 @QUIET
 def build(source: str, output: str, salt_file: str | None, *, quiet: bool, **columns: Any) -> None:
     """Write the manifest M of SOURCE: one leaf a row, one root for all.
 
+    A leaf covers every column of its row but --time and those left out by name.
     The same values give the same root in every file format and layout. SOURCE is
     only read. Sign M with `mithridate sign M --key K.pem -o M.sig`.
     """
@@ -56,10 +58,9 @@ def build(source: str, output: str, salt_file: str | None, *, quiet: bool, **col
         return
     click.echo(f"{head.rows:,} records, root {head.root}")
     layout = head.layout
-    covered = [*layout.content, *(name for name in (layout.label, layout.source) if name is not None)]
-    click.echo(f"covered: {printable(_listed(covered))}")
+    click.echo(f"covered: {printable(_listed(layout.covered))}")
     if layout.left_out:
-        click.echo(f"not covered by the leaves: {printable(_listed(layout.left_out))}")
+        click.echo(f"not covered: {printable(_listed(layout.left_out))}")
     click.echo(output)
 
 
@@ -109,6 +110,8 @@ def verify(manifest: str, source: str, output: tuple[str, ...], *, quiet: bool, 
     if not quiet:
         left = report.target.extra["not_covered"]
         rest = f"; not covered and not checked: {_listed(left)}" if left else ""
+        if left and report.target.extra["manifest_version"] == 1:
+            rest += f" ({manifest} is of version 1; a new one covers every column)"
         print_claims(report, f"all {report.target.rows:,} records are those of {manifest}{rest}")
     raise click.exceptions.Exit(1 if report.findings else 0)
 
@@ -219,11 +222,12 @@ def export(manifest: str, output: str | None, **options: Any) -> None:
 
 
 def _wish(columns: dict[str, Any]) -> Wish:
-    from mithridate.data.records import Wish
+    from mithridate.data.layout import Wish
 
     return Wish(
-        columns["label"], columns["source_column"], columns["content"], columns["modality"], columns.get("time")
-    )
+        columns["label"], columns["source_column"], columns["content"], columns["modality"], columns.get("time"),
+        left_out=columns.get("left_out", ()),
+    )  # fmt: skip
 
 
 def _listed(names: Any, most: int = 8) -> str:

@@ -12,21 +12,22 @@ are the same record; the sign of a zero and the bits of a NaN count.
 
 from __future__ import annotations
 
-import json
 import struct
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mithridate.data.nested import text_of
+
 Column: TypeAlias = "npt.NDArray[Any] | pa.Array"
 Encoded: TypeAlias = list[bytes]
 
 MISSING, NUMBER, SIGNED, UNSIGNED, TEXT, BYTES, VECTOR, OTHER, CELLS = (bytes([tag]) for tag in range(9))
-_LENGTH = struct.Struct("<Q").pack
+LENGTH = struct.Struct("<Q").pack
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _FIRST = 8  # values of a row looked at before all of them are
 
@@ -36,38 +37,56 @@ def encode_columns(columns: Sequence[Column]) -> Encoded:
 
     Numbers alone, in one column or in many, are a vector; a single column of anything else is its cell.
     """
-    if all(map(_is_numeric, columns)):
+    if all(map(is_numeric, columns)):
         return _numbers(columns)
     if len(columns) == 1:
         return encode_cells(columns[0])
-    return _joined(_side_by_side(columns), len(columns))
+    head = CELLS + LENGTH(len(columns))
+    return [head + row for row in encode_row(columns)]
 
 
-def _side_by_side(columns: Sequence[Column]) -> list[Encoded]:
-    """Each column's cells; neighbouring numbers without gaps are written as one block, which saves most of the time."""
-    out: list[Encoded] = []
+def encode_row(columns: Sequence[Column]) -> Encoded:
+    """One bytes object a row: the cells of these columns one after the other; how many they are must be known."""
+    cells = [part.cells() if isinstance(part, Together) else encode_cells(part) for part in numbers_together(columns)]
+    return cells[0] if len(cells) == 1 else list(map(b"".join, zip(*cells, strict=True)))
+
+
+class Together(NamedTuple):
+    """(n, w) the bytes of number cells of several columns."""
+
+    rows: npt.NDArray[np.uint8]
+
+    def cells(self) -> Encoded:
+        """One bytes object a row."""
+        items: Encoded = self.rows.view(f"V{self.rows.shape[1]}").ravel().tolist()
+        return items
+
+
+def numbers_together(columns: Sequence[Column]) -> Iterator[Column | Together]:
+    """The columns in order; neighbouring numbers without gaps as one block, which saves most of the time."""
     run: list[npt.NDArray[Any]] = []
     for column in columns:
-        if isinstance(column, pa.Array) and _is_numeric(column) and not column.null_count:
+        if isinstance(column, pa.Array) and is_numeric(column) and not column.null_count:
             plain = _flat(column)
             if _held(plain).all():
                 run.append(plain[:, 0])
                 continue
-        out += [_number_block(run)] if run else []
-        out.append(encode_cells(column))
-        run = []
-    return out + ([_number_block(run)] if run else [])
+        if run:
+            yield _number_block(run)
+            run = []
+        yield column
+    if run:
+        yield _number_block(run)
 
 
-def _number_block(columns: Sequence[npt.NDArray[Any]]) -> Encoded:
-    """Number cells of several columns, one bytes object a row."""
+def _number_block(columns: Sequence[npt.NDArray[Any]]) -> Together:
+    """Number cells of several columns."""
     width = len(NUMBER) + 8
     block = np.empty((len(columns[0]), len(columns), width), np.uint8)
     block[:, :, 0] = NUMBER[0]
     for place, values in enumerate(columns):
         block[:, place, 1:] = values.astype("<f8").view(np.uint8).reshape(-1, 8)
-    items: Encoded = block.reshape(len(block), -1).view(f"V{len(columns) * width}").ravel().tolist()
-    return items
+    return Together(block.reshape(len(block), -1))
 
 
 def _numbers(columns: Sequence[Column]) -> Encoded:
@@ -92,7 +111,7 @@ def _numbers(columns: Sequence[Column]) -> Encoded:
 
 
 def _joined(cells: Sequence[Encoded], n_cells: int) -> Encoded:
-    head = CELLS + _LENGTH(n_cells)
+    head = CELLS + LENGTH(n_cells)
     return [head + b"".join(row) for row in zip(*cells, strict=True)]
 
 
@@ -121,6 +140,10 @@ def encode_cells(column: Column) -> Encoded:
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.dictionary_decode(), kind.value_type
+    elif pa.types.is_run_end_encoded(kind):
+        column, kind = pc.run_end_decode(column), kind.value_type
+    if isinstance(kind, pa.BaseExtensionType):
+        return encode_cells(column.storage)
     for fits, encode in _ENCODERS:
         if any(fit(kind) for fit in fits):
             return encode(column)
@@ -171,7 +194,7 @@ def _same(rows: npt.NDArray[Any], kind: Any, word: Any) -> npt.NDArray[np.bool_]
 
 def _packed(rows: npt.NDArray[Any], kind: bytes) -> Encoded:
     """(n, d) values as they lie in memory behind one head."""
-    head = VECTOR + kind + _LENGTH(rows.shape[1])
+    head = VECTOR + kind + LENGTH(rows.shape[1])
     if not len(rows):
         return []
     raw = np.ascontiguousarray(rows).reshape(len(rows), -1).view(np.uint8)
@@ -193,7 +216,8 @@ def _merged(n_rows: int, parts: Sequence[tuple[npt.NDArray[np.bool_], Encoded]])
     return out
 
 
-def _is_numeric(column: Column) -> bool:
+def is_numeric(column: Column) -> bool:
+    """Whether it holds numbers or truth values, one or several a row."""
     if isinstance(column, np.ndarray):
         return column.dtype.kind in "biuf"
     kind = column.type
@@ -235,11 +259,11 @@ def _number_cells(column: pa.Array) -> Encoded:
 
 
 def _large(value: int) -> bytes:
-    return SIGNED + struct.pack("<q", value) if value < 2**63 else UNSIGNED + _LENGTH(value)
+    return SIGNED + struct.pack("<q", value) if value < 2**63 else UNSIGNED + LENGTH(value)
 
 
 def _sized(items: Sequence[bytes | None], tag: bytes) -> Encoded:
-    return [MISSING if item is None else tag + _LENGTH(len(item)) + item for item in items]
+    return [MISSING if item is None else tag + LENGTH(len(item)) + item for item in items]
 
 
 def _list_cells(column: pa.Array) -> Encoded:
@@ -260,20 +284,19 @@ def _list_cells(column: pa.Array) -> Encoded:
 
 
 def _list_cell(item: pa.Scalar) -> bytes:
-    """One list of numbers: the same bytes as among others without gaps."""
+    """One list of numbers: the same bytes as among others without gaps; cells where it has gaps itself."""
     if not item.is_valid:
         return MISSING
     if item.values.null_count:
-        return _json([item.as_py()])[0]
+        cells = _number_cells(item.values)
+        return CELLS + LENGTH(len(cells)) + b"".join(cells)
     return encode_vectors(_flat(item.values).reshape(1, -1))[0]
 
 
 def _other_cells(column: pa.Array) -> Encoded:
     """Dates, decimals and times as text, timestamps as nanoseconds whatever their unit; nested values as JSON."""
     if pa.types.is_timestamp(column.type):
-        factor, zone = _NANOSECONDS[column.type.unit], column.type.tz or ""
-        values = pc.cast(column, pa.int64()).to_pylist()
-        return _sized([None if v is None else f"{v * factor} ns {zone}".encode() for v in values], OTHER)
+        return _sized(nanoseconds(column).cast(pa.large_binary()).to_pylist(), OTHER)
     if pa.types.is_nested(column.type):
         return _json(column.to_pylist())
     try:
@@ -282,12 +305,22 @@ def _other_cells(column: pa.Array) -> Encoded:
         return _json(column.to_pylist())
 
 
-def _json(items: Sequence[Any]) -> Encoded:
-    texts = (
-        None if item is None else json.dumps(item, sort_keys=True, default=repr, separators=(",", ":")).encode()
-        for item in items
+def nanoseconds(column: pa.Array) -> pa.Array:
+    """Timestamps as text: nanoseconds since 1970 and the zone, whatever their unit."""
+    factor, zone = _NANOSECONDS[column.type.unit], column.type.tz or ""
+    values = pc.cast(column, pa.int64())
+    try:
+        numbers = pc.cast(pc.multiply_checked(values, factor), pa.large_string())
+    except pa.ArrowInvalid:  # beyond 292 years from 1970, in nanoseconds
+        texts = [None if value is None else str(value * factor) for value in values.to_pylist()]
+        numbers = pa.array(texts, pa.large_string())
+    return pc.binary_join_element_wise(
+        numbers, pa.scalar(f" ns {zone}", pa.large_string()), pa.scalar("", pa.large_string())
     )
-    return _sized(list(texts), OTHER)
+
+
+def _json(items: Sequence[Any]) -> Encoded:
+    return _sized([None if item is None else text_of(item).encode() for item in items], OTHER)
 
 
 def _text_cells(column: pa.Array) -> Encoded:

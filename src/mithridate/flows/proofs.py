@@ -10,10 +10,11 @@ import numpy as np
 
 from mithridate.core.errors import InputError
 from mithridate.data.absence import Absence, prove_absent
+from mithridate.data.layout import Layout, Wish
 from mithridate.data.leaves import leaves_of
 from mithridate.data.manifest import Manifest, salt_id
 from mithridate.data.merkle import Proof, prove
-from mithridate.data.records import Layout, Wish, records
+from mithridate.data.records import records
 from mithridate.flows.manifest import comparable, read_salt
 
 PROOF = "mithridate.proof/1"

@@ -15,9 +15,10 @@ import pyarrow as pa
 from mithridate.core.errors import InputError
 from mithridate.core.report import Report
 from mithridate.data.encoding import Column
+from mithridate.data.layout import Wish
 from mithridate.data.manifest import Manifest
 from mithridate.data.merkle import prove
-from mithridate.data.records import Wish, records
+from mithridate.data.records import records
 from mithridate.flows.manifest import read_salt
 from mithridate.flows.sign import file_digest, verify_path
 from mithridate.supply import bom
@@ -136,6 +137,7 @@ def _kinds(data: str, wish: Wish) -> dict[str, str]:
         for name, column in ((layout.label, block.label), (layout.source, block.source))
         if name is not None and column is not None
     }
+    columns |= block.others
     return {name: _kind(column) for name, column in columns.items()}
 
 
