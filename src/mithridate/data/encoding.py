@@ -86,7 +86,7 @@ def _number_block(columns: Sequence[npt.NDArray[Any]]) -> Together:
     block[:, :, 0] = NUMBER[0]
     for place, values in enumerate(columns):
         block[:, place, 1:] = values.astype("<f8").view(np.uint8).reshape(-1, 8)
-    return Together(block.reshape(len(block), -1))
+    return Together(block.reshape(len(block), len(columns) * width))
 
 
 def _numbers(columns: Sequence[Column]) -> Encoded:
