@@ -272,6 +272,21 @@ def test_verify_obeys_the_access_rules_before_it_looks_and_logs_the_decision(she
     assert shell(*asked) == 2
 
 
+def test_the_log_never_lies_in_the_folder_that_is_verified(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = '[[rule]]\neffect = "allow"\nrole = "engineer"\naction = "verify"\nlabel = "*"\n'
+    (shell.folder / "a.toml").write_text(rule)
+    assert shell("sign", "model", "--key", "k.pem", "-o", "model.sig") == 0
+    monkeypatch.chdir(shell.folder / "model")
+    asked = ("verify", ".", "--signature", "../model.sig", "--key", "../k.pub", "--access", "../a.toml", "--as")
+    for _ in range(2):
+        assert shell(*asked, "engineer") == 0
+        assert shell.err.count("\n") == 1
+        assert str(shell.folder / ledger.PLACE) in shell.err
+    assert len(list(ledger.entries(shell.folder / ledger.PLACE))) == 2
+    assert shell(*asked, "engineer", "--ledger", "log.sqlite") == 2
+    assert [file.name for file in (shell.folder / "model").iterdir()] == ["w.bin"]
+
+
 def test_keys_are_private_and_ed25519_says_what_it_can_not(shell: Shell) -> None:
     for name in ("k.pem", "e.pem"):
         assert stat.S_IMODE((shell.folder / name).stat().st_mode) == 0o600

@@ -216,4 +216,4 @@ def test_a_manifest_of_version_1_still_holds_and_says_what_it_leaves_out(tmp_pat
     assert Manifest(tmp_path / "M1").head.to_json()["schema"] == "mithridate.manifest/1"
     nested = write(tmp_path / "b.parquet", {"text": texts()["turns"], "label": texts()["label"]})
     with pytest.raises(InputError, match="version 1"):
-        manifest.compare(records(nested, Wish(content="text", known=manifest.head.layout)))
+        manifest.compare(records(nested, Wish(known=manifest.head.layout)))

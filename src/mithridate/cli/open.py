@@ -32,7 +32,7 @@ def command(source: str, output: str, reports: tuple[str, ...], **options: str |
     from mithridate.reports.write import write_report
 
     keys = identities(options["identity"], options["passphrase_file"], options["kms"], needed=True)
-    allow = enforcer(options["access"], options["role"], options["log"] or "", "open", source)
+    allow = enforcer(options["access"], options["role"], options["log"], "open", source)
     report = open_with_report(Path(source), Path(output), keys, allow=allow, command=command_line())
     for path in reports:
         write_report(report, path)

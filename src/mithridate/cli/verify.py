@@ -50,7 +50,7 @@ def command(
     for file in output:
         for given in (path, *signatures, *keys):
             refuse_source(file, given)
-    allow = enforcer(rules["access"], rules["role"], rules["log"] or "", "verify", path)
+    allow = enforcer(rules["access"], rules["role"], rules["log"], "verify", path)
     from mithridate.flows.sign import verify_path
     from mithridate.reports.write import write_report
     from mithridate.supply.sealing.envelope import label_of
