@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mithridate.cli.common import check_writable, read_passphrase
 from mithridate.core.errors import InputError
 
+if TYPE_CHECKING:
+    from mithridate.supply.signing.keys import Signer
+
 KINDS = ["auto", "model", "dataset", "audit", "training-run", "evaluation"]
 
 
 @click.command("sign")
 @click.argument("path")
-@click.option("--key", "keys", multiple=True, required=True, metavar="K.pem", help="A private key. Repeatable.")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    required=True,
+    metavar="K.pem",
+    help="A private key: a file, or one on a token as a pkcs11:... URI. Repeatable.",
+)
 @click.option("-o", "--output", required=True, metavar="SIG", help="Where the signature goes (a sigstore bundle).")
 @click.option(
     "--type", "kind", type=click.Choice(KINDS), default="auto", show_default=True,
@@ -40,11 +50,10 @@ def command(path: str, output: str, **options: Any) -> None:
     """
     check_writable(output)
     from mithridate.flows.sign import Run, sign_path
-    from mithridate.supply.signing.keys import load_private
     from mithridate.supply.signing.predicates import MODEL, word_of
 
     secret = read_passphrase(options["passphrase_file"])
-    signers = [load_private(key, passphrase=secret) for key in options["keys"]]
+    signers = [_signer(key, secret) for key in options["keys"]]
     run = Run(options["data"], dict(map(_setting, options["settings"])), options["code"], options["seed"])
     said = sign_path(path, signers, output, kind=options["kind"], algorithm=options["algorithm"], run=run)
     click.echo(f"{output}: {word_of(said.predicate_type)} statement")
@@ -53,6 +62,17 @@ def command(path: str, output: str, **options: Any) -> None:
         click.echo(f"signed by {key.algorithm} key {key.id}")
     for note in _notes(signers[0].public_key().algorithm, options["algorithm"]) if said.predicate_type == MODEL else ():
         click.echo(f"note: {note}")
+
+
+def _signer(key: str, passphrase: bytes | None) -> Signer:
+    """A private key in a file or on a token."""
+    if key.startswith("pkcs11:"):
+        from mithridate.supply.signing.pkcs11 import Pkcs11Signer
+
+        return Pkcs11Signer.parse(key)
+    from mithridate.supply.signing.keys import load_private
+
+    return load_private(key, passphrase=passphrase)
 
 
 def _notes(key: str, hashed: str) -> list[str]:
