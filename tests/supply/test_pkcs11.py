@@ -14,7 +14,8 @@ from mithridate.supply.token import TokenKey
 
 
 def address(folder: Path, key: str = "seal", pin: str = "pin") -> str:
-    return f"pkcs11:token=mithridate;object={key}?module-path={(folder / 'module').read_text()}&pin-source=file:{folder / pin}"
+    module = (folder / "module").read_text()
+    return f"pkcs11:token=mithridate;object={key}?module-path={module}&pin-source=file:{folder / pin}"
 
 
 def test_a_file_sealed_for_the_token_opens_by_the_token_alone(token: Path, tmp_path: Path) -> None:
