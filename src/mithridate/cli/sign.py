@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +15,7 @@ from mithridate.core.errors import InputError
 
 if TYPE_CHECKING:
     from mithridate.supply.signing.keys import Signer
+    from mithridate.supply.signing.statement import Statement
 
 KINDS = ["auto", "model", "dataset", "audit", "training-run", "evaluation"]
 
@@ -22,10 +26,11 @@ KINDS = ["auto", "model", "dataset", "audit", "training-run", "evaluation"]
     "--key",
     "keys",
     multiple=True,
-    required=True,
     metavar="K.pem",
     help="A private key: a file, or one on a token as a pkcs11:... URI. Repeatable.",
 )
+@click.option("--sigstore", is_flag=True, help="Sign as an identity instead of with a key; needs the network.")
+@click.option("--identity-token", metavar="F", help="With --sigstore: a file that holds an OIDC token.")
 @click.option("-o", "--output", required=True, metavar="SIG", help="Where the signature goes (a sigstore bundle).")
 @click.option(
     "--type", "kind", type=click.Choice(KINDS), default="auto", show_default=True,
@@ -52,16 +57,33 @@ def command(path: str, output: str, **options: Any) -> None:
     from mithridate.flows.sign import Run, sign_path
     from mithridate.supply.signing.predicates import MODEL, word_of
 
+    keyless = _keyless(options["identity_token"], options["keys"], wanted=options["sigstore"])
     secret = read_passphrase(options["passphrase_file"])
     signers = [_signer(key, secret) for key in options["keys"]]
     run = Run(options["data"], dict(map(_setting, options["settings"])), options["code"], options["seed"])
-    said = sign_path(path, signers, output, kind=options["kind"], algorithm=options["algorithm"], run=run)
+    said = sign_path(
+        path, signers, output, kind=options["kind"], algorithm=options["algorithm"], run=run, keyless=keyless
+    )
     click.echo(f"{output}: {word_of(said.predicate_type)} statement")
     for signer in signers:
         key = signer.public_key()
         click.echo(f"signed by {key.algorithm} key {key.id}")
-    for note in _notes(signers[0].public_key().algorithm, options["algorithm"]) if said.predicate_type == MODEL else ():
+    first = signers[0].public_key().algorithm if signers else ""
+    for note in _notes(first, options["algorithm"]) if said.predicate_type == MODEL else ():
         click.echo(f"note: {note}")
+
+
+def _keyless(token: str | None, keys: tuple[str, ...], *, wanted: bool) -> Callable[[Statement], bytes] | None:
+    """What signs as an identity; None where a key does."""
+    if wanted == bool(keys):
+        raise InputError("say who signs: --key K.pem, or --sigstore, and not both")
+    if not wanted:
+        if token is not None:
+            raise InputError("--identity-token goes with --sigstore; add it")
+        return None
+    from mithridate.supply.signing.keyless import sign
+
+    return partial(sign, token_file=None if token is None else Path(token))
 
 
 def _signer(key: str, passphrase: bytes | None) -> Signer:

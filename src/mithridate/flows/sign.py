@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from mithridate.core.errors import InputError
+from mithridate.core.errors import InputError, Refused
 from mithridate.core.files import write_atomic
 from mithridate.core.findings import Finding, Json, Severity, Subject
 from mithridate.core.report import SCHEMA as REPORT
 from mithridate.core.report import CheckResult, Report, Target
+from mithridate.supply.signing import keyless as keyless_signing
 from mithridate.supply.signing import model_bundle, predicates
 from mithridate.supply.signing.dsse import Envelope, read_envelope, seal
 from mithridate.supply.signing.keys import PublicKey, Signer
@@ -51,6 +52,7 @@ def sign_path(
     kind: str = "auto",
     algorithm: str = "sha256",
     run: Run | None = None,
+    keyless: Callable[[Statement], bytes] | None = None,
 ) -> Statement:
     """Write a bundle in which these keys vouch for a file or folder; the statement that was signed.
 
@@ -58,6 +60,7 @@ def sign_path(
     ----------
     kind : `model` (any file or folder, by its files' digests), `dataset` (a manifest), `audit` (a JSON report),
         `training-run`, `evaluation`; `auto` takes a manifest or a report for what it is and anything else as a model.
+    keyless : makes the bundle instead of keys: an identity's, by sigstore.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def sign_path(
     place, target = Path(path), Path(output)
     _refuse(place, target)
     statement = statement_of(place, kind=kind, algorithm=algorithm, run=run or Run(), beside=(target,))
-    write_atomic(target, seal(statement, signers).to_bytes())
+    write_atomic(target, seal(statement, signers).to_bytes() if keyless is None else keyless(statement))
     return statement
 
 
@@ -189,6 +192,7 @@ def verify_path(
     keys: Sequence[PublicKey],
     *,
     policy: SigningPolicy | None = None,
+    signatory: keyless_signing.Signatory | None = None,
     command: str = "",
 ) -> Report:
     """Whether a file or folder is what was signed, by these keys, and meets the policy; no finding: everything holds.
@@ -196,6 +200,7 @@ def verify_path(
     Parameters
     ----------
     keys : those that are trusted; a policy's count like them. A key that only the signature names counts for nothing.
+    signatory : the identity that must have signed where a signature is sigstore's.
 
     Raises
     ------
@@ -217,14 +222,18 @@ def verify_path(
     known = (*keys, *(policy.keys if policy is not None else ()))
     if not signatures:
         raise InputError("nothing to verify; pass --signature SIG")
-    if not known:
+    if not known and signatory is None:
         raise InputError("a signature can only be checked with a public key; pass --key K.pub or a --policy with keys")
     if not place.exists():
         raise InputError(f"no such file or folder: {place.name!r}; check the path")
     findings: list[Finding] = []
     held: list[Attestation] = []
     for file in signatures:
-        wrong, attestations = _verify_one(place, Path(file), [Path(item) for item in signatures], known)
+        beside = [Path(item) for item in signatures]
+        if signatory is not None and keyless_signing.is_keyless(Path(file)):
+            wrong, attestations = _by_identity(place, Path(file), beside, signatory)
+        else:
+            wrong, attestations = _verify_one(place, Path(file), beside, known)
         findings += wrong
         held += attestations
     for rule in policy.broken(held) if policy is not None else ():
@@ -245,6 +254,9 @@ def verify_path(
 def _verify_one(
     path: Path, file: Path, beside: Sequence[Path], keys: Sequence[PublicKey]
 ) -> tuple[list[Finding], list[Attestation]]:
+    if keyless_signing.is_keyless(file):
+        claim = f"{file.name} was signed by an identity, not by a key: pass --sigstore, --identity and --issuer"
+        return [_finding(path, "signer", claim, Severity.CRITICAL)], []
     envelope = read_envelope(file)
     signers = envelope.signers(keys)
     if not signers:
@@ -253,6 +265,20 @@ def _verify_one(
     wrong = _content(path, statement, beside)
     found = [_finding(path, place, line, Severity.CRITICAL) for place, line in wrong]
     return found, [] if wrong else [Attestation(key.id, statement.predicate_type) for key in signers]
+
+
+def _by_identity(
+    path: Path, file: Path, beside: Sequence[Path], signatory: keyless_signing.Signatory
+) -> tuple[list[Finding], list[Attestation]]:
+    try:
+        statement = keyless_signing.check(file, path, signatory)
+    except Refused as refusal:
+        claim = f"{file.name} wasn't signed by {signatory.identity}, or was altered since: {refusal}"
+        return [_finding(path, "signer", claim, Severity.CRITICAL)], []
+    wrong = [] if statement is None else _content(path, statement, beside)
+    found = [_finding(path, place, line, Severity.CRITICAL) for place, line in wrong]
+    kind = "file" if statement is None else statement.predicate_type
+    return found, [] if wrong else [Attestation(signatory.name, kind)]
 
 
 def _unknown(envelope: Envelope, file: Path) -> str:
