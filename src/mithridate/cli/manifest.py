@@ -180,29 +180,42 @@ def diff(first: str, second: str, output: str | None) -> None:
 @click.option("--key", "keys", multiple=True, metavar="K.pub", help="A public key that you trust. Repeatable.")
 @OUTPUT
 def trace(manifest: str, row: int, statements: tuple[str, ...], keys: tuple[str, ...], output: str | None) -> None:
-    """From row N to its source, data set, training runs and models, and who signed.
+    """From row N to its source, data set, training runs, models and predictions.
 
-    A statement that none of your keys signed is listed as not verified.
+    A statement that none of your keys signed is listed as not verified. A link is
+    broken where statements of its kind are there and none leads on from the step
+    before, such as a prediction by another model.
+
+    Exit code: 0, 1 when a link is broken, 2 when it could not be told.
     """
     from mithridate.flows.provenance import trace_row
     from mithridate.supply.signing.keys import load_public
 
     found = trace_row(manifest, row, statements=statements, keys=[load_public(key) for key in keys])
+    broken = any(link["state"] == "broken" for link in found["links"])
     if output is not None:
         _write_json(found, output, manifest)
-        return
+        raise click.exceptions.Exit(1 if broken else 0)
+    _print_trace(found, row)
+    raise click.exceptions.Exit(1 if broken else 0)
+
+
+def _print_trace(found: dict[str, Any], row: int) -> None:
     record, dataset = found["record"], found["dataset"]
     click.echo(f"record    row {row}, leaf {record['leaf']}")
     if "source" in record:
         click.echo(f"source    {printable(record['source'])}")
     click.echo(f"data set  {printable(dataset['name'])}, {dataset['rows']:,} rows, root {dataset['root']}")
-    for kind in ("datasets", "audits", "training_runs", "models", "evaluations"):
+    for kind in ("datasets", "audits", "training_runs", "models", "evaluations", "predictions"):
         for item in found[kind]:
             who = ", ".join(f"key {key[:16]}" for key in item["signed_by"]) or "not verified: signed by no key you gave"
             names = ", ".join(printable(subject["name"]) for subject in item["subjects"])
             if item.get("same_file") is False:
                 who += "; for the same records in another file: it doesn't vouch for the source above"
             click.echo(f"{item['type']:<13}{names} ({printable(item['file'])}; {who})")
+    for link in found["links"]:
+        if link["state"] != "holds":
+            click.echo(f"{link['state']:<10}{link['link']}: {printable(link['why'])}")
 
 
 @command.command("export")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mithridate.supply.signing.keys import Signer
     from mithridate.supply.signing.statement import Statement
 
-KINDS = ["auto", "model", "dataset", "audit", "training-run", "evaluation"]
+KINDS = ["auto", "model", "dataset", "audit", "training-run", "evaluation", "prediction"]
 
 
 @click.command("sign")
@@ -41,12 +41,17 @@ KINDS = ["auto", "model", "dataset", "audit", "training-run", "evaluation"]
     help="How a model's files are hashed; blake3 is faster and needs that package wherever it is checked.",
 )  # fmt: skip
 @click.option("--data", multiple=True, metavar="M", help="A training run's or evaluation's manifest. Repeatable.")
+@click.option(
+    "--model", "models", multiple=True, metavar="PATH",
+    help="The model that made a prediction, or that a training run started from. Repeatable.",
+)  # fmt: skip
+@click.option("--input", "inputs", multiple=True, metavar="F", help="What a prediction was made of. Repeatable.")
 @click.option("--code", metavar="PATH", help="The file or folder of code that trained; its digest is signed.")
 @click.option("--seed", type=int, help="The training run's seed.")
 @click.option("--set", "settings", multiple=True, metavar="K=V", help="A setting of the run, or a number measured.")
 @click.option("--passphrase-file", metavar="F", help="The keys' passphrase: the first line of this file.")
 def command(path: str, output: str, **options: Any) -> None:
-    """Sign PATH: a model's file or folder, a manifest, a report.
+    """Sign PATH: a model's file or folder, a manifest, a report, a prediction.
 
     The signature lies in SIG; PATH itself is never changed. A folder signed with a
     P-256 key can be checked with OpenSSF's `model_signing verify key` as well.
@@ -60,7 +65,10 @@ def command(path: str, output: str, **options: Any) -> None:
     keyless = _keyless(options["identity_token"], options["keys"], wanted=options["sigstore"])
     secret = read_passphrase(options["passphrase_file"])
     signers = [_signer(key, secret) for key in options["keys"]]
-    run = Run(options["data"], dict(map(_setting, options["settings"])), options["code"], options["seed"])
+    run = Run(
+        options["data"], dict(map(_setting, options["settings"])), options["code"], options["seed"],
+        models=options["models"], inputs=options["inputs"],
+    )  # fmt: skip
     said = sign_path(
         path, signers, output, kind=options["kind"], algorithm=options["algorithm"], run=run, keyless=keyless
     )

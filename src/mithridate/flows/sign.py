@@ -35,13 +35,18 @@ _PARQUET = b"PAR1"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a training run or an evaluation says beside the artefact: manifests of its data, settings, numbers."""
+    """What a training run, an evaluation or a prediction says beside the artefact.
+
+    `data` are manifests; `models` those that a run started from or that predicted; `inputs` files that they were given.
+    """
 
     data: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     code: str | None = None
     seed: int | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
 def sign_path(
@@ -59,7 +64,8 @@ def sign_path(
     Parameters
     ----------
     kind : `model` (any file or folder, by its files' digests), `dataset` (a manifest), `audit` (a JSON report),
-        `training-run`, `evaluation`; `auto` takes a manifest or a report for what it is and anything else as a model.
+        `training-run`, `evaluation`, `prediction`; `auto` takes a manifest or a report for what it is and anything else
+        as a model.
     keyless : makes the bundle instead of keys: an identity's, by sigstore.
 
     Raises
@@ -109,14 +115,19 @@ def statement_of(
         return Statement(_audited(path, raw), predicates.AUDIT, predicates.audit(raw))
     said = run or Run()
     subject = Named(path.name or path.resolve().name, digests_of(path, beside))
-    data = [_dataset(item) for item in said.data]
+    data, models = [_dataset(item) for item in said.data], [_named(item) for item in said.models]
     if told == "training-run":
         code = {} if said.code is None else digests_of(Path(said.code), ())
-        body = predicates.training_run(data, code=code, config=said.settings, seed=said.seed)
+        body = predicates.training_run(data, code=code, config=said.settings, seed=said.seed, base_models=models)
         return Statement((subject,), predicates.TRAINING, body)
     if told == "evaluation":
         body = predicates.evaluation({**said.settings, **said.metrics}, datasets=data)
         return Statement((subject,), predicates.EVALUATION, body)
+    if told == "prediction":
+        if not models:
+            raise InputError("a prediction's statement names the model that made it; pass --model PATH")
+        body = predicates.prediction(models, inputs=[_named(item) for item in said.inputs], facts=said.settings)
+        return Statement((subject,), predicates.PREDICTION, body)
     raise InputError(f"--type must be auto or one of {', '.join(predicates.TYPES)}, got {kind!r}")
 
 
@@ -163,6 +174,11 @@ def _dataset(manifest: str) -> dict[str, Any]:
 
     head = Manifest(manifest).head
     return {"name": head.name, "rows": head.rows, "digest": {predicates.ROOT: head.root}}
+
+
+def _named(path: str) -> dict[str, Any]:
+    place = Path(path)
+    return Named(place.name or place.resolve().name, digests_of(place, ())).to_json()
 
 
 def _resources(path: Path, algorithm: str, beside: Sequence[Path]) -> model_bundle.Resources:
