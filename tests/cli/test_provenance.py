@@ -211,6 +211,21 @@ def test_a_difference_names_rows_and_sources(shell: Shell) -> None:
     found = shell.json("d.json")
     assert (found["dropped"], found["changed"], found["sources"]) == ([7, 9], [], {"web": [100, 98]})
     assert shell("manifest", "diff", "M", "M") == 0
+    assert shell("manifest", "build", "clean.npz", "-o", "M3", "--leave-out", "source") == 0
+    assert shell("manifest", "diff", "M", "M3", "-o", "d.json") == 1
+    found = shell.json("d.json")
+    assert (found["compared"], found["changed"]) == (False, [])
+
+
+def test_the_terminal_names_the_first_rows(shell: Shell) -> None:
+    x = content()
+    x[np.arange(12) * 3] += 1
+    write(x=x, name="later.npz")
+    assert shell("manifest", "verify", "M", "later.npz") == 1
+    assert "(rows 0, 3, 6, 9, 12, 15, 18, 21, 24, 27 and 2 more)" in shell.out
+    write(x=content(), name="less.npz", order=np.delete(np.arange(N), 9))
+    assert shell("manifest", "verify", "M", "less.npz") == 1
+    assert "(row 9 of the manifest)" in shell.out
 
 
 def test_a_salted_manifest_needs_its_salt(shell: Shell) -> None:

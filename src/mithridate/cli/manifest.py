@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from mithridate.core.errors import InputError
 if TYPE_CHECKING:
     from mithridate.data.layout import Wish
 
+_PAIR = re.compile(r"\[\n\s*(-?\d+),\n\s*(-?\d+)\n\s*\]")  # no string of JSON holds a line break
 SALT = click.option("--salt-file", metavar="F", help="A secret salt: without it nobody can test guesses of a record.")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 OUTPUT = click.option("-o", "--output", metavar="FILE", help="Write the JSON here instead of printing it.")
@@ -258,7 +260,7 @@ def _read_json(path: str) -> Any:
 
 
 def _write_json(content: dict[str, Any], output: str | None, *inputs: str) -> None:
-    body = json.dumps(content, indent=1) + "\n"
+    body = _PAIR.sub(r"[\1, \2]", json.dumps(content, indent=1)) + "\n"
     if output is None:
         click.echo(body, nl=False)
         return

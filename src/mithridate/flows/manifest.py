@@ -16,7 +16,7 @@ from mithridate.core.findings import Evidence, Finding, Json, Severity, Subject
 from mithridate.core.progress import Progress
 from mithridate.core.report import CheckResult, Report, Target
 from mithridate.data.building import build
-from mithridate.data.changes import Since, changes
+from mithridate.data.changes import Changes, Since, changes
 from mithridate.data.layout import Layout, Wish
 from mithridate.data.manifest import Head, Manifest
 from mithridate.data.records import records
@@ -199,24 +199,25 @@ class Difference:
 
 
 def diff_manifests(first: str | Path, second: str | Path) -> Difference:
-    """What happened from one manifest to the other, as JSON.
+    """What happened from one manifest to the other, as JSON; where they cover other columns, no row is compared.
 
     Raises
     ------
     InputError : one can't be read, or they were built with different salts, so that leaves can't be compared.
     """
     one, two = comparable(first, second)
-    found = changes(one.leaves(), two.leaves())
+    other = layout_changes(one.head.layout, two.head.layout)
+    found = changes(one.leaves(), two.leaves()) if not other else Changes(one.head.rows, two.head.rows)
     facts: dict[str, Any] = {
         "schema": "mithridate.diff/1",
         "from": {"name": one.path.name, "root": one.head.root, "rows": one.head.rows},
         "to": {"name": two.path.name, "root": two.head.root, "rows": two.head.rows},
-        "columns": layout_changes(one.head.layout, two.head.layout),
+        "columns": other, "compared": not other,
         "changed": found.changed.tolist(), "added": found.added.tolist(), "dropped": found.dropped.tolist(),
         "repeated": found.repeated.tolist(), "swapped": found.swapped.tolist(), "moved": found.moved.tolist(),
         "sources": _source_counts(one.head.sources, two.head.sources),
     }  # fmt: skip
-    return Difference(found.none, facts)
+    return Difference(found.none and not other, facts)
 
 
 def _source_counts(one: Mapping[str, int], two: Mapping[str, int]) -> dict[str, list[int]]:

@@ -70,6 +70,8 @@ class TokenKey:
             from pkcs11.exceptions import PKCS11Error
         except ImportError as error:
             raise MissingExtra("python-pkcs11", "pkcs11", "a key on a PKCS#11 token") from error
+        if self.module.is_absolute() and not self.module.is_file():
+            raise InputError(f"can't open the token {self.token}: there is no library {self.module}")
         try:
             pin = self.pin_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
