@@ -155,10 +155,16 @@ ROWS = st.lists(
         "d": st.binary(max_size=4),
         "e": st.one_of(st.none(), st.lists(st.one_of(st.none(), st.integers(0, 300)), max_size=3)),
         "f": st.one_of(st.none(), st.datetimes()), "g": st.integers(0, 5),
+        "h": st.one_of(st.none(), st.lists(st.fixed_dictionaries({"k": CELL, "v": st.one_of(st.none(), st.floats())}),
+                                           max_size=2)),
+        "i": st.one_of(st.none(), st.lists(CELL, max_size=2)),
+        "j": st.one_of(st.none(), st.lists(st.integers(-(2**63), 2**63 - 1), max_size=3)),
     }), min_size=1, max_size=8,
 )  # fmt: skip
 SCHEMA = pa.schema([("a", pa.string()), ("b", pa.int64()), ("c", pa.float64()), ("d", pa.binary()),
-                    ("e", pa.list_(pa.int64())), ("f", pa.timestamp("us")), ("g", pa.int32())])  # fmt: skip
+                    ("e", pa.list_(pa.int64())), ("f", pa.timestamp("us")), ("g", pa.int32()),
+                    ("h", pa.list_(pa.struct([("v", pa.float64()), ("k", pa.string())]))),
+                    ("i", pa.list_(pa.string())), ("j", pa.large_list(pa.int64()))])  # fmt: skip
 
 
 @given(ROWS)

@@ -4,7 +4,8 @@ A cell is a tag byte and a payload that says its own length, so that no two reco
 
 0 missing · 1 number as little-endian float64 · 2 signed or 3 unsigned integer that no float64 holds, as 8 bytes ·
 4 text or 5 bytes, behind their length in 8 bytes · 6 vector: kind (`B` bytes, `f` float32, `d` float64), count,
-values · 7 anything else as text or JSON · 8 several cells: their count, then each.
+values · 7 anything else as text or JSON · 8 several cells, a list: their count, then each · 9 a struct: the number of
+its fields that have a value, then each name and cell.
 
 A vector is written in the narrowest kind that holds every bit of the row's values, so that the same values stored wider
 are the same record; the sign of a zero and the bits of a NaN count.
@@ -21,13 +22,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mithridate.data.columnar import is_columnar, list_cells, struct_cells
 from mithridate.data.nested import text_of
+from mithridate.data.tags import BYTES, CELLS, LENGTH, MISSING, NUMBER, OTHER, SIGNED, TEXT, UNSIGNED, VECTOR
 
 Column: TypeAlias = "npt.NDArray[Any] | pa.Array"
 Encoded: TypeAlias = list[bytes]
 
-MISSING, NUMBER, SIGNED, UNSIGNED, TEXT, BYTES, VECTOR, OTHER, CELLS = (bytes([tag]) for tag in range(9))
-LENGTH = struct.Struct("<Q").pack
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _FIRST = 8  # values of a row looked at before all of them are
 
@@ -266,37 +267,86 @@ def _sized(items: Sequence[bytes | None], tag: bytes) -> Encoded:
     return [MISSING if item is None else tag + LENGTH(len(item)) + item for item in items]
 
 
-def _list_cells(column: pa.Array) -> Encoded:
-    """A list of numbers is a vector; of anything else, or with gaps, JSON."""
+def is_vectors(column: pa.Array) -> bool:
+    """Whether each row is a list of numbers without gaps, or missing."""
+    if not is_columnar(column.type) or pa.types.is_struct(column.type):
+        return False
     inner = column.type.value_type
     numeric = pa.types.is_integer(inner) or pa.types.is_floating(inner) or pa.types.is_boolean(inner)
-    flat = column.flatten()
-    if not numeric:
-        return _json(column.to_pylist())
-    if column.null_count or flat.null_count:
-        return [_list_cell(item) for item in column]
-    values = np.asarray(flat.to_numpy(zero_copy_only=False))
-    lengths = np.asarray(pc.list_value_length(column).to_numpy(zero_copy_only=False))
-    if len(lengths) and (lengths == lengths[0]).all():
+    return bool(numeric and not column.flatten().null_count)
+
+
+def _list_cells(column: pa.Array) -> Encoded:
+    """A list of numbers is a vector; of anything else, or with gaps, its cells."""
+    if not is_vectors(column):
+        return nested_cells(column, _binary_cells).to_pylist()  # type: ignore[no-any-return]
+    values = _flat(column.flatten())[:, 0]
+    lengths = np.asarray(pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False))
+    if len(lengths) and not column.null_count and (lengths == lengths[0]).all():
         return encode_vectors(values.reshape(len(lengths), int(lengths[0])))
+    items = ragged(values, lengths)
+    if not column.null_count:
+        return items
+    gone = column.is_null().to_numpy(zero_copy_only=False).tolist()
+    return [MISSING if no else item for no, item in zip(gone, items, strict=True)]
+
+
+def nested_cells(column: pa.Array, cells: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """Large binary cells of lists and structs. Rows of numbers without gaps are vectors among lists with gaps too."""
+    if pa.types.is_struct(column.type):
+        return struct_cells(column, cells)
+    inner = column.type.value_type
+    if not (pa.types.is_integer(inner) or pa.types.is_floating(inner) or pa.types.is_boolean(inner)):
+        return list_cells(column, cells)
+    gaps = pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+    rows = np.repeat(np.arange(len(column)), gaps)[np.asarray(column.flatten().is_null())]
+    holed = np.zeros(len(column), dtype=bool)
+    holed[rows] = True
+    whole = column.filter(pa.array(~holed))
+    out = np.empty(len(column), object)
+    out[~holed] = _list_cells(whole)
+    out[holed] = list_cells(column.filter(pa.array(holed)), cells).to_pylist()
+    return pa.array(out.tolist(), pa.large_binary())
+
+
+def _binary_cells(column: pa.Array) -> pa.Array:
+    return pa.array(encode_cells(column), pa.large_binary())
+
+
+def ragged(values: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> Encoded:
+    """Vectors of several lengths, end to end in `values`: the bytes that `encode_vectors` makes of each."""
     ends = np.cumsum(lengths)
-    return [encode_vectors(values[e - n : e].reshape(1, -1))[0] for e, n in zip(ends, lengths, strict=True)]
+    starts = ends - lengths
+    single = values.dtype.kind == "f" and values.dtype.itemsize <= 4  # noqa: PLR2004 - float16 and float32
+    base = values.astype("<f4" if single else "<f8")
+    word: Any = np.uint32 if single else np.uint64
+    kinds = [(b"B", "u1"), (b"f", "<f4")] + ([] if single else [(b"d", "<f8")])
+    with np.errstate(all="ignore"):
+        stored = [(kind, base.astype(form), np.dtype(form).itemsize) for kind, form in kinds]
+        narrow = [_all_in(stored[i][1].astype(base.dtype).view(word) == base.view(word), starts, ends) for i in (0, 1)]
+    choice = np.where(narrow[0], 0, np.where(narrow[1], 1, len(kinds) - 1)).tolist()
+    raw = [(VECTOR + kind, part.tobytes(), width) for kind, part, width in stored]
+    items = [
+        raw[k][0] + LENGTH(e - s) + raw[k][1][s * raw[k][2] : e * raw[k][2]]
+        for k, s, e in zip(choice, starts.tolist(), ends.tolist(), strict=True)
+    ]
+    for row in np.flatnonzero(~_all_in(_held(values[:, None]), starts, ends)).tolist():  # integers no float64 holds
+        items[row] = encode_vectors(values[starts[row] : ends[row]].reshape(1, -1))[0]
+    return items
 
 
-def _list_cell(item: pa.Scalar) -> bytes:
-    """One list of numbers: the same bytes as among others without gaps; cells where it has gaps itself."""
-    if not item.is_valid:
-        return MISSING
-    if item.values.null_count:
-        cells = _number_cells(item.values)
-        return CELLS + LENGTH(len(cells)) + b"".join(cells)
-    return encode_vectors(_flat(item.values).reshape(1, -1))[0]
+def _all_in(fits: npt.NDArray[np.bool_], starts: npt.NDArray[Any], ends: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """(n,) whether all values from start to end fit."""
+    misses = np.concatenate([[0], np.cumsum(~fits)])
+    return np.asarray(misses[ends] == misses[starts])
 
 
 def _other_cells(column: pa.Array) -> Encoded:
-    """Dates, decimals and times as text, timestamps as nanoseconds whatever their unit; nested values as JSON."""
+    """Dates, decimals and times as text, timestamps as nanoseconds whatever their unit; maps as JSON."""
     if pa.types.is_timestamp(column.type):
         return _sized(nanoseconds(column).cast(pa.large_binary()).to_pylist(), OTHER)
+    if is_columnar(column.type):
+        return nested_cells(column, _binary_cells).to_pylist()  # type: ignore[no-any-return]
     if pa.types.is_nested(column.type):
         return _json(column.to_pylist())
     try:

@@ -10,28 +10,24 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mithridate.data.columnar import fixed, is_columnar
 from mithridate.data.encoding import (
-    BYTES,
-    CELLS,
-    LENGTH,
-    MISSING,
-    OTHER,
-    TEXT,
     Column,
     Together,
     encode_cells,
     encode_columns,
     is_numeric,
+    is_vectors,
     nanoseconds,
+    nested_cells,
     numbers_together,
 )
+from mithridate.data.tags import BYTES, CELLS, HEAD, LENGTH, MISSING, OTHER, TEXT
 
 Pieces: TypeAlias = list[Any]  # large binary arrays, or scalars that stand in every row
-_HEAD = 1 + 8  # bytes: tag and length
 
 
 def content_pieces(columns: Sequence[Column]) -> Pieces:
@@ -47,7 +43,7 @@ def row_pieces(columns: Sequence[Column]) -> Pieces:
     """The cells of these columns one after the other; how many they are must be known."""
     out: Pieces = []
     for part in numbers_together(columns):
-        out += [_fixed(part.rows)] if isinstance(part, Together) else cell_pieces(part)
+        out += [fixed(part.rows)] if isinstance(part, Together) else cell_pieces(part)
     return out
 
 
@@ -61,7 +57,15 @@ def cell_pieces(column: Column | None) -> Pieces:
     for fits, text in _TEXTS:
         if fits(plain.type):
             return _sized(*text(plain))
-    return [_binary(encode_cells(column))]
+    if is_columnar(plain.type) and not is_vectors(plain):
+        return [nested_cells(plain, _whole)]
+    return [_binary(encode_cells(plain))]
+
+
+def _whole(column: pa.Array) -> pa.Array:
+    """A column's cells as one piece."""
+    spread = pa.repeat(_constant(b""), len(column))
+    return pc.binary_join_element_wise(spread, *cell_pieces(column), _constant(b""))
 
 
 def hashed(head: bytes, pieces: Pieces, n_rows: int, hash_of: Callable[[Any], Any]) -> list[bytes]:
@@ -85,29 +89,21 @@ def _sized(column: pa.Array, tag: bytes) -> Pieces:
     """Tag and length of each value, and the values; one byte where there is none."""
     values = column.cast(pa.large_binary())
     gone = np.asarray(column.is_null().to_numpy(zero_copy_only=False)) if column.null_count else None
-    heads = np.empty((len(values), _HEAD), np.uint8)
+    heads = np.empty((len(values), HEAD), np.uint8)
     heads[:, 0] = tag[0]
     lengths = pc.binary_length(values)
     lengths = lengths.fill_null(0) if gone is not None else lengths
-    heads[:, 1:] = lengths.to_numpy(zero_copy_only=False).astype("<u8").view(np.uint8).reshape(-1, _HEAD - 1)
+    heads[:, 1:] = lengths.to_numpy(zero_copy_only=False).astype("<u8").view(np.uint8).reshape(-1, HEAD - 1)
     if gone is None:
-        return [_fixed(heads), values]
+        return [fixed(heads), values]
     heads[gone, 0] = MISSING[0]
     kept = np.ones(heads.shape, dtype=bool)
     kept[gone, 1:] = False
-    ends = np.concatenate([[0], np.cumsum(np.where(gone, 1, _HEAD))]).astype(np.int64)
+    ends = np.concatenate([[0], np.cumsum(np.where(gone, 1, HEAD))]).astype(np.int64)
     shown = pa.LargeBinaryArray.from_buffers(
         pa.large_binary(), len(heads), [None, pa.py_buffer(ends), pa.py_buffer(np.ascontiguousarray(heads[kept]))]
     )
     return [shown, values.fill_null(b"")]
-
-
-def _fixed(rows: npt.NDArray[np.uint8]) -> pa.Array:
-    """(n, w) bytes as n values."""
-    ends = np.arange(len(rows) + 1, dtype=np.int64) * rows.shape[1]
-    return pa.LargeBinaryArray.from_buffers(
-        pa.large_binary(), len(rows), [None, pa.py_buffer(ends), pa.py_buffer(np.ascontiguousarray(rows))]
-    )
 
 
 def _is_text(kind: pa.DataType) -> bool:

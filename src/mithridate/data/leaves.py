@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mithridate.data.encoding import MISSING, Column, Encoded, encode_cells, encode_columns, is_numeric
+from mithridate.data.encoding import Column, Encoded, encode_cells, encode_columns, is_numeric
 from mithridate.data.joined import cell_pieces, content_pieces, hashed, row_pieces
 from mithridate.data.merkle import Digests, as_leaves
+from mithridate.data.tags import MISSING
 
 LEAF = b"\x00mithridate.leaf/1"  # of records that are content, label and source alone
 WIDER = b"\x00mithridate.leaf/2"  # of records with other columns, whose names are bound

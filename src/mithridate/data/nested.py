@@ -1,4 +1,4 @@
-"""Nested values (lists, structs, maps) as one canonical JSON text each.
+"""Values of types without a columnar form (maps, unions) as one canonical JSON text each.
 
 A value is written the same whatever rows stand beside it: a struct's field without a value is left out, as if it
 weren't in the type; a whole number is written without a point, unless it is -0.0. Bytes and dates are strings behind a
