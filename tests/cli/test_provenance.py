@@ -165,6 +165,11 @@ def test_a_record_in_hand_is_proven_to_be_in_the_data_or_is_not_there(shell: She
     assert shell("manifest", "prove", "M", "--check", "p.json", "--record", "other.npz") == 1
     assert shell("manifest", "prove", "M", "--record", "other.npz") == 1
     assert shell("manifest", "prove", "M", "--record", "clean.npz") == 2
+    np.savez("wide.npz", x=x, y=y, source=source, url=y + 1)
+    assert shell("manifest", "build", "wide.npz", "-o", "W") == 0
+    assert shell("manifest", "prove", "W", "--record", "one.npz") == 2
+    np.savez("one.npz", x=x[9:10], y=y[9:10], source=source[9:10], url=y[9:10] + 1)
+    assert shell("manifest", "prove", "W", "--record", "one.npz", "-o", "p.json") == 0
 
 
 def test_a_deleted_record_is_proven_gone_and_one_that_stays_is_not(shell: Shell) -> None:
