@@ -90,7 +90,7 @@ def test_split_view_poisoning_is_named_row_by_row(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("order", "change", "rows"),
     [
-        (np.delete(np.arange(N), 9), "dropped", []),
+        (np.delete(np.arange(N), 9), "dropped", [9]),
         (np.insert(np.arange(N), 20, 50), "repeated", [20]),
         (np.array([0, 2, 1, *range(3, N)]), "swapped", [1, 2]),
         (np.roll(np.arange(N), -1), "reordered", [N - 1]),
@@ -100,7 +100,13 @@ def test_order_and_number_of_rows_are_told_apart(order: np.ndarray, change: str,
     write(x=content(), name="later.npz", order=order)
     assert shell("manifest", "verify", "M", "later.npz", "-q", "-o", "r.json") == 1
     (finding,) = shell.json("r.json")["findings"]
-    assert (finding["subject"]["change"], finding["subject"]["rows"]) == (change, rows)
+    subject = finding["subject"]
+    assert (subject["change"], subject["rows"]) == (change, rows)
+    assert (subject["kind"], subject["rows_of"]) == (
+        ("manifest-rows", "manifest") if change == "dropped" else ("rows", "source")
+    )
+    pairs = {"dropped": None, "repeated": [[20, 50]], "swapped": [[1, 2], [2, 1]], "reordered": [[N - 1, 0]]}
+    assert subject.get("pairs") == pairs[change]
 
 
 def test_other_columns_are_a_finding_and_not_a_thousand(shell: Shell) -> None:
@@ -159,6 +165,11 @@ def test_a_record_in_hand_is_proven_to_be_in_the_data_or_is_not_there(shell: She
     assert shell("manifest", "prove", "M", "--check", "p.json", "--record", "other.npz") == 1
     assert shell("manifest", "prove", "M", "--record", "other.npz") == 1
     assert shell("manifest", "prove", "M", "--record", "clean.npz") == 2
+    np.savez("wide.npz", x=x, y=y, source=source, url=y + 1)
+    assert shell("manifest", "build", "wide.npz", "-o", "W") == 0
+    assert shell("manifest", "prove", "W", "--record", "one.npz") == 2
+    np.savez("one.npz", x=x[9:10], y=y[9:10], source=source[9:10], url=y[9:10] + 1)
+    assert shell("manifest", "prove", "W", "--record", "one.npz", "-o", "p.json") == 0
 
 
 def test_a_deleted_record_is_proven_gone_and_one_that_stays_is_not(shell: Shell) -> None:
@@ -205,6 +216,21 @@ def test_a_difference_names_rows_and_sources(shell: Shell) -> None:
     found = shell.json("d.json")
     assert (found["dropped"], found["changed"], found["sources"]) == ([7, 9], [], {"web": [100, 98]})
     assert shell("manifest", "diff", "M", "M") == 0
+    assert shell("manifest", "build", "clean.npz", "-o", "M3", "--leave-out", "source") == 0
+    assert shell("manifest", "diff", "M", "M3", "-o", "d.json") == 1
+    found = shell.json("d.json")
+    assert (found["compared"], found["changed"]) == (False, [])
+
+
+def test_the_terminal_names_the_first_rows(shell: Shell) -> None:
+    x = content()
+    x[np.arange(12) * 3] += 1
+    write(x=x, name="later.npz")
+    assert shell("manifest", "verify", "M", "later.npz") == 1
+    assert "(rows 0, 3, 6, 9, 12, 15, 18, 21, 24, 27 and 2 more)" in shell.out
+    write(x=content(), name="less.npz", order=np.delete(np.arange(N), 9))
+    assert shell("manifest", "verify", "M", "less.npz") == 1
+    assert "(row 9 of the manifest)" in shell.out
 
 
 def test_a_salted_manifest_needs_its_salt(shell: Shell) -> None:
@@ -264,6 +290,21 @@ def test_verify_obeys_the_access_rules_before_it_looks_and_logs_the_decision(she
         ("intern", "verify", False), ("engineer", "verify", True),
     ]  # fmt: skip
     assert shell(*asked) == 2
+
+
+def test_the_log_never_lies_in_the_folder_that_is_verified(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = '[[rule]]\neffect = "allow"\nrole = "engineer"\naction = "verify"\nlabel = "*"\n'
+    (shell.folder / "a.toml").write_text(rule)
+    assert shell("sign", "model", "--key", "k.pem", "-o", "model.sig") == 0
+    monkeypatch.chdir(shell.folder / "model")
+    asked = ("verify", ".", "--signature", "../model.sig", "--key", "../k.pub", "--access", "../a.toml", "--as")
+    for _ in range(2):
+        assert shell(*asked, "engineer") == 0
+        assert shell.err.count("\n") == 1
+        assert str(shell.folder / ledger.PLACE) in shell.err
+    assert len(list(ledger.entries(shell.folder / ledger.PLACE))) == 2
+    assert shell(*asked, "engineer", "--ledger", "log.sqlite") == 2
+    assert [file.name for file in (shell.folder / "model").iterdir()] == ["w.bin"]
 
 
 def test_keys_are_private_and_ed25519_says_what_it_can_not(shell: Shell) -> None:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mithridate.data.encoding import CELLS, NUMBER, TEXT, VECTOR, encode_cells, encode_columns
+from mithridate.data.encoding import encode_cells, encode_columns
 from mithridate.data.leaves import LEAF, Block, leaves_of
+from mithridate.data.tags import CELLS, NUMBER, TEXT, VECTOR
 
 CELLS_OF = {
     "int": st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),

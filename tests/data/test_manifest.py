@@ -15,8 +15,9 @@ import pytest
 
 from mithridate.core.errors import InputError
 from mithridate.data.building import build
+from mithridate.data.layout import Wish
 from mithridate.data.manifest import KEY, Head, Manifest
-from mithridate.data.records import Wish, records
+from mithridate.data.records import records
 
 N = 300
 
@@ -152,7 +153,7 @@ def test_the_head_counts_sources_and_names_what_is_not_covered(tmp_path: Path) -
     build(records(tmp_path / "t.parquet", Wish(time="when")), tmp_path / "m")
     manifest = Manifest(tmp_path / "m")
     assert manifest.head.sources == {"a": 20, "(missing)": 30}
-    assert manifest.head.layout.left_out == ("url",)
+    assert (manifest.head.layout.others, manifest.head.layout.left_out) == (("url",), ("when",))
     assert manifest.entry(21) == {"row": 21, "source": "(missing)", "time": 21}
     assert manifest.sources([0, 30]) == ["a", "(missing)"]
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,34 +10,12 @@ from mithridate.core.errors import InputError, Refused
 from mithridate.supply.sealing import sealed as sealing
 from mithridate.supply.sealing.kms import KmsKey
 from mithridate.supply.sealing.pkcs11 import Pkcs11Kms
-
-MODULES = [Path("/usr/lib/softhsm/libsofthsm2.so"), Path("/usr/lib64/pkcs11/libsofthsm2.so")]
-MODULE = next((path for path in MODULES if path.exists()), None)
-
-
-@pytest.fixture(scope="module")
-def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with a fresh token `mithridate` and its PIN."""
-    pytest.importorskip("pkcs11", reason="needs python-pkcs11")
-    if MODULE is None or shutil.which("softhsm2-util") is None:
-        pytest.skip("needs SoftHSM2 (Debian: softhsm2)")
-    folder = tmp_path_factory.mktemp("token")
-    (folder / "tokens").mkdir()
-    (folder / "conf").write_text(f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\n")
-    (folder / "pin").write_text("1234\n")
-    before = os.environ.get("SOFTHSM2_CONF")
-    os.environ["SOFTHSM2_CONF"] = str(folder / "conf")
-    made = ["softhsm2-util", "--init-token", "--free", "--label", "mithridate", "--pin", "1234", "--so-pin", "5678"]
-    subprocess.run(made, check=True, capture_output=True)
-    yield folder
-    if before is None:
-        del os.environ["SOFTHSM2_CONF"]
-    else:
-        os.environ["SOFTHSM2_CONF"] = before
+from mithridate.supply.token import TokenKey
 
 
 def address(folder: Path, key: str = "seal", pin: str = "pin") -> str:
-    return f"pkcs11:token=mithridate;object={key}?module-path={MODULE}&pin-source=file:{folder / pin}"
+    module = (folder / "module").read_text()
+    return f"pkcs11:token=mithridate;object={key}?module-path={module}&pin-source=file:{folder / pin}"
 
 
 def test_a_file_sealed_for_the_token_opens_by_the_token_alone(token: Path, tmp_path: Path) -> None:
@@ -74,6 +48,6 @@ def test_an_address_that_lacks_a_part_says_which(uri: str) -> None:
 
 
 def test_an_address_is_read_as_the_standard_says() -> None:
-    found = Pkcs11Kms.parse("pkcs11:object=my%20key;token=a%3Bb?pin-source=file:/p&module-path=/lib/x.so")
-    assert found == Pkcs11Kms("a;b", "my key", Path("/lib/x.so"), Path("/p"))
+    found = TokenKey.parse("pkcs11:object=my%20key;token=a%3Bb?pin-source=file:/p&module-path=/lib/x.so")
+    assert found == TokenKey("a;b", "my key", Path("/lib/x.so"), Path("/p"))
     assert found.name == "pkcs11:token=a;b;object=my key"

@@ -21,7 +21,7 @@ def rule_options(flag: str = "--policy") -> Callable[[F], F]:
         options = [
             click.option(flag, "access", metavar="P.toml", help="Access rules; the decision goes into the log."),
             click.option("--as", "role", metavar="ROLE", help="The role you act in."),
-            click.option("--ledger", "log", default=str(ledger.PLACE), show_default=True, metavar="F", help="The log."),
+            click.option("--ledger", "log", metavar="F", help=f"The log (default: {ledger.PLACE})."),
         ]
         for decorate in reversed(options):
             function = decorate(function)
@@ -30,18 +30,37 @@ def rule_options(flag: str = "--policy") -> Callable[[F], F]:
     return add
 
 
-def enforcer(access: str | None, role: str | None, log: str, action: str, artefact: str) -> Callable[..., None]:
+def enforcer(access: str | None, role: str | None, log: str | None, action: str, artefact: str) -> Callable[..., None]:
     """What a verb calls with the artefact's own labels before it acts; without a file of rules all is allowed."""
     if (access is None) != (role is None):
         raise InputError("the access rules and --as go together: name the file, and the role you act in")
+    place = _log_outside(log, Path(artefact)) if access is not None else ledger.PLACE
 
     def allow(*labels: str) -> None:
         if access is not None and role is not None:
             from mithridate.flows.access import enforce
 
-            enforce(Path(access), role, action, Path(artefact), labels=labels, log=Path(log))
+            enforce(Path(access), role, action, Path(artefact), labels=labels, log=place)
 
     return allow
+
+
+def _log_outside(log: str | None, artefact: Path) -> Path:
+    """The log, which must not lie in a folder that is checked: it would be a file that nobody signed.
+
+    Raises
+    ------
+    InputError : it was named there by hand.
+    """
+    folder = artefact.resolve()
+    wanted = ledger.PLACE if log is None else Path(log)
+    if not folder.is_dir() or not wanted.resolve().is_relative_to(folder):
+        return wanted
+    if log is not None:
+        raise InputError(f"the log {log} lies in {artefact}, where it would count as a file that nobody signed")
+    found = folder.parent / ledger.PLACE
+    click.echo(f"note: the log is {found}: in the checked folder it would be a file that nobody signed", err=True)
+    return found
 
 
 @click.group("access")

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from mithridate.core.errors import InputError
-from mithridate.core.findings import Severity
+from mithridate.core.findings import Finding, Severity
 from mithridate.core.policy import Limit, Policy
 from mithridate.core.progress import Progress, Silent
 from mithridate.core.report import Report
@@ -110,11 +110,22 @@ def show(report: Report) -> None:
 
 
 def print_claims(report: Report, holds: str) -> None:
-    """Print each finding's claim and remedy, or that everything holds: for verbs whose answer is yes or no."""
+    """Print each finding's claim, rows and remedy, or that everything holds: for verbs whose answer is yes or no."""
     for finding in report.findings:
-        click.echo(f"{finding.severity.word}: {printable(finding.claim)}\n    {printable(finding.remedy)}")
+        click.echo(f"{finding.severity.word}: {printable(finding.claim)}{_first_rows(finding)}")
+        click.echo(f"    {printable(finding.remedy)}")
     if not report.findings:
         click.echo(printable(holds))
+
+
+def _first_rows(finding: Finding, most: int = 10) -> str:
+    """The first rows that a finding names, in brackets; empty where it names none."""
+    rows = finding.subject.rows
+    if not rows:
+        return ""
+    shown = ", ".join(map(str, rows[:most])) + (f" and {len(rows) - most:,} more" if len(rows) > most else "")
+    where = " of the manifest" if finding.subject.kind == "manifest-rows" else ""
+    return f" (row{'s' * (len(rows) > 1)} {shown}{where})"
 
 
 def printable(text: str) -> str:

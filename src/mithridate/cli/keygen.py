@@ -21,12 +21,19 @@ from mithridate.core.errors import InputError
     help="Of a signing key: p256 (the default), which model_signing checks too, or ed25519.",
 )  # fmt: skip
 @click.option("--passphrase-file", metavar="F", help="Encrypt a signing key with the first line of this file.")
-def command(output: str, purpose: str, algorithm: str | None, passphrase_file: str | None) -> None:
+@click.option("--token", metavar="URI", help="A signing pair on this PKCS#11 token; -o names the public key alone.")
+def command(output: str, purpose: str, algorithm: str | None, passphrase_file: str | None, token: str | None) -> None:
     """Make a key pair: K.pem, which only you can read, and K.pub, which you give away.
 
-    A key that is there already is never overwritten.
+    A key that is there already is never overwritten. With --token pkcs11:... the
+    pair is made on the token, or taken from it if it is there, and K.pub written.
     """
     check_writable(output)
+    if token is not None:
+        if purpose == "sealing" or passphrase_file is not None:
+            raise InputError("--token is for signing keys, and a token's PIN stands in its address: leave the rest out")
+        _on_token(token, output, algorithm)
+        return
     if purpose == "sealing":
         if algorithm is not None or passphrase_file is not None:
             raise InputError("--algorithm and --passphrase-file are for signing keys; a sealing key is X25519")
@@ -38,3 +45,21 @@ def command(output: str, purpose: str, algorithm: str | None, passphrase_file: s
 
     key = new_key(output, algorithm=algorithm or "p256", passphrase=read_passphrase(passphrase_file))
     click.echo(f"{output}\n{public_path(output)}\n{key.algorithm} key {key.id}")
+
+
+def _on_token(token: str, output: str, algorithm: str | None) -> None:
+    """The token's pair, made where there is none, and its public key in a new file."""
+    from mithridate.core.files import new_file
+    from mithridate.supply.signing.pkcs11 import Pkcs11Signer
+
+    signer = Pkcs11Signer.parse(token)
+    if Path(output).exists():
+        raise InputError(f"{output} is there already, and a key is never overwritten; give another name")
+    there = signer.has_key()
+    key = signer.public_key() if there else signer.create_key(algorithm or "p256")
+    if algorithm not in {None, key.algorithm}:
+        raise InputError(
+            f"the key on the token is {key.algorithm}, not {algorithm}; give another label or leave it out"
+        )
+    new_file(Path(output), key.pem, mode=0o644)
+    click.echo(f"{output}\n{key.algorithm} key {key.id}{' was on the token already' if there else ''}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,9 @@ from mithridate.cli.common import (
 from mithridate.core.errors import InputError
 
 if TYPE_CHECKING:
-    from mithridate.data.records import Wish
+    from mithridate.data.layout import Wish
 
+_PAIR = re.compile(r"\[\n\s*(-?\d+),\n\s*(-?\d+)\n\s*\]")  # no string of JSON holds a line break
 SALT = click.option("--salt-file", metavar="F", help="A secret salt: without it nobody can test guesses of a record.")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 OUTPUT = click.option("-o", "--output", metavar="FILE", help="Write the JSON here instead of printing it.")
@@ -38,11 +40,13 @@ def command() -> None:
 @source_options
 @click.option("-o", "--output", required=True, metavar="M", help="Where the manifest goes: one Parquet file.")
 @click.option("--time", metavar="C", help="The column that says when a row was fetched; kept beside its leaf.")
+@click.option("--leave-out", "left_out", multiple=True, metavar="C", help="A column that no leaf covers. Repeatable.")
 @SALT
 @QUIET
 def build(source: str, output: str, salt_file: str | None, *, quiet: bool, **columns: Any) -> None:
     """Write the manifest M of SOURCE: one leaf a row, one root for all.
 
+    A leaf covers every column of its row but --time and those left out by name.
     The same values give the same root in every file format and layout. SOURCE is
     only read. Sign M with `mithridate sign M --key K.pem -o M.sig`.
     """
@@ -56,10 +60,9 @@ def build(source: str, output: str, salt_file: str | None, *, quiet: bool, **col
         return
     click.echo(f"{head.rows:,} records, root {head.root}")
     layout = head.layout
-    covered = [*layout.content, *(name for name in (layout.label, layout.source) if name is not None)]
-    click.echo(f"covered: {printable(_listed(covered))}")
+    click.echo(f"covered: {printable(_listed(layout.covered))}")
     if layout.left_out:
-        click.echo(f"not covered by the leaves: {printable(_listed(layout.left_out))}")
+        click.echo(f"not covered: {printable(_listed(layout.left_out))}")
     click.echo(output)
 
 
@@ -109,6 +112,8 @@ def verify(manifest: str, source: str, output: tuple[str, ...], *, quiet: bool, 
     if not quiet:
         left = report.target.extra["not_covered"]
         rest = f"; not covered and not checked: {_listed(left)}" if left else ""
+        if left and report.target.extra["manifest_version"] == 1:
+            rest += f" ({manifest} is of version 1; a new one covers every column)"
         print_claims(report, f"all {report.target.rows:,} records are those of {manifest}{rest}")
     raise click.exceptions.Exit(1 if report.findings else 0)
 
@@ -177,29 +182,42 @@ def diff(first: str, second: str, output: str | None) -> None:
 @click.option("--key", "keys", multiple=True, metavar="K.pub", help="A public key that you trust. Repeatable.")
 @OUTPUT
 def trace(manifest: str, row: int, statements: tuple[str, ...], keys: tuple[str, ...], output: str | None) -> None:
-    """From row N to its source, data set, training runs and models, and who signed.
+    """From row N to its source, data set, training runs, models and predictions.
 
-    A statement that none of your keys signed is listed as not verified.
+    A statement that none of your keys signed is listed as not verified. A link is
+    broken where statements of its kind are there and none leads on from the step
+    before, such as a prediction by another model.
+
+    Exit code: 0, 1 when a link is broken, 2 when it could not be told.
     """
     from mithridate.flows.provenance import trace_row
     from mithridate.supply.signing.keys import load_public
 
     found = trace_row(manifest, row, statements=statements, keys=[load_public(key) for key in keys])
+    broken = any(link["state"] == "broken" for link in found["links"])
     if output is not None:
         _write_json(found, output, manifest)
-        return
+        raise click.exceptions.Exit(1 if broken else 0)
+    _print_trace(found, row)
+    raise click.exceptions.Exit(1 if broken else 0)
+
+
+def _print_trace(found: dict[str, Any], row: int) -> None:
     record, dataset = found["record"], found["dataset"]
     click.echo(f"record    row {row}, leaf {record['leaf']}")
     if "source" in record:
         click.echo(f"source    {printable(record['source'])}")
     click.echo(f"data set  {printable(dataset['name'])}, {dataset['rows']:,} rows, root {dataset['root']}")
-    for kind in ("datasets", "audits", "training_runs", "models", "evaluations"):
+    for kind in ("datasets", "audits", "training_runs", "models", "evaluations", "predictions"):
         for item in found[kind]:
             who = ", ".join(f"key {key[:16]}" for key in item["signed_by"]) or "not verified: signed by no key you gave"
             names = ", ".join(printable(subject["name"]) for subject in item["subjects"])
             if item.get("same_file") is False:
                 who += "; for the same records in another file: it doesn't vouch for the source above"
             click.echo(f"{item['type']:<13}{names} ({printable(item['file'])}; {who})")
+    for link in found["links"]:
+        if link["state"] != "holds":
+            click.echo(f"{link['state']:<10}{link['link']}: {printable(link['why'])}")
 
 
 @command.command("export")
@@ -219,11 +237,12 @@ def export(manifest: str, output: str | None, **options: Any) -> None:
 
 
 def _wish(columns: dict[str, Any]) -> Wish:
-    from mithridate.data.records import Wish
+    from mithridate.data.layout import Wish
 
     return Wish(
-        columns["label"], columns["source_column"], columns["content"], columns["modality"], columns.get("time")
-    )
+        columns["label"], columns["source_column"], columns["content"], columns["modality"], columns.get("time"),
+        left_out=columns.get("left_out", ()),
+    )  # fmt: skip
 
 
 def _listed(names: Any, most: int = 8) -> str:
@@ -241,7 +260,7 @@ def _read_json(path: str) -> Any:
 
 
 def _write_json(content: dict[str, Any], output: str | None, *inputs: str) -> None:
-    body = json.dumps(content, indent=1) + "\n"
+    body = _PAIR.sub(r"[\1, \2]", json.dumps(content, indent=1)) + "\n"
     if output is None:
         click.echo(body, nl=False)
         return

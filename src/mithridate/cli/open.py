@@ -9,7 +9,7 @@ import click
 from mithridate.cli.access import enforcer, rule_options
 from mithridate.cli.common import check_outputs, command_line
 from mithridate.cli.seal import identities
-from mithridate.core.errors import Refused
+from mithridate.core.errors import InputError, Refused
 
 
 @click.command("open")
@@ -21,19 +21,26 @@ from mithridate.core.errors import Refused
 @click.option("--report", "reports", multiple=True, metavar="R.json", help="Write what held or didn't. Repeatable.")
 @rule_options()
 def command(source: str, output: str, reports: tuple[str, ...], **options: str | None) -> None:
-    """Open what `mithridate seal` made.
+    """Open what `mithridate seal` made, or an age file.
 
     Exit code: 0 when all of it is authentic and written; 1 when the key is wrong,
     a byte isn't what was sealed, or the rules deny it, and then nothing is
     written: a FILE of before is as it was; 2 when it could not run.
     """
     check_outputs(reports)
-    from mithridate.flows.open import open_with_report
+    from mithridate.flows.open import open_age_with_report, open_with_report
     from mithridate.reports.write import write_report
+    from mithridate.supply.sealing import age
 
-    keys = identities(options["identity"], options["passphrase_file"], options["kms"], needed=True)
-    allow = enforcer(options["access"], options["role"], options["log"] or "", "open", source)
-    report = open_with_report(Path(source), Path(output), keys, allow=allow, command=command_line())
+    allow = enforcer(options["access"], options["role"], options["log"], "open", source)
+    if age.is_age(Path(source)):
+        if options["kms"]:
+            raise InputError(f"{source} is an age file, which no key service opens; pass --identity or a passphrase")
+        own = age.identities(options["identity"], options["passphrase_file"])
+        report = open_age_with_report(Path(source), Path(output), own, allow=allow, command=command_line())
+    else:
+        keys = identities(options["identity"], options["passphrase_file"], options["kms"], needed=True)
+        report = open_with_report(Path(source), Path(output), keys, allow=allow, command=command_line())
     for path in reports:
         write_report(report, path)
     for finding in report.findings:

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 @click.option("--recipient", "recipients", multiple=True, metavar="K.pub", help="Who can open it. Repeatable.")
 @click.option("--passphrase-file", metavar="F", help="Also, or only: whoever knows the passphrase in this file.")
 @click.option("--kms", "services", multiple=True, metavar="KEY", help="A key service: file:PATH or pkcs11:... URI.")
+@click.option(
+    "--format", "form", type=click.Choice(["own", "age"]), default="own", show_default=True,
+    help="age: for readers with another tool; one file, for age1... or X25519 recipients or a passphrase.",
+)  # fmt: skip
 @click.option("--label", default="", metavar="L", help="What access rules go by; readable, but can't be changed.")
 @click.option("--rewrap", is_flag=True, help="FILE is sealed: give it these recipients instead of those it has.")
 @click.option("--identity", metavar="K.pem", help="With --rewrap: the key that opens FILE.")
 @click.option("--identity-passphrase-file", metavar="F", help="With --rewrap: the passphrase that opens FILE.")
 @click.option("--identity-kms", metavar="KEY", help="With --rewrap: the key service that opens FILE.")
-def command(source: str, output: str | None, label: str, *, rewrap: bool, **options: Any) -> None:
+def command(source: str, output: str | None, label: str, form: str, *, rewrap: bool, **options: Any) -> None:
     """Encrypt a file or folder so that only its recipients can open it.
 
     AES-256-GCM in chunks under a fresh key, which is wrapped for each recipient.
@@ -33,6 +37,12 @@ def command(source: str, output: str | None, label: str, *, rewrap: bool, **opti
 
     A seal says nothing about who made it: sign what you send.
     """
+    if form == "age":
+        others = [name for name in ("identity", "identity_passphrase_file", "identity_kms") if options[name]]
+        if label or rewrap or options["services"] or others:
+            raise InputError("an age file has no label, key service or --rewrap; leave them or --format age out")
+        _as_age(source, output, options["recipients"], options["passphrase_file"])
+        return
     from mithridate.supply.sealing import sealed
 
     readers = _recipients(options["recipients"], options["passphrase_file"], options["services"])
@@ -47,6 +57,15 @@ def command(source: str, output: str | None, label: str, *, rewrap: bool, **opti
     if output is None:
         raise InputError("say where the sealed file goes: -o SEALED")
     sealed.seal(Path(source), Path(output), readers, label=label)
+
+
+def _as_age(source: str, output: str | None, public: tuple[str, ...], passphrase_file: str | None) -> None:
+    from mithridate.supply.sealing import age
+
+    readers = age.recipients(public, passphrase_file)
+    if output is None:
+        raise InputError("say where the age file goes: -o SEALED")
+    age.seal(Path(source), Path(output), readers)
 
 
 def _recipients(public: tuple[str, ...], passphrase_file: str | None, services: tuple[str, ...]) -> list[Recipient]:

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mithridate.cli.common import check_writable, read_passphrase
 from mithridate.core.errors import InputError
 
-KINDS = ["auto", "model", "dataset", "audit", "training-run", "evaluation"]
+if TYPE_CHECKING:
+    from mithridate.supply.signing.keys import Signer
+    from mithridate.supply.signing.statement import Statement
+
+KINDS = ["auto", "model", "dataset", "audit", "training-run", "evaluation", "prediction"]
 
 
 @click.command("sign")
 @click.argument("path")
-@click.option("--key", "keys", multiple=True, required=True, metavar="K.pem", help="A private key. Repeatable.")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="K.pem",
+    help="A private key: a file, or one on a token as a pkcs11:... URI. Repeatable.",
+)
+@click.option("--sigstore", is_flag=True, help="Sign as an identity instead of with a key; needs the network.")
+@click.option("--identity-token", metavar="F", help="With --sigstore: a file that holds an OIDC token.")
 @click.option("-o", "--output", required=True, metavar="SIG", help="Where the signature goes (a sigstore bundle).")
 @click.option(
     "--type", "kind", type=click.Choice(KINDS), default="auto", show_default=True,
@@ -26,12 +41,17 @@ KINDS = ["auto", "model", "dataset", "audit", "training-run", "evaluation"]
     help="How a model's files are hashed; blake3 is faster and needs that package wherever it is checked.",
 )  # fmt: skip
 @click.option("--data", multiple=True, metavar="M", help="A training run's or evaluation's manifest. Repeatable.")
+@click.option(
+    "--model", "models", multiple=True, metavar="PATH",
+    help="The model that made a prediction, or that a training run started from. Repeatable.",
+)  # fmt: skip
+@click.option("--input", "inputs", multiple=True, metavar="F", help="What a prediction was made of. Repeatable.")
 @click.option("--code", metavar="PATH", help="The file or folder of code that trained; its digest is signed.")
 @click.option("--seed", type=int, help="The training run's seed.")
 @click.option("--set", "settings", multiple=True, metavar="K=V", help="A setting of the run, or a number measured.")
 @click.option("--passphrase-file", metavar="F", help="The keys' passphrase: the first line of this file.")
 def command(path: str, output: str, **options: Any) -> None:
-    """Sign PATH: a model's file or folder, a manifest, a report.
+    """Sign PATH: a model's file or folder, a manifest, a report, a prediction.
 
     The signature lies in SIG; PATH itself is never changed. A folder signed with a
     P-256 key can be checked with OpenSSF's `model_signing verify key` as well.
@@ -40,19 +60,49 @@ def command(path: str, output: str, **options: Any) -> None:
     """
     check_writable(output)
     from mithridate.flows.sign import Run, sign_path
-    from mithridate.supply.signing.keys import load_private
     from mithridate.supply.signing.predicates import MODEL, word_of
 
+    keyless = _keyless(options["identity_token"], options["keys"], wanted=options["sigstore"])
     secret = read_passphrase(options["passphrase_file"])
-    signers = [load_private(key, passphrase=secret) for key in options["keys"]]
-    run = Run(options["data"], dict(map(_setting, options["settings"])), options["code"], options["seed"])
-    said = sign_path(path, signers, output, kind=options["kind"], algorithm=options["algorithm"], run=run)
+    signers = [_signer(key, secret) for key in options["keys"]]
+    run = Run(
+        options["data"], dict(map(_setting, options["settings"])), options["code"], options["seed"],
+        models=options["models"], inputs=options["inputs"],
+    )  # fmt: skip
+    said = sign_path(
+        path, signers, output, kind=options["kind"], algorithm=options["algorithm"], run=run, keyless=keyless
+    )
     click.echo(f"{output}: {word_of(said.predicate_type)} statement")
     for signer in signers:
         key = signer.public_key()
         click.echo(f"signed by {key.algorithm} key {key.id}")
-    for note in _notes(signers[0].public_key().algorithm, options["algorithm"]) if said.predicate_type == MODEL else ():
+    first = signers[0].public_key().algorithm if signers else ""
+    for note in _notes(first, options["algorithm"]) if said.predicate_type == MODEL else ():
         click.echo(f"note: {note}")
+
+
+def _keyless(token: str | None, keys: tuple[str, ...], *, wanted: bool) -> Callable[[Statement], bytes] | None:
+    """What signs as an identity; None where a key does."""
+    if wanted == bool(keys):
+        raise InputError("say who signs: --key K.pem, or --sigstore, and not both")
+    if not wanted:
+        if token is not None:
+            raise InputError("--identity-token goes with --sigstore; add it")
+        return None
+    from mithridate.supply.signing.keyless import sign
+
+    return partial(sign, token_file=None if token is None else Path(token))
+
+
+def _signer(key: str, passphrase: bytes | None) -> Signer:
+    """A private key in a file or on a token."""
+    if key.startswith("pkcs11:"):
+        from mithridate.supply.signing.pkcs11 import Pkcs11Signer
+
+        return Pkcs11Signer.parse(key)
+    from mithridate.supply.signing.keys import load_private
+
+    return load_private(key, passphrase=passphrase)
 
 
 def _notes(key: str, hashed: str) -> list[str]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mithridate.cli.access import enforcer, rule_options
 from mithridate.cli.common import check_outputs, command_line, print_claims, refuse_source
+from mithridate.core.errors import InputError
+
+if TYPE_CHECKING:
+    from mithridate.supply.signing.keyless import Signatory
 
 
 @click.command("verify")
@@ -15,6 +20,10 @@ from mithridate.cli.common import check_outputs, command_line, print_claims, ref
 @click.option("--signature", "signatures", multiple=True, required=True, metavar="SIG", help="Repeatable.")
 @click.option("--key", "keys", multiple=True, metavar="K.pub", help="A public key that you trust. Repeatable.")
 @click.option("--policy", "policy_file", metavar="P", help="Who must have signed what (TOML or JSON).")
+@click.option("--sigstore", is_flag=True, help="Signatures by an identity count: --identity and --issuer say whose.")
+@click.option("--identity", metavar="X", help="With --sigstore: the mail address or URI that must have signed.")
+@click.option("--issuer", metavar="Y", help="With --sigstore: who must have vouched for it, as a URL.")
+@click.option("--trust-root", metavar="F", help="With --sigstore: another trusted root than the public one.")
 @click.option("-o", "--output", multiple=True, metavar="FILE", help="Write the report. Repeatable.")
 @rule_options("--access")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
@@ -26,6 +35,7 @@ def command(
     output: tuple[str, ...],
     *,
     quiet: bool,
+    sigstore: bool,
     **rules: str | None,
 ) -> None:
     """Check that PATH is, byte for byte, what was signed, and by whom.
@@ -43,6 +53,9 @@ def command(
       type = "model"
       all_of = ["release", {any_of = ["lab"]}]
 
+    With --sigstore nothing is asked of the network: the bundle is held against the
+    trust root that the sigstore package has.
+
     Exit code: 0 only when everything holds, 1 when it does not (a finding says
     what) or the --access rules deny it, 2 when it could not be checked.
     """  # noqa: D301 - click keeps the lines of a block that begins with the character itself
@@ -50,7 +63,8 @@ def command(
     for file in output:
         for given in (path, *signatures, *keys):
             refuse_source(file, given)
-    allow = enforcer(rules["access"], rules["role"], rules["log"] or "", "verify", path)
+    signatory = _signatory(rules["identity"], rules["issuer"], rules["trust_root"], wanted=sigstore)
+    allow = enforcer(rules["access"], rules["role"], rules["log"], "verify", path)
     from mithridate.flows.sign import verify_path
     from mithridate.reports.write import write_report
     from mithridate.supply.sealing.envelope import label_of
@@ -59,9 +73,24 @@ def command(
 
     allow(*label_of(Path(path)))
     policy = None if policy_file is None else read_policy(policy_file)
-    report = verify_path(path, signatures, [load_public(key) for key in keys], policy=policy, command=command_line())
+    report = verify_path(
+        path, signatures, [load_public(key) for key in keys], policy=policy, signatory=signatory, command=command_line()
+    )
     for file in output:
         write_report(report, file)
     if not quiet:
         print_claims(report, "everything holds: " + "; ".join(map(str, report.target.extra["signed_by"])))  # type: ignore[arg-type]
     raise click.exceptions.Exit(1 if report.findings else 0)
+
+
+def _signatory(identity: str | None, issuer: str | None, trust_root: str | None, *, wanted: bool) -> Signatory | None:
+    """Who must have signed with sigstore; None where that isn't asked."""
+    if not wanted:
+        if identity or issuer or trust_root:
+            raise InputError("--identity, --issuer and --trust-root go with --sigstore; add it")
+        return None
+    if not identity or not issuer:
+        raise InputError("--sigstore needs --identity X and --issuer Y: without both, anybody's signature would do")
+    from mithridate.supply.signing.keyless import Signatory
+
+    return Signatory(identity, issuer, None if trust_root is None else Path(trust_root))

@@ -57,13 +57,14 @@ class Since:
     """What happened to the audited rows since the manifest was made.
 
     `manifest` is its file's name, `root` its root (hex). `sources_of` gives the manifest's sources of its rows
-    (ascending places), nothing where it has none.
+    (ascending places), nothing where it has none. `new_columns` are the source's that no record of the manifest has.
     """
 
     changes: Changes
     manifest: str
     root: str
     sources_of: Callable[[Rows], Sequence[str]]
+    new_columns: tuple[str, ...] = ()
 
 
 def changes(old: Digests, new: Digests) -> Changes:

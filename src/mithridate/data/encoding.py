@@ -4,7 +4,8 @@ A cell is a tag byte and a payload that says its own length, so that no two reco
 
 0 missing · 1 number as little-endian float64 · 2 signed or 3 unsigned integer that no float64 holds, as 8 bytes ·
 4 text or 5 bytes, behind their length in 8 bytes · 6 vector: kind (`B` bytes, `f` float32, `d` float64), count,
-values · 7 anything else as text or JSON · 8 several cells: their count, then each.
+values · 7 anything else as text or JSON · 8 several cells, a list: their count, then each · 9 a struct: the number of
+its fields that have a value, then each name and cell.
 
 A vector is written in the narrowest kind that holds every bit of the row's values, so that the same values stored wider
 are the same record; the sign of a zero and the bits of a NaN count.
@@ -12,21 +13,22 @@ are the same record; the sign of a zero and the bits of a NaN count.
 
 from __future__ import annotations
 
-import json
 import struct
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mithridate.data.columnar import is_columnar, list_cells, struct_cells
+from mithridate.data.nested import text_of
+from mithridate.data.tags import BYTES, CELLS, LENGTH, MISSING, NUMBER, OTHER, SIGNED, TEXT, UNSIGNED, VECTOR
+
 Column: TypeAlias = "npt.NDArray[Any] | pa.Array"
 Encoded: TypeAlias = list[bytes]
 
-MISSING, NUMBER, SIGNED, UNSIGNED, TEXT, BYTES, VECTOR, OTHER, CELLS = (bytes([tag]) for tag in range(9))
-_LENGTH = struct.Struct("<Q").pack
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _FIRST = 8  # values of a row looked at before all of them are
 
@@ -36,38 +38,56 @@ def encode_columns(columns: Sequence[Column]) -> Encoded:
 
     Numbers alone, in one column or in many, are a vector; a single column of anything else is its cell.
     """
-    if all(map(_is_numeric, columns)):
+    if all(map(is_numeric, columns)):
         return _numbers(columns)
     if len(columns) == 1:
         return encode_cells(columns[0])
-    return _joined(_side_by_side(columns), len(columns))
+    head = CELLS + LENGTH(len(columns))
+    return [head + row for row in encode_row(columns)]
 
 
-def _side_by_side(columns: Sequence[Column]) -> list[Encoded]:
-    """Each column's cells; neighbouring numbers without gaps are written as one block, which saves most of the time."""
-    out: list[Encoded] = []
+def encode_row(columns: Sequence[Column]) -> Encoded:
+    """One bytes object a row: the cells of these columns one after the other; how many they are must be known."""
+    cells = [part.cells() if isinstance(part, Together) else encode_cells(part) for part in numbers_together(columns)]
+    return cells[0] if len(cells) == 1 else list(map(b"".join, zip(*cells, strict=True)))
+
+
+class Together(NamedTuple):
+    """(n, w) the bytes of number cells of several columns."""
+
+    rows: npt.NDArray[np.uint8]
+
+    def cells(self) -> Encoded:
+        """One bytes object a row."""
+        items: Encoded = self.rows.view(f"V{self.rows.shape[1]}").ravel().tolist()
+        return items
+
+
+def numbers_together(columns: Sequence[Column]) -> Iterator[Column | Together]:
+    """The columns in order; neighbouring numbers without gaps as one block, which saves most of the time."""
     run: list[npt.NDArray[Any]] = []
     for column in columns:
-        if isinstance(column, pa.Array) and _is_numeric(column) and not column.null_count:
+        if isinstance(column, pa.Array) and is_numeric(column) and not column.null_count:
             plain = _flat(column)
             if _held(plain).all():
                 run.append(plain[:, 0])
                 continue
-        out += [_number_block(run)] if run else []
-        out.append(encode_cells(column))
-        run = []
-    return out + ([_number_block(run)] if run else [])
+        if run:
+            yield _number_block(run)
+            run = []
+        yield column
+    if run:
+        yield _number_block(run)
 
 
-def _number_block(columns: Sequence[npt.NDArray[Any]]) -> Encoded:
-    """Number cells of several columns, one bytes object a row."""
+def _number_block(columns: Sequence[npt.NDArray[Any]]) -> Together:
+    """Number cells of several columns."""
     width = len(NUMBER) + 8
     block = np.empty((len(columns[0]), len(columns), width), np.uint8)
     block[:, :, 0] = NUMBER[0]
     for place, values in enumerate(columns):
         block[:, place, 1:] = values.astype("<f8").view(np.uint8).reshape(-1, 8)
-    items: Encoded = block.reshape(len(block), -1).view(f"V{len(columns) * width}").ravel().tolist()
-    return items
+    return Together(block.reshape(len(block), len(columns) * width))
 
 
 def _numbers(columns: Sequence[Column]) -> Encoded:
@@ -92,7 +112,7 @@ def _numbers(columns: Sequence[Column]) -> Encoded:
 
 
 def _joined(cells: Sequence[Encoded], n_cells: int) -> Encoded:
-    head = CELLS + _LENGTH(n_cells)
+    head = CELLS + LENGTH(n_cells)
     return [head + b"".join(row) for row in zip(*cells, strict=True)]
 
 
@@ -121,6 +141,10 @@ def encode_cells(column: Column) -> Encoded:
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.dictionary_decode(), kind.value_type
+    elif pa.types.is_run_end_encoded(kind):
+        column, kind = pc.run_end_decode(column), kind.value_type
+    if isinstance(kind, pa.BaseExtensionType):
+        return encode_cells(column.storage)
     for fits, encode in _ENCODERS:
         if any(fit(kind) for fit in fits):
             return encode(column)
@@ -171,7 +195,7 @@ def _same(rows: npt.NDArray[Any], kind: Any, word: Any) -> npt.NDArray[np.bool_]
 
 def _packed(rows: npt.NDArray[Any], kind: bytes) -> Encoded:
     """(n, d) values as they lie in memory behind one head."""
-    head = VECTOR + kind + _LENGTH(rows.shape[1])
+    head = VECTOR + kind + LENGTH(rows.shape[1])
     if not len(rows):
         return []
     raw = np.ascontiguousarray(rows).reshape(len(rows), -1).view(np.uint8)
@@ -193,7 +217,8 @@ def _merged(n_rows: int, parts: Sequence[tuple[npt.NDArray[np.bool_], Encoded]])
     return out
 
 
-def _is_numeric(column: Column) -> bool:
+def is_numeric(column: Column) -> bool:
+    """Whether it holds numbers or truth values, one or several a row."""
     if isinstance(column, np.ndarray):
         return column.dtype.kind in "biuf"
     kind = column.type
@@ -235,45 +260,93 @@ def _number_cells(column: pa.Array) -> Encoded:
 
 
 def _large(value: int) -> bytes:
-    return SIGNED + struct.pack("<q", value) if value < 2**63 else UNSIGNED + _LENGTH(value)
+    return SIGNED + struct.pack("<q", value) if value < 2**63 else UNSIGNED + LENGTH(value)
 
 
 def _sized(items: Sequence[bytes | None], tag: bytes) -> Encoded:
-    return [MISSING if item is None else tag + _LENGTH(len(item)) + item for item in items]
+    return [MISSING if item is None else tag + LENGTH(len(item)) + item for item in items]
+
+
+def is_vectors(column: pa.Array) -> bool:
+    """Whether each row is a list of numbers without gaps, or missing."""
+    if not is_columnar(column.type) or pa.types.is_struct(column.type):
+        return False
+    inner = column.type.value_type
+    numeric = pa.types.is_integer(inner) or pa.types.is_floating(inner) or pa.types.is_boolean(inner)
+    return bool(numeric and not column.flatten().null_count)
 
 
 def _list_cells(column: pa.Array) -> Encoded:
-    """A list of numbers is a vector; of anything else, or with gaps, JSON."""
-    inner = column.type.value_type
-    numeric = pa.types.is_integer(inner) or pa.types.is_floating(inner) or pa.types.is_boolean(inner)
-    flat = column.flatten()
-    if not numeric:
-        return _json(column.to_pylist())
-    if column.null_count or flat.null_count:
-        return [_list_cell(item) for item in column]
-    values = np.asarray(flat.to_numpy(zero_copy_only=False))
-    lengths = np.asarray(pc.list_value_length(column).to_numpy(zero_copy_only=False))
-    if len(lengths) and (lengths == lengths[0]).all():
+    """A list of numbers is a vector; of anything else, or with gaps, its cells."""
+    if not is_vectors(column):
+        return nested_cells(column, _binary_cells).to_pylist()  # type: ignore[no-any-return]
+    values = _flat(column.flatten())[:, 0]
+    lengths = np.asarray(pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False))
+    if len(lengths) and not column.null_count and (lengths == lengths[0]).all():
         return encode_vectors(values.reshape(len(lengths), int(lengths[0])))
+    items = ragged(values, lengths)
+    if not column.null_count:
+        return items
+    gone = column.is_null().to_numpy(zero_copy_only=False).tolist()
+    return [MISSING if no else item for no, item in zip(gone, items, strict=True)]
+
+
+def nested_cells(column: pa.Array, cells: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """Large binary cells of lists and structs. Rows of numbers without gaps are vectors among lists with gaps too."""
+    if pa.types.is_struct(column.type):
+        return struct_cells(column, cells)
+    inner = column.type.value_type
+    if not (pa.types.is_integer(inner) or pa.types.is_floating(inner) or pa.types.is_boolean(inner)):
+        return list_cells(column, cells)
+    gaps = pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+    rows = np.repeat(np.arange(len(column)), gaps)[np.asarray(column.flatten().is_null())]
+    holed = np.zeros(len(column), dtype=bool)
+    holed[rows] = True
+    whole = column.filter(pa.array(~holed))
+    out = np.empty(len(column), object)
+    out[~holed] = _list_cells(whole)
+    out[holed] = list_cells(column.filter(pa.array(holed)), cells).to_pylist()
+    return pa.array(out.tolist(), pa.large_binary())
+
+
+def _binary_cells(column: pa.Array) -> pa.Array:
+    return pa.array(encode_cells(column), pa.large_binary())
+
+
+def ragged(values: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> Encoded:
+    """Vectors of several lengths, end to end in `values`: the bytes that `encode_vectors` makes of each."""
     ends = np.cumsum(lengths)
-    return [encode_vectors(values[e - n : e].reshape(1, -1))[0] for e, n in zip(ends, lengths, strict=True)]
+    starts = ends - lengths
+    single = values.dtype.kind == "f" and values.dtype.itemsize <= 4  # noqa: PLR2004 - float16 and float32
+    base = values.astype("<f4" if single else "<f8")
+    word: Any = np.uint32 if single else np.uint64
+    kinds = [(b"B", "u1"), (b"f", "<f4")] + ([] if single else [(b"d", "<f8")])
+    with np.errstate(all="ignore"):
+        stored = [(kind, base.astype(form), np.dtype(form).itemsize) for kind, form in kinds]
+        narrow = [_all_in(stored[i][1].astype(base.dtype).view(word) == base.view(word), starts, ends) for i in (0, 1)]
+    choice = np.where(narrow[0], 0, np.where(narrow[1], 1, len(kinds) - 1)).tolist()
+    raw = [(VECTOR + kind, part.tobytes(), width) for kind, part, width in stored]
+    items = [
+        raw[k][0] + LENGTH(e - s) + raw[k][1][s * raw[k][2] : e * raw[k][2]]
+        for k, s, e in zip(choice, starts.tolist(), ends.tolist(), strict=True)
+    ]
+    for row in np.flatnonzero(~_all_in(_held(values[:, None]), starts, ends)).tolist():  # integers no float64 holds
+        items[row] = encode_vectors(values[starts[row] : ends[row]].reshape(1, -1))[0]
+    return items
 
 
-def _list_cell(item: pa.Scalar) -> bytes:
-    """One list of numbers: the same bytes as among others without gaps."""
-    if not item.is_valid:
-        return MISSING
-    if item.values.null_count:
-        return _json([item.as_py()])[0]
-    return encode_vectors(_flat(item.values).reshape(1, -1))[0]
+def _all_in(fits: npt.NDArray[np.bool_], starts: npt.NDArray[Any], ends: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """(n,) whether all values from start to end fit."""
+    misses = np.concatenate([[0], np.cumsum(~fits)])
+    return np.asarray(misses[ends] == misses[starts])
 
 
 def _other_cells(column: pa.Array) -> Encoded:
-    """Dates, decimals and times as text, timestamps as nanoseconds whatever their unit; nested values as JSON."""
+    """Dates, decimals and times as text, timestamps as nanoseconds whatever their unit; maps as JSON."""
     if pa.types.is_timestamp(column.type):
-        factor, zone = _NANOSECONDS[column.type.unit], column.type.tz or ""
-        values = pc.cast(column, pa.int64()).to_pylist()
-        return _sized([None if v is None else f"{v * factor} ns {zone}".encode() for v in values], OTHER)
+        return _sized(nanoseconds(column).cast(pa.large_binary()).to_pylist(), OTHER)
+    if is_columnar(column.type):
+        return nested_cells(column, _binary_cells).to_pylist()  # type: ignore[no-any-return]
     if pa.types.is_nested(column.type):
         return _json(column.to_pylist())
     try:
@@ -282,12 +355,22 @@ def _other_cells(column: pa.Array) -> Encoded:
         return _json(column.to_pylist())
 
 
-def _json(items: Sequence[Any]) -> Encoded:
-    texts = (
-        None if item is None else json.dumps(item, sort_keys=True, default=repr, separators=(",", ":")).encode()
-        for item in items
+def nanoseconds(column: pa.Array) -> pa.Array:
+    """Timestamps as text: nanoseconds since 1970 and the zone, whatever their unit."""
+    factor, zone = _NANOSECONDS[column.type.unit], column.type.tz or ""
+    values = pc.cast(column, pa.int64())
+    try:
+        numbers = pc.cast(pc.multiply_checked(values, factor), pa.large_string())
+    except pa.ArrowInvalid:  # beyond 292 years from 1970, in nanoseconds
+        texts = [None if value is None else str(value * factor) for value in values.to_pylist()]
+        numbers = pa.array(texts, pa.large_string())
+    return pc.binary_join_element_wise(
+        numbers, pa.scalar(f" ns {zone}", pa.large_string()), pa.scalar("", pa.large_string())
     )
-    return _sized(list(texts), OTHER)
+
+
+def _json(items: Sequence[Any]) -> Encoded:
+    return _sized([None if item is None else text_of(item).encode() for item in items], OTHER)
 
 
 def _text_cells(column: pa.Array) -> Encoded:

@@ -23,11 +23,13 @@ from mithridate.core.progress import Progress, Silent
 from mithridate.data.absence import MOST_ROWS, index_root
 from mithridate.data.beside import BESIDE, Beside
 from mithridate.data.changes import Changes, changes
-from mithridate.data.leaves import leaves_of
+from mithridate.data.layout import Layout
+from mithridate.data.leaves import Block, leaves_of
 from mithridate.data.merkle import SIZE, Digests, Growing
-from mithridate.data.records import Layout, Records
+from mithridate.data.records import Records
 
-SCHEMA = "mithridate.manifest/1"
+SCHEMA = "mithridate.manifest/2"
+FIRST = "mithridate.manifest/1"  # covered content, label and source alone
 KEY = b"mithridate.manifest"
 GROUP = 1 << 17  # rows a row group of the table
 _HEAD = 1 << 26  # bytes the head may have
@@ -39,7 +41,8 @@ class Head:
 
     `salt_id` is a digest of the secret salt and empty without one; `shards` are the roots of 65,536 records each;
     `index` is the root of the sorted leaves, by which absence is proven, and empty above 4,000,000 rows. `beside` is
-    the digest of the table's other columns.
+    the digest of the table's other columns. `version` is 1 for a manifest whose leaves cover content, label and source
+    alone.
     """
 
     name: str
@@ -51,11 +54,13 @@ class Head:
     shards: tuple[str, ...] = ()
     index: str = ""
     beside: str = ""
+    version: int = 2
 
     def to_json(self) -> dict[str, Any]:
         """JSON with the schema first."""
         return {
-            "schema": SCHEMA, "name": self.name, "rows": self.rows, "root": self.root, "leaf": "sha256", "width": 256,
+            "schema": SCHEMA if self.version > 1 else FIRST,
+            "name": self.name, "rows": self.rows, "root": self.root, "leaf": "sha256", "width": 256,
             "layout": self.layout.to_json(), "salt_id": self.salt_id, "sources": dict(self.sources),
             "shards": list(self.shards), "index": self.index,
             "beside": self.beside,
@@ -64,7 +69,7 @@ class Head:
     @classmethod
     def from_json(cls, raw: Any) -> Head:
         """The inverse of `to_json`; `InputError` for anything else."""
-        if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
+        if not isinstance(raw, dict) or raw.get("schema") not in {SCHEMA, FIRST}:
             raise InputError(f"this is no manifest of version {SCHEMA}; make one with `mithridate manifest build`")
         try:
             sources = {str(name): int(count) for name, count in raw.get("sources", {}).items()}
@@ -72,7 +77,7 @@ class Head:
             shards = tuple(map(str, raw.get("shards", ())))
             return cls(
                 str(raw["name"]), int(raw["rows"]), str(raw["root"]), layout, str(raw["salt_id"]), sources, shards,
-                str(raw.get("index", "")), str(raw.get("beside", "")),
+                str(raw.get("index", "")), str(raw.get("beside", "")), 2 if raw["schema"] == SCHEMA else 1,
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"the manifest's head is damaged ({type(error).__name__}); build it again") from error
@@ -182,6 +187,15 @@ class Manifest:
             needs = "a secret salt" if self.head.salt_id else "no salt"
             raise InputError(f"{self.path.name} was built with {needs}; pass the file it was built with (--salt-file)")
 
+    def _check_version(self, block: Block) -> None:
+        """`InputError` where version 1 wrote these records in a way that depended on the rows beside them."""
+        parts = [part for part in (*block.content, block.label, block.source) if isinstance(part, pa.Array)]
+        if self.head.version == 1 and any(pa.types.is_nested(part.type) and _gaps(part) for part in parts):
+            raise InputError(
+                f"{self.path.name} is a manifest of version 1, which can't tell nested values; check the data against "
+                "its signature, then build the manifest again"
+            )
+
     def compare(self, found: Records, *, salt: bytes = b"", progress: Progress | None = None) -> Compared:
         """What happened to the records since; leaves are held from the first block on that differs.
 
@@ -194,6 +208,7 @@ class Manifest:
         same, tree = 0, Growing()
         rest: list[Digests] = []
         for block, _ in found.blocks:
+            self._check_version(block)
             new = leaves_of(block, salt)
             tree.add(new)
             if rest or not np.array_equal(old.take(len(new)), new):
@@ -222,6 +237,13 @@ class _Reader:
             self._held = np.concatenate([self._held, more])
         found, self._held = self._held[:count], self._held[count:]
         return found
+
+
+def _gaps(column: pa.Array) -> bool:
+    """Whether version 1 wrote this nested column otherwise: anything but whole lists of numbers."""
+    listed = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+    fixed = pa.types.is_fixed_size_list(column.type)
+    return not (listed or fixed) or pa.types.is_nested(column.type.value_type) or column.flatten().null_count > 0
 
 
 def _leaves(column: pa.Array) -> Digests:

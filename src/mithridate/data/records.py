@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat
 import zipfile
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -18,18 +18,20 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mithridate.core.errors import InputError
 from mithridate.data.budget import Budget
-from mithridate.data.columns import is_picture, make_plan
+from mithridate.data.columns import is_picture, listed, make_plan
 from mithridate.data.encoding import Column
+from mithridate.data.json_records import stream_json_records
+from mithridate.data.layout import Layout, Wish
 from mithridate.data.leaves import Block
 from mithridate.data.options import NO_LABEL, Options
 from mithridate.data.read import one_line, printable
 from mithridate.data.readers import images, npz, sounds
 from mithridate.data.readers.delimited import stream_csv
 from mithridate.data.readers.huggingface import is_huggingface, shards_of, stream_of
-from mithridate.data.readers.json_lines import stream_jsonl
 from mithridate.data.readers.parquet import opened
 from mithridate.data.shards import parquet_files
 
@@ -38,41 +40,7 @@ BYTES = 1 << 25  # bytes a block at most, where the size of a record is known be
 
 _DOUBLE = 8  # bytes; wider floats have no form that every reader knows
 _FILE = "file"  # what a folder's content is called
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Which columns (arrays of an npz) a record is made of; `left_out` are those that no leaf covers.
-
-    `shape` is a row's in an array, () for a number or text, None where the content is columns of a table.
-    """
-
-    content: tuple[str, ...]
-    label: str | None = None
-    source: str | None = None
-    time: str | None = None
-    left_out: tuple[str, ...] = ()
-    shape: tuple[int, ...] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Flat JSON."""
-        shape = None if self.shape is None else list(self.shape)
-        return {
-            "content": list(self.content), "label": self.label, "source": self.source, "time": self.time,
-            "left_out": list(self.left_out), "shape": shape,
-        }  # fmt: skip
-
-    @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> Layout:
-        """The inverse of `to_json`; `ValueError` for a layout without content."""
-        shape = raw.get("shape")
-        if not raw["content"]:
-            msg = "no content"
-            raise ValueError(msg)
-        return cls(
-            tuple(map(str, raw["content"])), _text(raw.get("label")), _text(raw.get("source")), _text(raw.get("time")),
-            tuple(map(str, raw.get("left_out", ()))), None if shape is None else tuple(map(int, shape)),
-        )  # fmt: skip
+_NAMES = "file names"  # of a folder: not values of a record, and said to be left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,32 +50,6 @@ class Records:
     name: str
     layout: Layout
     blocks: Generator[tuple[Block, Column | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the caller says of the columns; `known` is the layout of a manifest that the source should have again."""
-
-    label: str | None = None
-    source: str | None = None
-    content: str | None = None
-    modality: str | None = None
-    time: str | None = None
-    known: Layout | None = None
-
-    def again(self, names: Collection[str]) -> Layout | None:
-        """The known layout over these columns, label and source as named by hand; None where a column is gone."""
-        known = self.known
-        if known is None or self.content is not None:
-            return None
-        label = known.label if self.label is None else self.label or None
-        source = known.source if self.source is None else self.source
-        found = replace(known, label=label, source=source, time=None, shape=None)
-        covered = _columns(found)
-        lost = (known.label is not None and label is None) or not set(covered) <= set(names)
-        if lost or len(set(covered)) != len(covered):
-            return None
-        return replace(found, left_out=tuple(name for name in names if name not in covered))
 
 
 Stream: TypeAlias = Generator[tuple[Block, "Column | None"]]
@@ -159,7 +101,7 @@ def _dispatch(path: Path, name: str, wish: Wish) -> Records:
     if suffix in {".parquet", ".pq"}:
         return _parquet((path,), name, wish)
     streams: Mapping[str, Callable[[Path], Iterator[pa.RecordBatch]]] = {
-        ".csv": stream_csv, ".tsv": stream_csv, ".jsonl": stream_jsonl, ".ndjson": stream_jsonl,
+        ".csv": stream_csv, ".tsv": stream_csv, ".jsonl": stream_json_records, ".ndjson": stream_json_records,
     }  # fmt: skip
     if suffix not in streams:
         raise InputError(f"{name} has a form that isn't read; pass .npz, .parquet, .csv, .tsv, .jsonl or a folder")
@@ -179,7 +121,8 @@ def _folder(path: Path, name: str, wish: Wish) -> Records:
     files_found = sounds.sound_files(path, name) if audio else images.image_files(path, name)
     labels = images.folder_labels(path, files_found, name)
     given = any(labels) and wish.label != NO_LABEL
-    return Records(name, Layout((_FILE,), "label" if given else None), _files(files_found, labels if given else None))
+    layout = Layout((_FILE,), "label" if given else None, left_out=(_NAMES,))
+    return Records(name, layout, _files(files_found, labels if given else None))
 
 
 def _files(files: Sequence[Path], labels: Sequence[str] | None) -> Stream:
@@ -205,10 +148,11 @@ def _parquet(files: Sequence[Path], name: str, wish: Wish) -> Records:
     if head is None:
         raise InputError(f"{name} has no rows; there are no records")
     layout = _layout(head.replace_schema_metadata(first.metadata), name, wish)
-    return Records(name, layout, _blocks(_row_groups(files, _columns(layout)), layout))
+    return Records(name, layout, _blocks(_row_groups(files, layout), layout))
 
 
-def _row_groups(files: Sequence[Path], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _row_groups(files: Sequence[Path], layout: Layout) -> Iterator[pa.RecordBatch]:
+    columns, known = layout.read, {*layout.read, *layout.left_out}
     for file in files:
         parquet = opened(file)
         metadata = parquet.metadata
@@ -216,9 +160,13 @@ def _row_groups(files: Sequence[Path], columns: Sequence[str]) -> Iterator[pa.Re
         size = sum(group.total_byte_size for group in groups) / max(1, metadata.num_rows)
         rows = int(max(1, min(ROWS, BYTES // max(1.0, size))))
         missing = [column for column in columns if column not in parquet.schema_arrow.names]
-        if missing:
-            raise InputError(f"{file.name} has no column {missing[0]!r} as the shards before it; make them alike")
-        yield from parquet.iter_batches(batch_size=rows, columns=list(columns), use_threads=False)
+        more = [column for column in parquet.schema_arrow.names if column not in known]
+        if missing or more:
+            said = (
+                f"no column {missing[0]!r} as the shards before it" if missing else f"a column {more[0]!r} of its own"
+            )
+            raise InputError(f"{file.name} has {said}; make the shards alike")
+        yield from parquet.iter_batches(batch_size=rows, columns=columns, use_threads=False)
         parquet.close()
 
 
@@ -234,6 +182,9 @@ def _table(batches: Iterable[pa.RecordBatch], name: str, wish: Wish) -> Records:
 def _layout(head: pa.RecordBatch, name: str, wish: Wish) -> Layout:
     """The manifest's columns where the source has them all; else those that a reader would choose."""
     names, known = head.schema.names, wish.known
+    repeated = sorted({column for column in names if names.count(column) > 1})
+    if repeated:
+        raise InputError(f"{name} has more than one column named {listed(repeated)}; rename them apart")
     again = wish.again(names)
     if again is not None:
         return again
@@ -241,23 +192,21 @@ def _layout(head: pa.RecordBatch, name: str, wish: Wish) -> Layout:
     if known is not None:
         label = known.label if label is None and known.label in names else label
         source = known.source if source is None and known.source in names else source
+    _named(wish, names, name)
     options = Options(name, label, source, wish.content, wish.modality)  # type: ignore[arg-type]
-    plan = make_plan(head, options)
-    content = dict.fromkeys([*plan.content, *plan.beside])
-    time = _time(wish, names, name)
-    found = Layout(tuple(c for c in content if c != time), plan.label, plan.source, time)
-    covered = _columns(found)
-    return replace(found, left_out=tuple(column for column in names if column not in covered))
+    kept = [column for column in names if column not in wish.apart]
+    plan = make_plan(head.select(kept).replace_schema_metadata(head.schema.metadata), options)
+    content = tuple(dict.fromkeys([*plan.content, *plan.beside]))
+    return wish.others(Layout(content, plan.label, plan.source, wish.time), names)
 
 
-def _time(wish: Wish, names: Sequence[str], name: str) -> str | None:
-    if wish.time is not None and wish.time not in names:
-        raise InputError(f"{name} has no column {wish.time!r} (--time); name one of its columns")
-    return wish.time
-
-
-def _columns(layout: Layout) -> list[str]:
-    return [*layout.content, *(c for c in (layout.label, layout.source, layout.time) if c is not None)]
+def _named(wish: Wish, names: Sequence[str], name: str) -> None:
+    """Refuse a time or a column to leave out that isn't there."""
+    asked = [("time", [] if wish.time is None else [wish.time]), ("leave-out", list(wish.left_out))]
+    for option, columns in asked:
+        for column in columns:
+            if column not in names:
+                raise InputError(f"{name} has no column {column!r} (--{option}); its columns are {listed(list(names))}")
 
 
 def _blocks(batches: Iterable[pa.RecordBatch], layout: Layout) -> Stream:
@@ -269,34 +218,59 @@ def _blocks(batches: Iterable[pa.RecordBatch], layout: Layout) -> Stream:
             if name is None:
                 return None
             found = batch.column(name) if name in names else pa.nulls(batch.num_rows)
-            return found.field("bytes") if is_picture(found.type) else found
+            return _picture(found) if is_picture(found.type) else found
 
         content = tuple(column(name) for name in layout.content)
-        yield Block(content, column(layout.label), column(layout.source)), column(layout.time)
+        others = {name: column(name) for name in layout.others}
+        yield Block(content, column(layout.label), column(layout.source), others), column(layout.time)
+
+
+def _picture(column: pa.Array) -> pa.Array:
+    """The pictures' bytes; of one that is only pointed at, the path."""
+    raw = column.field("bytes")
+    if not raw.null_count or "path" not in {field.name for field in column.type}:
+        return raw
+    return pc.coalesce(
+        raw.cast(pa.large_binary()), column.field("path").cast(pa.large_string()).cast(pa.large_binary())
+    )
 
 
 def _npz(path: Path, name: str, wish: Wish) -> Records:
     with npz.open_zip(path, name) as archive:
         members = npz.headers(archive, name)
-    keys = wish.again(list(members))
-    if keys is None:
-        content, label, source = npz.chosen(members, Options(name, wish.label, wish.source, wish.content))
-        keys = Layout((content,), label, source, _time(wish, list(members), name))
-    shapes = {key: members[key].shape for key in _columns(keys)}
+    layout = _of_arrays(members, name, wish)
+    shapes = {key: members[key].shape for key in layout.read}
     rows = {shape[:1] for shape in shapes.values()}
     if len(rows) > 1 or rows == {()}:
         raise InputError(f"{name}: arrays {', '.join(shapes)} differ in length; all must have one entry a row")
-    layout = replace(
-        keys,
-        shape=shapes[keys.content[0]][1:] if len(keys.content) == 1 else None,
-        left_out=tuple(key for key in members if key not in shapes),
-    )
-    return Records(name, layout, _arrays(path, name, members, layout))
+    shape = shapes[layout.content[0]][1:] if len(layout.content) == 1 else None
+    return Records(name, replace(layout, shape=shape), _arrays(path, name, members, layout))
+
+
+def _of_arrays(members: Mapping[str, npz.Member], name: str, wish: Wish) -> Layout:
+    """The manifest's arrays where they are all there; else those that a reader would choose, and all beside them.
+
+    Arrays that don't have one value a record, and those that can't be read without a pickle, are left out.
+    """
+    again = wish.again(list(members))
+    if again is not None:
+        return again
+    _named(wish, list(members), name)
+    kept = {key: member for key, member in members.items() if key not in wish.apart}
+    content, label, source = npz.chosen(kept, Options(name, wish.label, wish.source, wish.content))
+    found = Layout((content,), label, source, wish.time)
+    rows = members[content].shape[:1]
+    fit = {key for key, member in members.items() if member.shape[:1] == rows and _can_be_read(member)}
+    return wish.others(found, [key for key in members if key in fit or key in found.read]).over(list(members))
+
+
+def _can_be_read(member: npz.Member) -> bool:
+    return member.dtype.kind in "biufSUM" and not (member.dtype.kind == "f" and member.dtype.itemsize > _DOUBLE)
 
 
 def _arrays(path: Path, name: str, members: Mapping[str, npz.Member], layout: Layout) -> Stream:
     """All arrays side by side, a block of rows of each at a time."""
-    keys = _columns(layout)
+    keys = list(dict.fromkeys(layout.read))
     n_rows = members[keys[0]].shape[0]
     size = sum(members[key].size_bytes for key in keys) // max(1, n_rows)
     step = max(1, min(ROWS, BYTES // max(1, size)))
@@ -310,13 +284,14 @@ def _arrays(path: Path, name: str, members: Mapping[str, npz.Member], layout: La
             block = {key: next(part) for key, part in parts.items()}
             content = tuple(block[key] for key in layout.content)
             label, source = (None if key is None else block[key] for key in (layout.label, layout.source))
-            yield Block(content, label, source), None if layout.time is None else block[layout.time]
+            others = {key: block[key] for key in layout.others}
+            yield Block(content, label, source, others), None if layout.time is None else block[layout.time]
         for part in parts.values():
             next(part, None)  # to the end, where the archive checks its own sums
 
 
 def _rows(archive: zipfile.ZipFile, key: str, member: npz.Member, name: str, step: int) -> Generator[npt.NDArray[Any]]:
-    if member.dtype.kind not in "biufSUM" or (member.dtype.kind == "f" and member.dtype.itemsize > _DOUBLE):
+    if not _can_be_read(member):
         raise InputError(f"{name}: array {key!r} has dtype {member.dtype}; save it as numbers or strings")
     try:
         with archive.open(f"{key}.npy") as stream:
@@ -350,7 +325,3 @@ def _ends(stream: IO[bytes]) -> None:
     if stream.read(1):
         msg = "more bytes than its header says"
         raise EOFError(msg)
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)

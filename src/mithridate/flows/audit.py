@@ -209,7 +209,7 @@ def _command(source: Path, columns: Columns) -> str:
 
 
 def _all_flagged(finding: Finding, flagged: npt.NDArray[np.bool_]) -> bool:
-    rows = np.asarray(finding.subject.rows, dtype=np.int64)
+    rows = np.asarray(finding.subject.rows if finding.subject.kind != "manifest-rows" else (), dtype=np.int64)
     return bool(rows.size and finding.remedy and flagged[rows].all())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,9 +16,10 @@ from mithridate.core.findings import Evidence, Finding, Json, Severity, Subject
 from mithridate.core.progress import Progress
 from mithridate.core.report import CheckResult, Report, Target
 from mithridate.data.building import build
-from mithridate.data.changes import Since, changes
+from mithridate.data.changes import Changes, Since, changes
+from mithridate.data.layout import Layout, Wish
 from mithridate.data.manifest import Head, Manifest
-from mithridate.data.records import Layout, Wish, records
+from mithridate.data.records import records
 
 LEAST_SALT, MOST_SALT = 16, 4096  # bytes
 
@@ -88,7 +89,7 @@ def since_manifest(
     if other:
         raise InputError(f"{other[0]}, so {manifest.path.name} can't be compared; name the columns as it was built")
     compared = manifest.compare(found, salt=read_salt(salt_file), progress=progress)
-    return Since(compared.changes, manifest.path.name, manifest.head.root, manifest.sources)
+    return Since(compared.changes, manifest.path.name, manifest.head.root, manifest.sources, found.layout.new)
 
 
 def verify_manifest(
@@ -120,7 +121,8 @@ def verify_manifest(
     rows = 0
     if not other:
         compared = manifest.compare(found, salt=read_salt(salt_file), progress=progress)
-        findings += findings_of(Since(compared.changes, manifest.path.name, manifest.head.root, manifest.sources))
+        since = Since(compared.changes, manifest.path.name, manifest.head.root, manifest.sources, found.layout.new)
+        findings += findings_of(since)
         numbers, root, rows = numbers_of(compared.changes), compared.root, compared.changes.n_new
     check = CheckResult(
         METHOD, SLUG, "Rows that changed since the manifest", "found" if findings else "clean",
@@ -128,7 +130,10 @@ def verify_manifest(
     )  # fmt: skip
     target = Target(
         "records", found.name, f"sha256:{root}" if root else "", rows,
-        {"manifest": manifest.path.name, "root": manifest.head.root, "not_covered": list(found.layout.left_out)},
+        {
+            "manifest": manifest.path.name, "root": manifest.head.root, "manifest_version": manifest.head.version,
+            "not_covered": [name for name in found.layout.left_out if name not in found.layout.new],
+        },
     )  # fmt: skip
     run: dict[str, Json] = {
         "command": command, "seed": 0, "version": version("mithridate"),
@@ -154,7 +159,14 @@ def layout_changes(old: Layout, new: Layout) -> list[str]:
         lost = sorted(set(old.content) - set(new.content))
         come = sorted(set(new.content) - set(old.content))
         said.append(f"columns {', '.join(map(repr, lost[:5])) or 'none'} are gone and {come[:5]} are new")
+    lost, come = (sorted(set(one) - set(other)) for one, other in ((old.others, new.others), (new.others, old.others)))
+    said += [f"column{'s' * (len(lost) > 1)} {_few(lost)} {'are' if len(lost) > 1 else 'is'} gone"] if lost else []
+    said += [f"column{'s' * (len(come) > 1)} {_few(come)} {'are' if len(come) > 1 else 'is'} new"] if come else []
     return said
+
+
+def _few(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(map(repr, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _folded(shape: tuple[int, ...] | None) -> tuple[int, ...]:
@@ -187,24 +199,25 @@ class Difference:
 
 
 def diff_manifests(first: str | Path, second: str | Path) -> Difference:
-    """What happened from one manifest to the other, as JSON.
+    """What happened from one manifest to the other, as JSON; where they cover other columns, no row is compared.
 
     Raises
     ------
     InputError : one can't be read, or they were built with different salts, so that leaves can't be compared.
     """
     one, two = comparable(first, second)
-    found = changes(one.leaves(), two.leaves())
+    other = layout_changes(one.head.layout, two.head.layout)
+    found = changes(one.leaves(), two.leaves()) if not other else Changes(one.head.rows, two.head.rows)
     facts: dict[str, Any] = {
         "schema": "mithridate.diff/1",
         "from": {"name": one.path.name, "root": one.head.root, "rows": one.head.rows},
         "to": {"name": two.path.name, "root": two.head.root, "rows": two.head.rows},
-        "columns": layout_changes(one.head.layout, two.head.layout),
+        "columns": other, "compared": not other,
         "changed": found.changed.tolist(), "added": found.added.tolist(), "dropped": found.dropped.tolist(),
         "repeated": found.repeated.tolist(), "swapped": found.swapped.tolist(), "moved": found.moved.tolist(),
         "sources": _source_counts(one.head.sources, two.head.sources),
     }  # fmt: skip
-    return Difference(found.none, facts)
+    return Difference(found.none and not other, facts)
 
 
 def _source_counts(one: Mapping[str, int], two: Mapping[str, int]) -> dict[str, list[int]]:

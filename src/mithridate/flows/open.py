@@ -11,6 +11,7 @@ from pathlib import Path
 from mithridate.core.errors import Refused
 from mithridate.core.findings import Finding, Json, Severity, Subject
 from mithridate.core.report import CheckResult, Report, Target
+from mithridate.supply.sealing.age import AgeKeys, open_age
 from mithridate.supply.sealing.recipients import Identity
 from mithridate.supply.sealing.sealed import open_sealed
 
@@ -46,10 +47,26 @@ def open_with_report(
     ----------
     Hoang, Reyhanitabar, Rogaway, Vizar (2015), Online authenticated encryption and its nonce-reuse misuse-resistance.
     """
+    return _reported(path, lambda: open_sealed(path, target, identities, allow=allow), command)
+
+
+def open_age_with_report(
+    path: Path, target: Path, keys: AgeKeys, *, allow: Callable[[str], None] | None = None, command: str = ""
+) -> Report:
+    """The same of an age file; its label, by which access rules go, is empty.
+
+    Raises
+    ------
+    MissingExtra : `pyrage` isn't installed. InputError : the file isn't there, or the target can't be written.
+    """
+    return _reported(path, lambda: open_age(path, target, keys, allow=allow), command)
+
+
+def _reported(path: Path, work: Callable[[], str], command: str) -> Report:
     started, clock = datetime.now(UTC), time.perf_counter()
     findings: tuple[Finding, ...] = ()
     try:
-        open_sealed(path, target, identities, allow=allow)
+        work()
     except Refused as refusal:
         findings = (_finding(path, str(refusal)),)
     seconds = time.perf_counter() - clock

@@ -10,10 +10,11 @@ import numpy as np
 
 from mithridate.core.errors import InputError
 from mithridate.data.absence import Absence, prove_absent
+from mithridate.data.layout import Layout, Wish
 from mithridate.data.leaves import leaves_of
 from mithridate.data.manifest import Manifest, salt_id
 from mithridate.data.merkle import Proof, prove
-from mithridate.data.records import Layout, Wish, records
+from mithridate.data.records import records
 from mithridate.flows.manifest import comparable, read_salt
 
 PROOF = "mithridate.proof/1"
@@ -47,12 +48,15 @@ def leaf_of(record: str | Path, layout: Layout, salt: bytes) -> bytes:
 
     Raises
     ------
-    InputError : the file doesn't hold exactly one record, or lacks the layout's label or source.
+    InputError : the file doesn't hold exactly one record, or lacks a column of the layout.
     """
     found = records(record, Wish(known=layout))
     for role in ("label", "source"):
         if (getattr(found.layout, role) is None) != (getattr(layout, role) is None):
             raise InputError(f"{found.name} must have a {role} just as the manifest's records do; name it as they do")
+    lost = sorted(set(layout.others) - set(found.layout.others))
+    if lost:
+        raise InputError(f"{found.name} has no column {lost[0]!r}, which the manifest's records have; add it")
     leaves = np.concatenate([leaves_of(block, salt) for block, _ in found.blocks])
     if len(leaves) != 1:
         raise InputError(f"{found.name} holds {len(leaves):,} records; pass a file with the one that is meant")

@@ -15,13 +15,14 @@ import pyarrow as pa
 from mithridate.core.errors import InputError
 from mithridate.core.report import Report
 from mithridate.data.encoding import Column
+from mithridate.data.layout import Wish
 from mithridate.data.manifest import Manifest
 from mithridate.data.merkle import prove
-from mithridate.data.records import Wish, records
+from mithridate.data.records import records
 from mithridate.flows.manifest import read_salt
 from mithridate.flows.sign import file_digest, verify_path
 from mithridate.supply import bom
-from mithridate.supply.signing.chain import chain, read_statements
+from mithridate.supply.signing.chain import chain, links, read_statements
 from mithridate.supply.signing.keys import PublicKey
 from mithridate.supply.signing.model_bundle import hash_artefact
 from mithridate.supply.signing.policy import SigningPolicy
@@ -36,7 +37,9 @@ _MEDIA = {
 def trace_row(
     path: str | Path, row: int, *, statements: Sequence[str] = (), keys: Sequence[PublicKey] = ()
 ) -> dict[str, Any]:
-    """Record -> source -> data set -> training runs -> models, and who signed what of it, as JSON.
+    """Record -> source -> data set -> training runs -> models -> predictions, and who signed what of it, as JSON.
+
+    `links` says of each step whether it holds, is claimed by nobody trusted, is broken, or nothing was said of it.
 
     Parameters
     ----------
@@ -50,7 +53,7 @@ def trace_row(
     manifest = Manifest(path)
     entry = manifest.entry(row)
     proof = prove(manifest.leaves(), row)
-    if proof.root().hex() != manifest.head.root:
+    if proof.root().hex() != manifest.head.root or not manifest.holds_together():
         raise InputError(f"{manifest.path.name}: its record table doesn't lead to its root; it was edited")
     places = list(statements) or [str(manifest.path.resolve().parent)]
     head = manifest.head
@@ -64,6 +67,8 @@ def trace_row(
         "record": {**{key: _plain(value) for key, value in entry.items()}, "leaf": proof.leaf},
         "dataset": {"name": head.name, "root": head.root, "rows": head.rows, "source_rows": _of_source(head, entry)},
         **told,
+        "links": [link.to_json() for link in links(found)],
+        "apart": [item.to_json() for item in found.apart],
     }
 
 
@@ -136,6 +141,7 @@ def _kinds(data: str, wish: Wish) -> dict[str, str]:
         for name, column in ((layout.label, block.label), (layout.source, block.source))
         if name is not None and column is not None
     }
+    columns |= block.others
     return {name: _kind(column) for name, column in columns.items()}
 
 

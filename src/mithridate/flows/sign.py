@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from mithridate.core.errors import InputError
+from mithridate.core.errors import InputError, Refused
 from mithridate.core.files import write_atomic
 from mithridate.core.findings import Finding, Json, Severity, Subject
 from mithridate.core.report import SCHEMA as REPORT
 from mithridate.core.report import CheckResult, Report, Target
+from mithridate.supply.signing import keyless as keyless_signing
 from mithridate.supply.signing import model_bundle, predicates
 from mithridate.supply.signing.dsse import Envelope, read_envelope, seal
 from mithridate.supply.signing.keys import PublicKey, Signer
@@ -34,13 +35,18 @@ _PARQUET = b"PAR1"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a training run or an evaluation says beside the artefact: manifests of its data, settings, numbers."""
+    """What a training run, an evaluation or a prediction says beside the artefact.
+
+    `data` are manifests; `models` those that a run started from or that predicted; `inputs` files that they were given.
+    """
 
     data: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     code: str | None = None
     seed: int | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
 def sign_path(
@@ -51,13 +57,16 @@ def sign_path(
     kind: str = "auto",
     algorithm: str = "sha256",
     run: Run | None = None,
+    keyless: Callable[[Statement], bytes] | None = None,
 ) -> Statement:
     """Write a bundle in which these keys vouch for a file or folder; the statement that was signed.
 
     Parameters
     ----------
     kind : `model` (any file or folder, by its files' digests), `dataset` (a manifest), `audit` (a JSON report),
-        `training-run`, `evaluation`; `auto` takes a manifest or a report for what it is and anything else as a model.
+        `training-run`, `evaluation`, `prediction`; `auto` takes a manifest or a report for what it is and anything else
+        as a model.
+    keyless : makes the bundle instead of keys: an identity's, by sigstore.
 
     Raises
     ------
@@ -66,7 +75,7 @@ def sign_path(
     place, target = Path(path), Path(output)
     _refuse(place, target)
     statement = statement_of(place, kind=kind, algorithm=algorithm, run=run or Run(), beside=(target,))
-    write_atomic(target, seal(statement, signers).to_bytes())
+    write_atomic(target, seal(statement, signers).to_bytes() if keyless is None else keyless(statement))
     return statement
 
 
@@ -106,14 +115,19 @@ def statement_of(
         return Statement(_audited(path, raw), predicates.AUDIT, predicates.audit(raw))
     said = run or Run()
     subject = Named(path.name or path.resolve().name, digests_of(path, beside))
-    data = [_dataset(item) for item in said.data]
+    data, models = [_dataset(item) for item in said.data], [_named(item) for item in said.models]
     if told == "training-run":
         code = {} if said.code is None else digests_of(Path(said.code), ())
-        body = predicates.training_run(data, code=code, config=said.settings, seed=said.seed)
+        body = predicates.training_run(data, code=code, config=said.settings, seed=said.seed, base_models=models)
         return Statement((subject,), predicates.TRAINING, body)
     if told == "evaluation":
         body = predicates.evaluation({**said.settings, **said.metrics}, datasets=data)
         return Statement((subject,), predicates.EVALUATION, body)
+    if told == "prediction":
+        if not models:
+            raise InputError("a prediction's statement names the model that made it; pass --model PATH")
+        body = predicates.prediction(models, inputs=[_named(item) for item in said.inputs], facts=said.settings)
+        return Statement((subject,), predicates.PREDICTION, body)
     raise InputError(f"--type must be auto or one of {', '.join(predicates.TYPES)}, got {kind!r}")
 
 
@@ -162,6 +176,11 @@ def _dataset(manifest: str) -> dict[str, Any]:
     return {"name": head.name, "rows": head.rows, "digest": {predicates.ROOT: head.root}}
 
 
+def _named(path: str) -> dict[str, Any]:
+    place = Path(path)
+    return Named(place.name or place.resolve().name, digests_of(place, ())).to_json()
+
+
 def _resources(path: Path, algorithm: str, beside: Sequence[Path]) -> model_bundle.Resources:
     own = [name for file in beside if (name := model_bundle.inside(path, file)) is not None]
     return model_bundle.hash_artefact(path, algorithm=algorithm, ignored=(*model_bundle.GIT, *own))
@@ -189,6 +208,7 @@ def verify_path(
     keys: Sequence[PublicKey],
     *,
     policy: SigningPolicy | None = None,
+    signatory: keyless_signing.Signatory | None = None,
     command: str = "",
 ) -> Report:
     """Whether a file or folder is what was signed, by these keys, and meets the policy; no finding: everything holds.
@@ -196,6 +216,7 @@ def verify_path(
     Parameters
     ----------
     keys : those that are trusted; a policy's count like them. A key that only the signature names counts for nothing.
+    signatory : the identity that must have signed where a signature is sigstore's.
 
     Raises
     ------
@@ -217,14 +238,18 @@ def verify_path(
     known = (*keys, *(policy.keys if policy is not None else ()))
     if not signatures:
         raise InputError("nothing to verify; pass --signature SIG")
-    if not known:
+    if not known and signatory is None:
         raise InputError("a signature can only be checked with a public key; pass --key K.pub or a --policy with keys")
     if not place.exists():
         raise InputError(f"no such file or folder: {place.name!r}; check the path")
     findings: list[Finding] = []
     held: list[Attestation] = []
     for file in signatures:
-        wrong, attestations = _verify_one(place, Path(file), [Path(item) for item in signatures], known)
+        beside = [Path(item) for item in signatures]
+        if signatory is not None and keyless_signing.is_keyless(Path(file)):
+            wrong, attestations = _by_identity(place, Path(file), beside, signatory)
+        else:
+            wrong, attestations = _verify_one(place, Path(file), beside, known)
         findings += wrong
         held += attestations
     for rule in policy.broken(held) if policy is not None else ():
@@ -245,6 +270,9 @@ def verify_path(
 def _verify_one(
     path: Path, file: Path, beside: Sequence[Path], keys: Sequence[PublicKey]
 ) -> tuple[list[Finding], list[Attestation]]:
+    if keyless_signing.is_keyless(file):
+        claim = f"{file.name} was signed by an identity, not by a key: pass --sigstore, --identity and --issuer"
+        return [_finding(path, "signer", claim, Severity.CRITICAL)], []
     envelope = read_envelope(file)
     signers = envelope.signers(keys)
     if not signers:
@@ -253,6 +281,20 @@ def _verify_one(
     wrong = _content(path, statement, beside)
     found = [_finding(path, place, line, Severity.CRITICAL) for place, line in wrong]
     return found, [] if wrong else [Attestation(key.id, statement.predicate_type) for key in signers]
+
+
+def _by_identity(
+    path: Path, file: Path, beside: Sequence[Path], signatory: keyless_signing.Signatory
+) -> tuple[list[Finding], list[Attestation]]:
+    try:
+        statement = keyless_signing.check(file, path, signatory)
+    except Refused as refusal:
+        claim = f"{file.name} wasn't signed by {signatory.identity}, or was altered since: {refusal}"
+        return [_finding(path, "signer", claim, Severity.CRITICAL)], []
+    wrong = [] if statement is None else _content(path, statement, beside)
+    found = [_finding(path, place, line, Severity.CRITICAL) for place, line in wrong]
+    kind = "file" if statement is None else statement.predicate_type
+    return found, [] if wrong else [Attestation(signatory.name, kind)]
 
 
 def _unknown(envelope: Envelope, file: Path) -> str:

@@ -30,9 +30,10 @@ def touching(findings: Sequence[Finding], noun: str, report: Report) -> str:
 
 
 def affected(findings: Iterable[Finding]) -> int:
-    """How many distinct rows the findings name."""
+    """How many distinct rows of the target the findings name; rows that only its manifest has are none of them."""
     rows: set[int] = set()
-    for finding in findings:
+    own = [finding for finding in findings if finding.subject.kind != "manifest-rows"]
+    for finding in own:
         rows.update(finding.subject.rows)
-    elsewhere = [finding.subject.extra.get("n_rows") for finding in findings]  # rows that went to a file beside
+    elsewhere = [finding.subject.extra.get("n_rows") for finding in own]  # rows that went to a file beside
     return max([len(rows), *(count for count in elsewhere if isinstance(count, int))])

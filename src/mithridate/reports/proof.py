@@ -75,7 +75,9 @@ def lead(report: Report) -> str:
 
 def _signer(said: str) -> str:
     """`model: 0123...` as `as model by key 0123...`, the key by its first digits."""
-    kind, _, key = said.rpartition(": ")
+    kind, _, key = said.partition(": ")
+    if key.startswith("identity "):
+        return f"as {kind} by {key}"
     return f"as {kind} by key {key[:_KEY_DIGITS]}"
 
 

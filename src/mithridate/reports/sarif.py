@@ -120,6 +120,7 @@ def _properties(finding: Finding) -> dict[str, Any]:
         "sources": _plain(subject.sources),
         "rows": [row for row in subject.rows[:MAX_ROWS] if real(row) is not None],
         "rowCount": len(subject.rows),
+        **({"rowsOf": "manifest"} if subject.kind == "manifest-rows" else {}),
         "standards": [line(key, limit=60) for key in finding.standards],
     }
 
@@ -165,7 +166,7 @@ def _uri(finding: Finding, report: Report) -> str:
 def _first_line(finding: Finding) -> int | None:
     """The 1-based line: the first row's of a data file, or the first of a text's own `lines`; None without one."""
     rows, lines = finding.subject.rows, items(finding.subject.extra.get("lines"))
-    if rows:
+    if rows and finding.subject.kind != "manifest-rows":
         return int(rows[0]) + 1 if real(rows[0]) is not None and rows[0] >= 0 else None
     first = real(lines[0]) if lines else None
     return int(first) if first is not None and 1 <= first <= _MOST_LINES else None

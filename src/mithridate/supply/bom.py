@@ -76,7 +76,8 @@ def _data(head: Head, manifest_sha256: str, ref: str) -> dict[str, Any]:
     layout = head.layout
     facts = {
         "root": head.root, "rows": str(head.rows), "content": ", ".join(layout.content), "label": layout.label,
-        "source": layout.source, "not-covered": ", ".join(layout.left_out) or None, "salt-id": head.salt_id or None,
+        "source": layout.source, "others": ", ".join(layout.others) or None,
+        "not-covered": ", ".join(layout.left_out) or None, "salt-id": head.salt_id or None,
         **{f"rows-from:{name}": str(count) for name, count in head.sources.items()},
     }  # fmt: skip
     properties = [{"name": f"mithridate:{key}", "value": value} for key, value in facts.items() if value is not None]
@@ -119,7 +120,7 @@ def croissant(head: Head, file: File, kinds: Mapping[str, str], *, url: str = ""
     kinds : column -> Croissant data type, such as `sc:Float`. url, licence : what the manifest can't know.
     """
     layout = head.layout
-    columns = [*layout.content, *(name for name in (layout.label, layout.source) if name is not None)]
+    columns = layout.covered
     said: dict[str, Any] = {
         "@context": dict(CROISSANT_CONTEXT), "@type": "sc:Dataset", "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": head.name, "version": "1.0.0",

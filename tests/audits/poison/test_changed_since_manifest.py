@@ -70,3 +70,17 @@ def test_rows_in_memory_or_of_other_columns_are_refused_in_one_line(clean: Path)
     pq.write_table(table().drop_columns("source"), clean.with_name("bare.parquet"))
     with pytest.raises(InputError, match="no source"):
         audit(clean.with_name("bare.parquet"))
+
+
+def test_a_dropped_row_is_a_row_of_the_manifest_and_never_one_of_the_data(clean: Path) -> None:
+    pq.write_table(table().slice(0, N - 1), clean.with_name("less.parquet"))
+    (finding,) = audit(clean.with_name("less.parquet")).findings
+    assert (finding.subject.kind, finding.subject.rows) == ("manifest-rows", (N - 1,))
+    assert "--clean" not in finding.remedy
+
+
+def test_a_column_that_the_manifest_does_not_know_is_a_finding_of_its_own(clean: Path) -> None:
+    more = table().append_column("answer", pa.array(["x"] * N))
+    pq.write_table(more, clean.with_name("more.parquet"))
+    (finding,) = audit(clean.with_name("more.parquet")).findings
+    assert (finding.severity.word, finding.subject.extra["columns"]) == ("medium", ["answer"])

@@ -21,6 +21,7 @@ METHOD, SLUG = "PSN114", "changed-since-manifest"
 STANDARDS = ("AML.T0020", "AML.T0019", "ML02:2023", "NISTAML.013")
 SURE = 12.0  # log10 odds of a flag: two records with one leaf would be a collision of SHA-256
 LISTED = 10_000  # rows of the manifest that a finding lists
+_NAMED = 5  # columns that a claim names
 SHOWN = 20  # rows of the evidence's table
 
 Rows: TypeAlias = npt.NDArray[np.int64]
@@ -29,21 +30,24 @@ Rows: TypeAlias = npt.NDArray[np.int64]
 def changed_since_manifest(context: Context, settings: AuditSettings) -> Outcome:
     """Rows that changed, were swapped, dropped, added or repeated since the data set's manifest was built.
 
-    A manifest holds a SHA-256 of each row's content, label and source. Data that is fetched again later, from a link, a
+    A manifest holds a SHA-256 of each row with all its columns. Data that is fetched again later, from a link, a
     mirror or a colleague's copy, may not be the data that was looked at: split-view poisoning swaps the content in
     between, and no statistics on the rows need to show it. This compares row by row and names the rows.
 
     Returns
     -------
     One finding a kind of change; rows that changed, came in or stand once more are flagged. Changed, added, dropped and
-    repeated rows are high, another order alone is medium.
+    repeated rows are high, another order or a new column alone is medium. `subject.rows` are rows of this source; a
+    dropped row isn't among them, so that finding's are rows of the manifest, and `rows_of` says which of the two it is.
+    `pairs` are [row, row of the manifest].
 
     Notes
     -----
     Exact: a row that differs in one bit is found, and a row that doesn't is never named. Which value was the right one,
     the manifest can't say; a signed manifest says who vouched for it. Values count, not files: row groups, compression,
-    wider number types and npz or Parquet change nothing. Columns that the manifest doesn't cover are listed in its
-    head (`left_out`) and not checked. O(n log n) time; 32 bytes a row are held.
+    wider number types and npz or Parquet change nothing. Columns that were left out of the manifest are listed in its
+    head (`left_out`) and not checked; one that it doesn't know is a finding of its own. O(n log n) time; 32 bytes a row
+    are held.
 
     References
     ----------
@@ -87,13 +91,13 @@ def numbers_of(found: Changes) -> tuple[Evidence, ...]:
 
 def findings_of(since: Since) -> tuple[Finding, ...]:
     """One finding a kind of change, the gravest first; () when nothing changed."""
-    made = (_changed, _added, _dropped, _repeated, _swapped, _moved)
+    made = (_changed, _added, _dropped, _repeated, _swapped, _moved, _columns)
     return tuple(finding for make in made if (finding := make(since)) is not None)
 
 
 def _changed(since: Since) -> Finding | None:
     pairs = since.changes.changed
-    claim = f"{_rows(len(pairs))} changed in content, label or source since {since.manifest} was built"
+    claim = f"{_rows(len(pairs))} changed since {since.manifest} was built"
     return _finding(since, "changed", Severity.HIGH, claim, pairs[:, 1], old=pairs[:, 0])
 
 
@@ -127,6 +131,19 @@ def _moved(since: Since) -> Finding | None:
     return _finding(since, "reordered", Severity.MEDIUM, claim, pairs[:, 1], old=pairs[:, 0])
 
 
+def _columns(since: Since) -> Finding | None:
+    names = since.new_columns
+    if not names:
+        return None
+    shown = ", ".join(map(repr, names[:_NAMED])) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    claim = f"column{'s' * (len(names) > 1)} {shown} {'are' if len(names) > 1 else 'is'} not in {since.manifest}"
+    extra: dict[str, Json] = {"change": "columns", "columns": list(names[:LISTED])}
+    return Finding(
+        METHOD, SLUG, Severity.MEDIUM, 1.0, claim, Subject("dataset", extra=extra), remedy=_REMEDY["columns"],
+        standards=STANDARDS, place="columns",
+    )  # fmt: skip
+
+
 def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
@@ -141,12 +158,17 @@ def _finding(
     """The finding; `old` are the manifest's places, in the order of `rows` where both are there."""
     if not len(rows) and (old is None or not len(old)):
         return None
-    extra: dict[str, Json] = {"change": place}
+    gone = old is not None and not len(rows)
+    extra: dict[str, Json] = {"change": place, "rows_of": "manifest" if gone else "source"}
     if old is not None:
         extra["manifest_rows"] = np.sort(old)[:LISTED].tolist()
         extra["n_manifest_rows"] = len(old)
+    if old is not None and not gone:
+        extra["pairs"] = np.stack([rows, old], axis=1)[:LISTED].tolist()
     named = Counter(since.sources_of(np.sort(old))) if old is not None else Counter[str]()
-    subject = Subject("rows", tuple(np.sort(rows).tolist()), None, dict(named.most_common()), extra)
+    about = old if gone and old is not None else rows
+    kind = "manifest-rows" if gone else "rows"
+    subject = Subject(kind, tuple(np.sort(about).tolist()), None, dict(named.most_common()), extra)
     return Finding(
         METHOD, SLUG, severity, 1.0, claim, subject, _evidence(rows, old, place),
         remedy=_REMEDY[place], standards=STANDARDS, place=place,
@@ -156,6 +178,7 @@ def _finding(
 _REMEDY = {
     "changed": "Put back the rows that the manifest vouches for, or audit the new ones and build a new manifest.",
     "added": "Drop these rows, or audit them and build a new manifest.",
+    "columns": "Drop the columns, or build a new manifest if they are meant to be there.",
     "dropped": "Fetch the missing rows again, or build a new manifest if they were meant to go.",
     "repeated": "Drop the extra copies.",
     "swapped": "Put the rows back in the manifest's order, or build a new manifest if the order doesn't matter.",

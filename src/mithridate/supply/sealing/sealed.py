@@ -56,7 +56,7 @@ def _payload_key(fixed: Fixed, file_key: bytes) -> bytes:
 
 def _blocks(source: Path, length: int) -> Iterator[memoryview]:
     """The file in blocks of that length, in two buffers in turn; one that changes while it is read is refused."""
-    with _regular(source) as file:
+    with regular(source) as file:
         before = os.fstat(file.fileno())
         rooms = [memoryview(bytearray(min(length, before.st_size + 1))) for _ in range(2)]
         for room in itertools.cycle(rooms):
@@ -70,7 +70,7 @@ def _blocks(source: Path, length: int) -> Iterator[memoryview]:
         raise InputError(f"{source} changed while it was sealed; seal it again when nobody writes to it")
 
 
-def _regular(path: Path) -> io.BufferedReader:
+def regular(path: Path) -> io.BufferedReader:
     """The regular file, open; never a FIFO, on which opening would wait."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -107,7 +107,7 @@ class SealedFile:
         *, allow: Callable[[str], None] | None = None,
     ) -> None:  # fmt: skip
         identities = _identities(identity)
-        self._file = _regular(Path(path))
+        self._file = regular(Path(path))
         try:
             descriptor = self._file.fileno()
             self.header = read_header(descriptor)

@@ -1,9 +1,9 @@
-"""Statements joined by the digests they share: from a record to its data set, the runs on it, and their models."""
+"""Statements joined by the digests they share: from a record to its data set, runs, models and served predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,14 @@ class Chain:
     training_runs: tuple[Signed, ...] = ()
     models: tuple[Signed, ...] = ()
     evaluations: tuple[Signed, ...] = ()
+    predictions: tuple[Signed, ...] = ()
+    apart: tuple[Signed, ...] = ()  # of the same kinds, with nothing in common with the data set
 
     def to_json(self) -> dict[str, Any]:
         """A list of statements for each kind, in the order of the chain."""
         parts = {
             "datasets": self.datasets, "audits": self.audits, "training_runs": self.training_runs,
-            "models": self.models, "evaluations": self.evaluations,
+            "models": self.models, "evaluations": self.evaluations, "predictions": self.predictions,
         }  # fmt: skip
         return {name: [item.to_json() for item in items] for name, items in parts.items()}
 
@@ -90,18 +92,81 @@ def _signed(file: Path, envelope: Envelope, keys: Sequence[PublicKey]) -> Signed
     return Signed(file.name, envelope.statement(), tuple(key.id for key in envelope.signers(keys)))
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One step of the chain: `holds`, `claimed` (by nobody trusted), `broken`, or `unsaid`; and why, in words."""
+
+    name: str
+    state: str
+    why: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """Flat JSON."""
+        return {"link": self.name, "state": self.state, "why": self.why}
+
+
 def chain(root: str, statements: Iterable[Signed]) -> Chain:
     """The statements that hang together with the data set of this root (hex): directly, or over a digest they share."""
     listed = tuple(statements)
-    runs = _of(listed, predicates.TRAINING, lambda s: root in _data_roots(s))
+    runs = _runs(root, listed)
     made = {digest for item in runs for digest in _digests(item.statement)}
-    return Chain(
+    found = Chain(
         _of(listed, predicates.DATASET, lambda s: root in _digests(s)),
         _of(listed, predicates.AUDIT, lambda s: root in _audited(s)),
         runs,
         _of(listed, predicates.MODEL, lambda s: bool(made & _digests(s))),
         _of(listed, predicates.EVALUATION, lambda s: bool(made & _digests(s))),
+        _of(listed, predicates.PREDICTION, lambda s: bool(made & _named(s, "models"))),
     )
+    joined = {id(item) for part in (found.datasets, runs, found.models, found.predictions) for item in part}
+    kinds = {predicates.DATASET, predicates.TRAINING, predicates.MODEL, predicates.PREDICTION}
+    apart = [item for item in listed if item.statement.predicate_type in kinds and id(item) not in joined]
+    return replace(found, apart=tuple(apart))
+
+
+def _runs(root: str, listed: tuple[Signed, ...]) -> tuple[Signed, ...]:
+    """Runs on the data set, and runs that started from a model that one of them made, and so on."""
+    kind, known = predicates.TRAINING, _of(listed, predicates.TRAINING, lambda s: root in _data_roots(s))
+    while True:
+        made = {digest for item in known for digest in _digests(item.statement)}
+        ours = {id(item) for item in known}
+        more = _of(listed, kind, lambda s, made=made: bool(made & _named(s, "base_models")))
+        new = tuple(item for item in more if id(item) not in ours)
+        if not new:
+            return known
+        known += new
+
+
+def links(found: Chain) -> tuple[Link, ...]:
+    """Each step from the data set to a served prediction, and which of them is broken.
+
+    Notes
+    -----
+    A step is broken where statements of its kind are there and none of them is about what the step before leads to.
+    Where there are none at all nothing was said; that isn't a break.
+    """
+    steps = (
+        ("data set", predicates.DATASET, found.datasets, "is about another data set"),
+        ("training run", predicates.TRAINING, found.training_runs, "names other data"),
+        ("model", predicates.MODEL, found.models, "is of a model that no such run made"),
+        ("prediction", predicates.PREDICTION, found.predictions, "names a model that no such run made"),
+    )
+    return tuple(_link(name, here, _of(found.apart, kind, lambda _: True), why) for name, kind, here, why in steps)
+
+
+def _link(name: str, here: Sequence[Signed], apart: Sequence[Signed], why: str) -> Link:
+    if any(item.signers for item in here):
+        return Link(name, "holds")
+    if here:
+        return Link(name, "claimed", f"{_files_of(here)}: signed by none of the keys given")
+    if apart:
+        return Link(name, "broken", f"{_files_of(apart)} {why}")
+    return Link(name, "unsaid", "no statement")
+
+
+def _files_of(items: Sequence[Signed], most: int = 3) -> str:
+    names = ", ".join(item.file for item in items[:most])
+    return names + (f" and {len(items) - most} more" if len(items) > most else "")
 
 
 def _of(listed: Iterable[Signed], kind: str, fits: Any) -> tuple[Signed, ...]:
@@ -114,8 +179,15 @@ def _digests(statement: Statement) -> set[str]:
 
 def _data_roots(statement: Statement) -> set[str]:
     listed = statement.predicate.get("datasets", ())
-    digests = [item.get("digest") for item in listed if isinstance(item, dict)]
+    digests = [item.get("digest") for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
     return {str(digest.get(predicates.ROOT)) for digest in digests if isinstance(digest, dict)}
+
+
+def _named(statement: Statement, key: str) -> set[str]:
+    """Every digest of the artefacts that a predicate lists under this key."""
+    listed = statement.predicate.get(key)
+    digests = [item.get("digest") for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+    return {str(value) for digest in digests if isinstance(digest, dict) for value in digest.values()}
 
 
 def _audited(statement: Statement) -> set[str]:

@@ -119,7 +119,7 @@ def read_policy(path: str | Path) -> SigningPolicy:
         release = "release.pub"            # beside this file, or 64 hex letters of its id
         lab = "lab.pub"
         [[rule]]
-        type = "model"                     # model, dataset, audit, training-run, evaluation, or a URI; any if left out
+        type = "model"                     # model, dataset, audit, training-run, evaluation, prediction, or a URI
         all_of = ["release", {any_of = ["lab", "release"]}]
         [[rule]]
         type = "dataset"

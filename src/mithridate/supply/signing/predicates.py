@@ -19,9 +19,17 @@ MODEL = "https://model_signing/signature/v1.0"
 _OWN = "urn:mithridate:predicate"
 DATASET, AUDIT = f"{_OWN}:dataset:v1", f"{_OWN}:audit:v1"
 TRAINING, EVALUATION = f"{_OWN}:training-run:v1", f"{_OWN}:evaluation:v1"
+PREDICTION = f"{_OWN}:prediction:v1"
 
 TYPES: Mapping[str, str] = MappingProxyType(
-    {"model": MODEL, "dataset": DATASET, "audit": AUDIT, "training-run": TRAINING, "evaluation": EVALUATION}
+    {
+        "model": MODEL,
+        "dataset": DATASET,
+        "audit": AUDIT,
+        "training-run": TRAINING,
+        "evaluation": EVALUATION,
+        "prediction": PREDICTION,
+    }
 )
 ROOT = "mithridateRecords"  # the digest algorithm's name of a manifest's root in a DigestSet
 
@@ -83,6 +91,13 @@ def training_run(
 def evaluation(metrics: Mapping[str, Any], *, datasets: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """An evaluation: its numbers by name, and the data sets that they were measured on."""
     return {"metrics": dict(metrics), "datasets": [dict(item) for item in datasets]}
+
+
+def prediction(
+    models: Sequence[Mapping[str, Any]], *, inputs: Sequence[Mapping[str, Any]] = (), facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A served prediction, which is the subject: the models that made it, what they were given, and facts by name."""
+    return {"models": [dict(item) for item in models], "inputs": [dict(item) for item in inputs], "facts": dict(facts)}
 
 
 def environment() -> dict[str, str]:
