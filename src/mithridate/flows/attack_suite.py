@@ -18,7 +18,7 @@ from mithridate.core.files import write_atomic
 from mithridate.core.progress import Progress, Silent
 from mithridate.data.read import read
 from mithridate.flows.attack import attack_file
-from mithridate.flows.audit import Columns
+from mithridate.flows.audit_inputs import Columns
 
 INDEX = "suite.json"
 RATE = 0.05  # share of rows that every attack poisons unless told otherwise
