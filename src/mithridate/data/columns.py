@@ -176,8 +176,8 @@ def _content(batch: pa.RecordBatch, options: Options) -> tuple[Modality, tuple[s
     names = tuple(batch.schema.names)
     if len(names) > MOST_COLUMNS:
         raise InputError(
-            f"{options.name} has {len(names):,} columns, and a table may have {MOST_COLUMNS:,}; pass fewer, or numbers as "
-            "vectors: --modality embedding"
+            f"{options.name} has {len(names):,} columns, and a table may have {MOST_COLUMNS:,}; pass fewer, or numbers "
+            "as vectors: --modality embedding"
         )
     return "table", names
 

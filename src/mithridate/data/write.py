@@ -165,12 +165,19 @@ def _mask(rows: npt.NDArray[np.int64], total: int, n_rows: int | None, name: str
     return keep
 
 
+def refuse_other_form(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """`InputError` when `target` can't have the form of the file `source`, before any work is done."""
+    old, new = Path(source), Path(target)
+    if old.is_file() and new.suffix.lower() != old.suffix.lower():
+        suffix = old.suffix.lower()
+        raise InputError(f"{new.name} must have the source's suffix {suffix}, as {old.stem}.clean{suffix}")
+
+
 def _write_file(old: Path, rows: npt.NDArray[np.int64], new: Path, n_rows: int | None) -> None:
     from mithridate.data.writers import rows as forms
 
+    refuse_other_form(old, new)
     suffix = old.suffix.lower()
-    if new.suffix.lower() != suffix:
-        raise InputError(f"{new.name} must have the source's suffix {suffix}, as {old.stem}.clean{suffix}")
     writers = {".npz": forms.filter_npz, ".csv": forms.filter_csv, ".tsv": forms.filter_csv}
     writers |= {".jsonl": forms.filter_jsonl, ".ndjson": forms.filter_jsonl}
     keep = _mask(rows, forms.count_rows(old), n_rows, old.name)

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from mithridate.audits.poison.context import AuditSettings, Predict
 from mithridate.core.errors import Error, InputError
@@ -151,9 +152,12 @@ def _answers(model: Any, rows: Dataset, recipe: object) -> Predict:
 
 def trusted_of(reference: Any, label: str | None, rows: Dataset) -> Dataset:
     """The trusted rows, read as the audited ones were."""
-    if isinstance(reference, tuple) and len(reference) == 2:  # noqa: PLR2004 - rows and their labels
-        return dataset_of(reference[0], reference[1], None, columns_of(None, None, None, rows.modality))
-    return dataset_of(reference, None, None, columns_of(label or rows.label_name, None, None, rows.modality))
+    try:
+        if isinstance(reference, tuple) and len(reference) == 2:  # noqa: PLR2004 - rows and their labels
+            return dataset_of(reference[0], reference[1], None, columns_of(None, None, None, rows.modality))
+        return dataset_of(reference, None, None, columns_of(label or rows.label_name, None, None, rows.modality))
+    except InputError as error:
+        raise InputError(f"the reference: {error}") from error
 
 
 def _chances(probabilities: Any, rows: Dataset) -> npt.NDArray[np.float32]:
@@ -179,6 +183,11 @@ def align(clean: Dataset, rows: Dataset) -> Dataset:
     here = getattr(rows.content, "shape", (0,))[1:] if rows.modality != "table" else ()
     if there != here:
         raise InputError(f"the reference rows have shape {there}, the target's {here}; pass rows of the same shape")
+    if isinstance(rows.content, pa.Table) and isinstance(clean.content, pa.Table):
+        known = set(clean.content.column_names)
+        gone = [name for name in rows.content.column_names if name not in known]
+        if gone:
+            raise InputError(f"the reference has no column {gone[0]!r}; pass rows with the columns of the target")
     place = {name: code for code, name in enumerate(rows.classes)}
     lookup = np.array([place.get(name, -1) for name in clean.classes] or [-1], dtype=np.int32)
     return replace(clean, codes=np.where(clean.y < 0, -1, lookup[clean.y]).astype(np.int32), classes=rows.classes)

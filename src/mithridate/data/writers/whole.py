@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -117,9 +117,10 @@ def _content(dataset: Dataset) -> pa.Table:
 
 def _pictures(dataset: Dataset) -> pa.Table:
     """Images as PNG files in a column, as Hugging Face stores them."""
-    if dataset.content.dtype != np.uint8:  # type: ignore[union-attr] - images are arrays
+    images = cast("npt.NDArray[Any]", dataset.content)
+    if images.dtype != np.uint8:
         raise InputError(f"{dataset.name} holds images finer than 8 bits a channel; write them as .npz")
-    files = [{"bytes": png_of(image), "path": None} for image in dataset.content]
+    files = [{"bytes": png_of(image), "path": None} for image in images]
     return pa.table({dataset.content_name or "image": pa.array(files, _PICTURE)})
 
 
