@@ -67,8 +67,8 @@ def test_sparse_matrices_are_rebuilt(kind: str, tmp_path: Path) -> None:
 HOSTILE = {
     "a call": (b"cos\nsystem\n(S'id'\ntR.", "os.system"),
     "an import alone": (b"cos\nsystem\n.", "os.system"),
-    "getattr": (b"cbuiltins\ngetattr\n(cos\nenviron\nS'clear'\ntR.", "builtins.getattr"),
-    "a class of a library": (b"\x80\x02csklearn.svm._classes\nSVC\n)\x81}b.", "sklearn.svm._classes.SVC"),
+    "getattr": (b"cbuiltins\ngetattr\n(cos\nenviron\nS'clear'\ntR.", "os.environ"),
+    "a class of a library": (b"\x80\x02csklearn.manifold._mds\nMDS\n)\x81}b.", "sklearn.manifold._mds.MDS"),
     "an extension": (b"\x80\x02\x82\x01.", "extension code 1"),
     "a codec": (b"c_codecs\nencode\n(S'a'\nS'rot13'\ntR.", "rot13"),
     "bytes made from a number": (b"\x80\x03cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R.", "from a number"),

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 SIZE = 16
 CHUNK = 8_192  # rows a block at most
+FEW = 256  # rows whose widened words stay in the processor's cache
 _BLOCK = 1 << 21  # bytes a block at most, so that its encoded rows stay in the processor's cache
 _MISSING, _NUMBER, _INTEGER, _TEXT = 0, 1, 2, 3
 _EXACT = 2**53  # integers up to here are the same number as float64
@@ -59,7 +60,8 @@ def fingerprint(content: npt.NDArray[Any], codes: npt.NDArray[np.int32]) -> npt.
     weights = np.random.default_rng(0).integers(0, 2**64, size=1 + sum(n_digits), dtype=np.uint64)
     total: npt.NDArray[np.uint64] = codes.astype(np.uint64) * weights[0]
     for part, factors in zip(digits, np.split(weights[1:], n_digits[:1]), strict=True):
-        total += part.astype(np.uint64) @ factors  # digits have half the bits of the sum: their high bits count too
+        for start in range(0, len(part), FEW):  # digits have half the bits of the sum: their high bits count too
+            total[start : start + FEW] += part[start : start + FEW].astype(np.uint64) @ factors
     return total
 
 

@@ -3,44 +3,59 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mithridate.core.errors import InputError
-from mithridate.supply.constructors import CONSTRUCTORS, WRAPPER, Name, Pending, settle
+from mithridate.supply.listed.arrays import from_bytes
 from mithridate.supply.scan.pickle.machine import Machine
 from mithridate.supply.scan.pickle.opcodes import HANDLERS
 from mithridate.supply.scan.pickle.reader import BrokenError
 from mithridate.supply.scan.pickle.recorder import mapped
+from mithridate.supply.scan.pickle.verdict import judge
+from mithridate.supply.settle import Allowance, Constant, Name, Pending, Settler, cost, finished
 
 _FIX_IMPORTS = 3
-_KEY_PARTS = 64
-_PLAIN = (str, bytes, int, float, complex, bool, type(None))
+WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
+GETATTR = "builtins.getattr"
+_METHODS = {("zoneinfo.ZoneInfo", "_unpickle")}
+_COPYREG = "copyreg._reconstructor"
+
+Constructors = Mapping[str, Callable[..., Any] | Constant]
 
 
 def refused(path: str) -> InputError:
     """The one line for whatever isn't on the list."""
-    return InputError(f"{path} is not on the list of what safe_load rebuilds; see `mithridate scan` for what it does")
+    verdict = judge(*path.rpartition(".")[::2])
+    more = "" if verdict.kind == "harmful" else ", and `mithridate convert` takes a model's tensors out"
+    return InputError(
+        f"{path} is not on the list of what safe_load rebuilds; `mithridate scan` says what it does{more}"
+    )
 
 
 class Rebuilder:
-    """The unpickler's effects, done by the functions of `CONSTRUCTORS` alone.
+    """The unpickler's effects, done by listed functions alone.
 
     Parameters
     ----------
+    constructors : dotted name -> what makes the value. allowance : what calls may copy.
     persistent : what a persistent id stands for; None refuses them.
     """
 
-    def __init__(self, persistent: Callable[[Any], Any] | None = None) -> None:
-        self._persistent = persistent
+    def __init__(
+        self, constructors: Constructors, allowance: Allowance, persistent: Callable[[Any], Any] | None = None
+    ) -> None:
+        self._constructors, self.allowance, self._persistent = constructors, allowance, persistent
 
     def make(self, kind: str, items: Sequence[Any]) -> Any:
         """A list, dict, set or frozenset."""
         if kind == "list":
             return list(items)
+        keys = items[::2] if kind == "dict" else items
+        self.allowance.check_keys(None, keys)
         if kind == "dict":
-            return {_key(key): value for key, value in zip(items[::2], items[1::2], strict=True)}
-        return (set if kind == "set" else frozenset)(map(_key, items))
+            return dict(zip(keys, items[1::2], strict=True))
+        return (set if kind == "set" else frozenset)(keys)
 
     def make_tuple(self, items: Sequence[Any]) -> Any:
         """A tuple."""
@@ -49,24 +64,31 @@ class Rebuilder:
     def extend(self, machine: Machine, target: Any, items: Sequence[Any]) -> None:
         """More for a list or a deque."""
         del machine
-        if not isinstance(target, list | deque | bytearray):
+        if isinstance(target, Pending):
+            target.items.extend(items)
+        elif isinstance(target, list | deque | bytearray):
+            target.extend(items)
+        else:
             raise BrokenError(f"a {type(target).__name__} takes no items")
-        target.extend(items)
 
     def set_items(self, machine: Machine, target: Any, items: Sequence[Any]) -> None:
         """Keys and values for a dict, or one of its kinds."""
         del machine
+        if isinstance(target, Pending):
+            target.items.extend(zip(items[::2], items[1::2], strict=True))
+            return
         if not isinstance(target, dict):
             raise BrokenError(f"a {type(target).__name__} takes no keys")
-        for key, value in zip(items[::2], items[1::2], strict=True):
-            target[_key(key)] = value
+        self.allowance.check_keys(target, items[::2])
+        target.update(zip(items[::2], items[1::2], strict=True))
 
     def add_items(self, machine: Machine, target: Any, items: Sequence[Any]) -> None:
         """More for a set."""
         del machine
         if not isinstance(target, set):
             raise BrokenError(f"a {type(target).__name__} is no set")
-        target.update(map(_key, items))
+        self.allowance.check_keys(target, items)
+        target.update(items)
 
     def find(self, machine: Machine, module: Any, name: Any) -> Any:
         """A name of the list; nothing is imported."""
@@ -74,16 +96,40 @@ class Rebuilder:
             raise BrokenError("a name is no text")
         words = mapped(module, name) if machine.protocol < _FIX_IMPORTS else (module, name)
         path = ".".join(words)
-        if path not in CONSTRUCTORS:
-            raise refused(path)
-        return Name(path)
+        if isinstance(found := self._constructors.get(path), Constant):
+            make = found.make
+            return Pending(path, lambda *_: make())
+        if found is not None or path in {GETATTR, _COPYREG}:
+            return Name(path)
+        return self.unlisted(*words)
+
+    def unlisted(self, module: str, name: str) -> Any:
+        """What stands for a name that isn't listed: nothing."""
+        raise refused(f"{module}.{name}")
 
     def call(self, machine: Machine, function: Any, arguments: Any) -> Any:
         """One of the constructors."""
         del machine
         if not isinstance(function, Name) or not isinstance(arguments, tuple):
             raise BrokenError("what is called stands on no list")
-        return _made(function, arguments)
+        if function == GETATTR:
+            if len(arguments) == 2 and tuple(map(str, arguments)) in _METHODS and isinstance(arguments[0], Name):  # noqa: PLR2004 - an owner and a name
+                return Name(".".join(arguments))
+            raise refused(GETATTR)
+        if function == _COPYREG:
+            if len(arguments) != 3 or not isinstance(arguments[0], Name):  # noqa: PLR2004 - class, base, the base's state
+                raise refused(_COPYREG)
+            function, arguments = arguments[0], () if arguments[2] is None else (arguments[2],)
+        return self._made(function, arguments)
+
+    def _made(self, function: Name, arguments: tuple[Any, ...]) -> Any:
+        if function not in self._constructors:
+            raise refused(function)
+        self.allowance.spend(16 + cost(arguments))
+        make = self._constructors[function]
+        if isinstance(make, Constant):
+            raise BrokenError(f"{function} can't be called")
+        return finished(function, lambda given, _: make(*given), arguments, None)
 
     def new(self, machine: Machine, cls: Any, arguments: Any, *keywords: Any) -> Any:
         """An instance of one of the constructors' classes."""
@@ -98,11 +144,13 @@ class Rebuilder:
     def build(self, machine: Machine, instance: Any, state: Any) -> Any:
         """A state for what takes one."""
         if isinstance(instance, Pending):
+            if instance.state is not None:
+                raise BrokenError(f"a {instance.path} gets a second state")
             instance.state = state
-            return _joblib_array(machine, instance) if instance.path == WRAPPER else instance
-        if isinstance(instance, OrderedDict) and isinstance(state, dict):
+            return self._joblib_array(machine, instance) if instance.path == WRAPPER else instance
+        if type(instance) is OrderedDict and isinstance(state, dict):
             for key, value in state.items():
-                if not isinstance(key, str) or key.startswith("__"):
+                if key != "_metadata":
                     raise BrokenError(f"an OrderedDict gets the attribute {key!r}")
                 setattr(instance, key, value)
             return instance
@@ -139,45 +187,25 @@ class Rebuilder:
         del machine
         raise error
 
+    def _joblib_array(self, machine: Machine, wrapper: Pending) -> Any:
+        """The array whose bytes joblib wrote behind its wrapper."""
+        import numpy as np
 
-def _made(function: Name, arguments: tuple[Any, ...]) -> Any:
-    try:
-        return CONSTRUCTORS[function](*arguments)
-    except (TypeError, ValueError, OverflowError, ArithmeticError, AttributeError, KeyError, IndexError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise BrokenError(f"{function} does not take what it is given: {error}") from error
-
-
-def _key(key: Any) -> Any:
-    """A key whose hash is cheap: plain, or a short flat tuple."""
-    parts = key if isinstance(key, tuple) else (key,)
-    if len(parts) > _KEY_PARTS or not all(
-        isinstance(part, _PLAIN) or type(part).__module__ in _KEYED for part in parts
-    ):
-        raise BrokenError(f"a {type(key).__name__} is no plain key")
-    return key
-
-
-_KEYED = {"datetime", "decimal", "fractions", "uuid", "pathlib"}
+        state = wrapper.state if isinstance(wrapper.state, dict) else {}
+        dtype, shape = Settler(self.allowance).settle(state.get("dtype")), state.get("shape")
+        if not isinstance(dtype, np.dtype) or not isinstance(shape, tuple) or not _is_shape(shape):
+            raise BrokenError("an array in the stream has no type or no shape")
+        if dtype.hasobject:
+            return Machine(machine.reader, self, machine.budget, keep=machine.keep).run(HANDLERS)
+        if state.get("numpy_array_alignment_bytes") is not None:
+            machine.reader.take(machine.reader.byte())
+        count = 1
+        for side in shape:
+            count *= side
+        content = machine.reader.take(count * dtype.itemsize)
+        order = "F" if state.get("order") == "F" else "C"
+        return finished("numpy.ndarray", lambda given, _: from_bytes(*given), (content, dtype, shape, order), None)
 
 
-def _joblib_array(machine: Machine, wrapper: Pending) -> Any:
-    """The array whose bytes joblib wrote behind its wrapper."""
-    import numpy as np
-
-    state = wrapper.state if isinstance(wrapper.state, dict) else {}
-    dtype, shape = settle(state.get("dtype")), state.get("shape")
-    if not isinstance(dtype, np.dtype) or not isinstance(shape, tuple):
-        raise BrokenError("an array in the stream has no type or no shape")
-    if dtype.hasobject:
-        return Machine(machine.reader, Rebuilder(), machine.budget, keep=machine.keep).run(HANDLERS)
-    if state.get("numpy_array_alignment_bytes") is not None:
-        machine.reader.take(machine.reader.byte())
-    count = 1
-    for side in shape:
-        count *= int(side)
-    if count < 0:
-        raise BrokenError(f"an array in the stream has the shape {shape}")
-    array = np.frombuffer(machine.reader.take(count * dtype.itemsize), dtype, count).copy()
-    return array.reshape(shape[::-1]).T if state.get("order") == "F" else array.reshape(shape)
+def _is_shape(shape: tuple[Any, ...]) -> bool:
+    return all(type(side) is int and side >= 0 for side in shape)

@@ -6,17 +6,23 @@ import bz2
 import importlib.util
 import lzma
 import zlib
-from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mithridate.core.errors import InputError
-from mithridate.supply.constructors import settle_all
-from mithridate.supply.scan.blob import MemoryBlob
+from mithridate.supply.constructors import CONSTRUCTORS
+from mithridate.supply.listed.arrays import check_items
+from mithridate.supply.rebuild import Rebuilder
+from mithridate.supply.scan.blob import Blob, MemoryBlob, open_file
 from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.pickle import looks_like_pickle
-from mithridate.supply.tensors import StoredTensor
-from mithridate.supply.torch_file import MAGIC, is_zip, read_legacy, read_zip, rebuilt
+from mithridate.supply.scan.pickle.machine import Effects
+from mithridate.supply.settle import Allowance, Settler
+from mithridate.supply.tensors import DTYPES, Storage, StoredTensor
+from mithridate.supply.torch_file import MAGIC, Reading, read_legacy, read_zip, rebuilt
+from mithridate.supply.zipped import ZipFile, is_zip
 
 _SECONDS = 3600.0
 _LARGE = 64 << 20  # bytes; above it the look of the first ones decides whether the rest is read
@@ -29,8 +35,9 @@ def safe_load(path: str | Path) -> Any:
 
     Parameters
     ----------
-    path : a file. Containers, numbers, texts, dates, numpy arrays and scalars, scipy.sparse matrices, and tensors in
-        state dicts are rebuilt, by functions of ours alone.
+    path : a file. Containers, numbers, texts, dates, numpy arrays, scalars and random generators, scipy.sparse
+        matrices, pandas frames, series and indexes, common scikit-learn estimators and torch's tensors are rebuilt, by
+        functions of ours alone.
 
     Returns
     -------
@@ -44,38 +51,75 @@ def safe_load(path: str | Path) -> Any:
     Notes
     -----
     The stream is read by the machine that `mithridate scan` uses. An unknown class is refused even where it would be
-    harmless: convert the model, or load it where its author is trusted.
+    harmless: convert the model, or load it where its author is trusted. A state that is listed is checked before any
+    library gets it: indices stay inside, trees have no cycle, generators read no word beyond their own.
     """
     source = Path(path)
     try:
-        return as_tensors(read(source))
+        with opened(source) as blob:
+            return read(source, blob)
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
 
 
-def read(source: Path) -> Any:
-    """The file's value, with tensors as `StoredTensor`s.
+@contextmanager
+def opened(source: Path) -> Iterator[Blob]:
+    """The file's bytes, to be read in parts.
+
+    Raises
+    ------
+    InputError : there is no such file, or it can't be read.
+    """
+    if source.is_dir():
+        raise InputError("it is a folder; give a file in it")
+    if not source.is_file():
+        raise InputError("there is no such file; give a pickle, a torch or a joblib file")
+    try:
+        with open_file(source) as blob:
+            yield blob
+    except OSError as error:
+        raise InputError(f"it can't be read: {error.strerror or error}") from error
+
+
+def read(source: Path, blob: Blob) -> Any:
+    """The file's value, whole.
 
     Raises
     ------
     InputError : as `safe_load`, without the path.
     """
-    if not source.is_file():
-        raise InputError("there is no such file; give a pickle, a torch or a joblib file")
-    budget = Budget(seconds=_SECONDS, opcodes=1 << 40)
-    with source.open("rb") as file:
-        head = file.read(4096)
-    if is_zip(head):
-        return settle_all(read_zip(source, budget))
-    _refuse_others(source, head)
+    allowance = Allowance(blob.size)
+
+    def effects(persistent: Callable[[Any], Any] | None) -> Effects:
+        return Rebuilder(CONSTRUCTORS, allowance, persistent)
+
     try:
-        blob = MemoryBlob(str(source), _unpacked(source, head[:16]))
-        value, at = rebuilt(blob, 0, None, budget)
+        value = unsettled(source, blob, effects, allowance)
+        return Settler(allowance, _Arrays(allowance).make).settle(value)
     except MemoryError as error:
         raise InputError("it needs more memory than there is; split the file") from error
-    if type(value) is int and value == MAGIC and at < blob.size:
-        return settle_all(read_legacy(blob, budget))
-    return settle_all(value)
+
+
+def unsettled(
+    source: Path, blob: Blob, effects: Callable[[Callable[[Any], Any] | None], Effects], allowance: Allowance
+) -> Any:
+    """The file's value before its states are made.
+
+    Raises
+    ------
+    InputError : as `safe_load`, without the path.
+    """
+    reading = Reading(Budget(seconds=_SECONDS, opcodes=1 << 40), effects)
+    head = blob.read(0, 4096)
+    if is_zip(head):
+        return read_zip(blob, ZipFile(source, blob), reading)
+    _refuse_others(source, head)
+    content = _unpacked(blob, head[:16])
+    allowance.left += 16 * (content.size - blob.size)
+    value, at = rebuilt(content, 0, None, reading)
+    if type(value) is int and value == MAGIC and at < content.size:
+        return read_legacy(content, reading)
+    return value
 
 
 def _refuse_others(source: Path, head: bytes) -> None:
@@ -89,64 +133,66 @@ def _refuse_others(source: Path, head: bytes) -> None:
         raise InputError(f"its {size:,} bytes begin no pickle, or more than fit here; see `mithridate scan`")
 
 
-def _unpacked(source: Path, head: bytes) -> bytes:
+def _unpacked(blob: Blob, head: bytes) -> Blob:
     """The bytes, unpacked where joblib packed them."""
-    content = source.read_bytes()
     kind = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), "")
     if not kind and head[:1] == b"\x78" and int.from_bytes(head[:2], "big") % 31 == 0:
         kind = "zlib"
     if not kind:
-        return content
+        return blob
+    content = blob.read(0, blob.size)
     make: Any = {"bz2": bz2.BZ2Decompressor, "xz": lzma.LZMADecompressor}.get(kind, lambda: zlib.decompressobj(47))
     try:
         found: bytes = make().decompress(content, min(_UNPACKED, max(_SMALL, _RATIO * len(content))))
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise InputError(f"the packed bytes are broken: {error}; get the file anew from its source") from error
-    return found
-
-
-def as_tensors(value: Any) -> Any:
-    """The value with its `StoredTensor`s made into arrays, in containers of any depth."""
-    return _Arrays().convert(value)
+    return MemoryBlob(blob.name, found)
 
 
 class _Arrays:
-    """Each tensor made once, each container changed in place."""
+    """Makes tensors, each storage read once.
 
-    def __init__(self) -> None:
-        self.seen: dict[int, Any] = {}
-        self.has_torch = importlib.util.find_spec("torch") is not None
+    Parameters
+    ----------
+    allowance : bytes that the storages may take.
+    """
 
-    def convert(self, value: Any, depth: int = 0) -> Any:
-        if isinstance(value, StoredTensor):
-            if id(value) not in self.seen:
-                self.seen[id(value)] = self._tensor(value)
-            return self.seen[id(value)]
-        if id(value) in self.seen or not isinstance(value, dict | list | tuple):
-            return value
-        if depth > 200:  # noqa: PLR2004 - `settle` has the same limit
-            raise InputError("the values are nested too deep; split the file")
-        if isinstance(value, tuple):
-            return tuple(self.convert(item, depth + 1) for item in value)
-        self.seen[id(value)] = value
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            value[key] = self.convert(item, depth + 1)
-        return value
+    def __init__(self, allowance: Allowance) -> None:
+        self._allowance = allowance
+        self._held: dict[int, bytearray] = {}
+        self._has_torch = importlib.util.find_spec("torch") is not None
 
-    def _tensor(self, tensor: StoredTensor) -> Any:
-        if not self.has_torch:
-            return _numpy(tensor)
+    def make(self, tensor: StoredTensor) -> Any:
+        """Torch's tensor, or numpy's array where there is no torch."""
+        tensor.check()
+        return self._torch(tensor) if self._has_torch else _numpy(tensor)
+
+    def _torch(self, tensor: StoredTensor) -> Any:
         import torch
 
-        tensor.check()
         dtype = getattr(torch, tensor.dtype)
-        if id(tensor.storage) not in self.seen:
-            self.seen[id(tensor.storage)] = bytearray(tensor.storage.content())
-        held = self.seen[id(tensor.storage)]
-        if not held:
+        if not tensor.size:
             return torch.zeros(tensor.shape, dtype=dtype)
-        whole = torch.frombuffer(held, dtype=dtype)
-        return whole.as_strided(tensor.shape, tensor.strides, tensor.offset)
+        held = self._bytes(tensor.storage)
+        if tensor.dtype == "bool":
+            _refuse_odd(held)
+        whole = torch.frombuffer(held, dtype=dtype, count=len(held) // DTYPES[tensor.dtype][1])
+        made = whole.as_strided(tensor.shape, tensor.strides, tensor.offset)
+        made = made.conj() if tensor.conjugate else made
+        return torch._neg_view(made) if tensor.negative else made  # noqa: SLF001 - what torch's own loader calls
+
+    def _bytes(self, storage: Storage) -> bytearray:
+        if id(storage) not in self._held:
+            self._allowance.spend(storage.size)
+            self._held[id(storage)] = bytearray(storage.read(0, storage.size))
+        return self._held[id(storage)]
+
+
+def _refuse_odd(held: bytearray) -> None:
+    import numpy as np
+
+    if np.frombuffer(held, np.uint8).max() > 1:
+        raise InputError("a boolean of a tensor is neither 0 nor 1, as no program writes them; get the file anew")
 
 
 def _numpy(tensor: StoredTensor) -> Any:
@@ -154,23 +200,6 @@ def _numpy(tensor: StoredTensor) -> Any:
 
     if tensor.dtype.startswith(("bfloat", "float8")):
         raise InputError(f"numpy has no {tensor.dtype}; install torch, or use `mithridate convert`")
-    return np.ascontiguousarray(tensor.raw()).view(tensor.dtype).reshape(tensor.shape)
-
-
-def tensors_of(value: Any) -> tuple[OrderedDict[str, StoredTensor], list[str]]:
-    """The tensors of nested dicts and lists under their dotted names, and what else there is, as `name (type)`."""
-    found: OrderedDict[str, StoredTensor] = OrderedDict()
-    rest: list[str] = []
-    todo: list[tuple[str, Any]] = [("", value)]
-    seen: set[int] = set()
-    while todo:
-        name, item = todo.pop()
-        if isinstance(item, StoredTensor):
-            found[name or "tensor"] = item
-        elif isinstance(item, dict | list | tuple) and id(item) not in seen:
-            seen.add(id(item))
-            pairs = list(item.items() if isinstance(item, dict) else enumerate(item))
-            todo += [(f"{name}.{key}" if name else str(key), one) for key, one in reversed(pairs)]
-        elif item is not None:
-            rest.append(f"{name} ({type(item).__name__})")
-    return found, rest
+    made = np.frombuffer(bytearray(b"".join(tensor.blocks())), tensor.dtype).reshape(tensor.shape)
+    check_items(made)
+    return made

@@ -60,20 +60,32 @@ def write(path: Path, entries: Mapping[str, Entry], contents: Iterable[bytes], m
             file.write(content)
 
 
-def digests(path: Path) -> dict[str, tuple[Entry, str]]:
-    """Each tensor of a file with the SHA-256 of its bytes, read anew from the disk."""
+def header(path: Path) -> tuple[int, dict[str, Entry]]:
+    """Where the data part of a file begins, and its tensors, read anew from the disk."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-        found = {}
-        for name, raw in header.items():
-            if name == "__metadata__":
-                continue
-            entry = Entry(raw["dtype"], tuple(raw["shape"]), *raw["data_offsets"])
-            file.seek(8 + length + entry.begin)
-            digest, left = hashlib.sha256(), entry.end - entry.begin
-            while left > 0 and (block := file.read(min(left, _BLOCK))):
-                digest.update(block)
-                left -= len(block)
-            found[name] = (entry, digest.hexdigest())
-    return found
+        raw = json.loads(file.read(length))
+    entries = {
+        name: Entry(one["dtype"], tuple(one["shape"]), *one["data_offsets"])
+        for name, one in raw.items()
+        if name != "__metadata__"
+    }
+    return 8 + length, entries
+
+
+def digest(path: Path, begin: int, end: int) -> str:
+    """The SHA-256 of a range of the file."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        file.seek(begin)
+        while begin < end and (block := file.read(min(end - begin, _BLOCK))):
+            found.update(block)
+            begin += len(block)
+    return found.hexdigest()
+
+
+def is_there(path: Path, begin: int, blocks: Iterable[bytes]) -> bool:
+    """Whether exactly these bytes stand in the file from `begin` on."""
+    with path.open("rb") as file:
+        file.seek(begin)
+        return all(file.read(len(block)) == block for block in blocks)

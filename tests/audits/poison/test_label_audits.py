@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 
+from mithridate.attacks.poisoning import attack
 from mithridate.audits.poison.class_pairs import class_pairs
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.embedding import features, graph, out_of_fold
@@ -19,6 +20,7 @@ from mithridate.audits.poison.outliers import outliers
 from mithridate.core.errors import Skip
 from mithridate.core.findings import Severity
 from mithridate.core.method import Outcome
+from mithridate.data import load
 from mithridate.data.dataset import Dataset
 
 SETTINGS = AuditSettings()
@@ -278,3 +280,15 @@ def test_a_useless_opinion_beside_the_audits_own_does_no_harm() -> None:
     useless = np.random.default_rng(0).dirichlet(np.ones(10), len(dataset)).astype(np.float32)
     outcome = label_errors(Context(dataset, probabilities=useless), SETTINGS)
     assert at_true_count(outcome, dataset, rows) > 0.95
+
+
+def test_labels_moved_across_a_border_are_told_as_a_group_and_ranked_first() -> None:
+    clean = load("fashion-mnist", rows=5000, whole=False)
+    made = attack("label-flip", clean, rate=0.05, seed=1, mode="near-boundary")
+    dataset = made.dataset.canonical()
+    outcome = label_errors(Context(dataset), SETTINGS)
+    told = [finding for finding in outcome.findings if finding.slug == "border-labels"]
+    assert len(told) == 1
+    assert told[0].severity is Severity.LOW
+    assert at_true_count(outcome, dataset, clean.ids[made.rows]) > 0.25
+    assert not [f for f in label_errors(Context(clean.canonical()), SETTINGS).findings if f.slug == "border-labels"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mithridate.audits.poison import embedding
+from mithridate.audits.poison import planted_controls as module
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.planted_controls import planted_controls
 from mithridate.core.errors import Skip
@@ -37,3 +39,15 @@ def test_it_says_why_it_did_not_measure(context: Context, power: str, rows: int)
     part = Context(context.dataset.take(range(rows)))
     with pytest.raises(Skip, match=r"--power off|needs at least"):
         planted_controls(part, AuditSettings(power=power))
+
+
+@pytest.mark.parametrize(("most", "asked"), [(1_000, False), (10_000, True)])
+def test_the_copy_is_judged_by_the_methods_that_the_whole_data_get(
+    context: Context, monkeypatch: pytest.MonkeyPatch, most: int, *, asked: bool
+) -> None:
+    seen, pieces = [], embedding.patch_features
+    monkeypatch.setattr(module, "CHEAP_ROWS", 600)
+    monkeypatch.setattr(embedding, "SECOND_ROWS", most)
+    monkeypatch.setattr(embedding, "patch_features", lambda *given, **named: seen.append(1) or pieces(*given, **named))
+    planted_controls(context, AuditSettings())
+    assert bool(seen) is asked

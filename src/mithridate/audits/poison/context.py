@@ -39,6 +39,7 @@ class Context:
     `manifest`: what happened to the rows since their manifest was built, if one was given.
     `embedding` (n, d): coordinates the user gave for the rows, never trained on their labels.
     `predict`: the user's model itself, content as `Dataset.x` gives it -> (n, c).
+    `stands_for`: rows of the data that this is a small copy of, 0 for the data itself: a copy is judged as they are.
     """
 
     dataset: Dataset
@@ -50,6 +51,7 @@ class Context:
     predictions: npt.NDArray[np.float32] | None = None
     predict: Predict | None = None
     embedding: npt.NDArray[np.float32] | None = None
+    stands_for: int = 0
     progress: Progress = field(default_factory=Silent)
     _done: dict[str, Any] = field(default_factory=dict)
 
@@ -64,6 +66,11 @@ class Context:
         """A generator that depends on the seed and the purpose alone, so methods don't disturb each other."""
         words = [self.settings.seed, *purpose.encode()]
         return np.random.default_rng(words)
+
+    @property
+    def size(self) -> int:
+        """Rows that the costlier methods are chosen by."""
+        return self.stands_for or len(self.dataset)
 
     def has(self, need: str) -> bool:
         """Whether the target has this part: `labels`, `sources`, `reference`, `recipe`, `predictions` ..."""

@@ -162,7 +162,7 @@ def opinions(context: Context) -> Joined:
 
 def _opinions(context: Context, codes: npt.NDArray[np.int32]) -> Joined:
     dataset, n_classes = context.dataset, context.dataset.n_classes
-    rows, folds, few = features(context), dataset.folds(FOLDS), len(dataset) <= SECOND_ROWS
+    rows, folds, few = features(context), dataset.folds(FOLDS), context.size <= SECOND_ROWS
     if few and _in_pieces(context):
         scores = _image_views(context, codes)
     else:

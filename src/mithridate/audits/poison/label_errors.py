@@ -7,12 +7,14 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from mithridate.audits.poison.border_labels import border_finding
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.embedding import labelled, opinions
 from mithridate.audits.poison.trusted import joint, judges, trusted_note
 from mithridate.core.findings import Evidence, Finding, Json, Severity, Subject, bars, number, table
 from mithridate.core.method import Outcome, RowScores
 from mithridate.data.dataset import Dataset
+from mithridate.numeric.border_noise import BorderNoise, border_noise
 from mithridate.numeric.label_noise import LabelNoise, by_source, calibrate, detect_noise, flag_beside
 from mithridate.numeric.tails import flag_by_odds, poisson_interval
 
@@ -45,7 +47,10 @@ def label_errors(context: Context, settings: AuditSettings) -> Outcome:
     bounds, so few rows give few flags.
 
     Flips of the rows nearest the border stay hidden among honest hard rows: even models taught by the right labels of
-    all other rows miss most of them. What is found: benchmarks/results/poison.json, `fashion-near-boundary-5`.
+    all other rows miss most of them. Together they still show, as labels that cross a border oftener than chance
+    explains (`numeric/border_noise.py`); then the rows nearest the border rank first, a finding of its own says how
+    many there are, and no row is flagged for it. What is found: benchmarks/results/poison.json,
+    `fashion-near-boundary-5`.
 
     Where the rows name their sources, each source's share of flips is estimated, drawn towards the average by as
     much as the sources seem alike, and a row's odds are multiplied by its source's share over the average: a careless
@@ -74,8 +79,20 @@ def label_errors(context: Context, settings: AuditSettings) -> Outcome:
         flagged = _flag(noise, settings.fdr)
     flagged &= ~context.explained
     numbers = (*_numbers(noise, flagged, settings.fdr if len(judging) else None), *trusted_note(context, judging))
-    findings = (_finding(context.dataset, noise, flagged, numbers),) if flagged.any() else ()
-    return Outcome(findings, _scores(noise, flagged, alike), numbers)
+    findings = [_finding(context.dataset, noise, flagged, numbers)] if flagged.any() else []
+    border = _border(context, codes, judging)
+    if border is not None:
+        findings.append(border_finding(context.dataset, border, noise.suggested, STANDARDS))
+        noise = noise._replace(odds=np.maximum(noise.odds, border.odds))
+    return Outcome(tuple(findings), _scores(noise, flagged, alike), numbers)
+
+
+def _border(context: Context, codes: npt.NDArray[np.int32], judging: npt.NDArray[np.int64]) -> BorderNoise | None:
+    """Labels across the borders, where they are certainly more than chance; trusted rows that judge know better."""
+    if len(judging):
+        return None
+    found = border_noise(opinions(context).log_probabilities, np.where(context.explained, -1, codes))
+    return found if found.sure else None
 
 
 def _scores(noise: LabelNoise, flagged: npt.NDArray[np.bool_], alike: RowScores | None = None) -> RowScores:

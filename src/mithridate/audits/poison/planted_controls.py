@@ -51,7 +51,7 @@ def planted_controls(context: Context, settings: AuditSettings) -> Outcome:
         planted = plant(
             context.dataset.take(part), context.rng("planted-controls"), families=batch, per_family=per_family
         )
-        numbers += _recovered(planted, _flagged(planted, settings))
+        numbers += _recovered(planted, _flagged(planted, settings, len(context.dataset)))
     return Outcome(numbers=tuple(numbers))
 
 
@@ -64,8 +64,9 @@ def _part(context: Context, settings: AuditSettings) -> npt.NDArray[np.int64]:
     return rows[:CHEAP_ROWS] if settings.power == "cheap" else rows
 
 
-def _flagged(planted: Planted, settings: AuditSettings) -> npt.NDArray[np.bool_]:
-    copy = Context(dataset=planted.dataset, settings=replace(settings, power="off"), progress=Silent())
+def _flagged(planted: Planted, settings: AuditSettings, rows: int) -> npt.NDArray[np.bool_]:
+    quiet = replace(settings, power="off")
+    copy = Context(dataset=planted.dataset, settings=quiet, stands_for=rows, progress=Silent())
     flagged = np.zeros(len(planted.dataset), dtype=bool)
     methods: tuple[Any, ...] = (shared_trigger, label_errors)
     for method in methods:

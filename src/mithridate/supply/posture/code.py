@@ -8,25 +8,27 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
-Constant: TypeAlias = "str | int | float | bool | bytes | None"
+from mithridate.supply.posture.names import UNKNOWN, Constant, Names, Unknown, names_of
 
 # what any check looks for: a file without one of the first isn't parsed, a call without one of the second isn't kept
-_MARKS = ("pickle", "joblib", "dill", "shelve", "yaml", "trust_re", "0.0.0.0", "dangerous", "safe_mode",  # noqa: S104 - looked for
-          "unsafe", "hub.load", "gradio", "ServerApp", "NotebookApp", "marshal", "insecure_port")  # fmt: skip
+_MARKS = ("pickle", "Pickle", "joblib", "dill", "shelve", "yaml", "trust_re", "trust-re", "TRUST_REMOTE", "0.0.0.0",  # noqa: S104 - looked for
+          "dangerous", "safe_mode", "unsafe", "hub.load", "gradio", "ServerApp", "NotebookApp", "marshal", "insecure_port",
+          "weights_only", "HTTPServer", "TCPServer", "skops", "flask", "gunicorn")  # fmt: skip
+_BY_PLACE = re.compile(r"\bload\([^()\n]*,\s*True\b")  # numpy.load(path, None, True)
 _WORDS = re.compile(
-    r"pickle|joblib|torch\.load|torch\.hub|dill|shelve|yaml|trust_re|dangerous|safe_mode|marshal|^ray\.init|^uvicorn\.run|^http\.server"
+    r"^numpy\.load$|pickle|Pickle|joblib|torch\.(?:load|hub|serialization)|dill|shelve|yaml|trust[-_]re|dangerous|safe_mode|unsafe|"
+    r"marshal|weights_only|^ray\.init|^uvicorn\.|^http\.server|(?:HTTP|TCP|UDP)Server$|^skops\.io\.load|\.run_simple$"
 )
-_METHODS = {".run", ".launch", ".add_insecure_port"}  # of objects whose class isn't known: a server's, perhaps
+_METHODS = {".run", ".launch", ".add_insecure_port", ".run_server"}  # of objects of no known class: a server's, perhaps
+_NAMED_FIRST = {".setdefault", ".add_argument"}  # what they are about is their first argument
+_PARTIAL = {"functools.partial", "functools.partialmethod", "partial", ".partial"}
+_ASKS = re.compile(
+    r"(?:^|\.)(?:signature|getsource|isinstance|hasattr|callable|getfullargspec|patch|wraps|issubclass)$"
+)
+_EVERY = re.compile(r"""["'](?:[\w ./-]*[ =/])?(?:0\.0\.0\.0|::)["':]|--bind_all|\[::\]""")
 _FAILS = (SyntaxError, ValueError, RecursionError, MemoryError)
-
-
-class Unknown:
-    """A value that isn't written out as a constant."""
-
-
-UNKNOWN = Unknown()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class Module:
 
 def python(source: str) -> Module | None:
     """The module; None when it isn't Python 3."""
-    if not any(mark in source for mark in _MARKS) and not ("torch" in source and "load" in source):
+    loads = ("torch" in source and "load" in source) or _BY_PLACE.search(source)
+    if not loads and not any(mark in source for mark in _MARKS):
         return Module((), (), frozenset())
     return _read([("", source)])
 
@@ -133,10 +136,8 @@ def _module(parts: list[tuple[str, str]]) -> Module | None:
     if parts and not trees:
         return None
     nodes = [(prefix, lines, node) for prefix, lines, tree in trees for node in ast.walk(tree)]
-    names = _imported(node for _, _, node in nodes)
-    named = [node.bases for _, _, node in nodes if isinstance(node, ast.ClassDef)]
-    named += [[node.func] for _, _, node in nodes if isinstance(node, ast.Call)]
-    known = {id(node) for several in named for node in several}  # called, or the base of a class: no mere mention
+    names = names_of(node for _, _, node in nodes)
+    known = {id(node) for _, _, parent in nodes for node in _named(parent, names)}
     uses: list[Use] = []
     assigned: list[Assigned] = []
     for prefix, lines, node in nodes:
@@ -146,43 +147,56 @@ def _module(parts: list[tuple[str, str]]) -> Module | None:
             uses += _handed_on(node, names, prefix, lines)
         else:
             assigned += _constants(node, prefix)
-    return Module(tuple(uses), tuple(assigned), frozenset(name.partition(".")[0] for name in names.values()))
+    imports = frozenset(name.partition(".")[0] for name in names.imported.values())
+    return Module(tuple(uses), tuple(assigned), imports)
 
 
-def _imported(nodes: Iterator[ast.AST]) -> dict[str, str]:
-    """What each imported name stands for, wherever the import is."""
-    names: dict[str, str] = {}
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                top = alias.name.partition(".")[0]
-                names[alias.asname or top] = alias.name if alias.asname else top
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+def _named(node: ast.AST, names: Names) -> list[ast.expr]:
+    """What the node calls, inherits from, asks about or gives a second name: no mere mention."""
+    if isinstance(node, ast.ClassDef):
+        return node.bases
+    if isinstance(node, ast.Attribute):
+        return [node.value]
+    if isinstance(node, ast.Compare):
+        return [node.left, *node.comparators]
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in names.imported:
+        alias = names.imported[node.targets[0].id]
+        return [node.value] if alias in {"torch.load", "torch.serialization.load"} or alias.startswith("yaml.") else []
+    if not isinstance(node, ast.Call):
+        return []
+    name = names.dotted(node.func) or (node.func.id if isinstance(node.func, ast.Name) else "")
+    if name in _PARTIAL:
+        return [node.func, *node.args[:1]]
+    return [node.func, *node.args] if _ASKS.search(name) else [node.func]
 
 
-def _dotted(node: ast.AST, names: Mapping[str, str]) -> str | None:
-    """`torch.load` for an imported name; `.load` for a method of anything else."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if isinstance(node, ast.Name) and node.id in names:
-        return ".".join([names[node.id], *reversed(parts)])
-    return f".{parts[0]}" if parts else None
-
-
-def _call(node: ast.Call, names: Mapping[str, str], prefix: str, lines: list[str]) -> Iterator[Use]:
-    name = _dotted(node.func, names) or (node.func.id if isinstance(node.func, ast.Name) else "")
-    keywords = {key.arg or "**": _constant(key.value) for key in node.keywords}
+def _call(node: ast.Call, names: Names, prefix: str, lines: list[str]) -> Iterator[Use]:
+    name = names.dotted(node.func) or (node.func.id if isinstance(node.func, ast.Name) else "")
+    given = node.args
+    if name in _PARTIAL and given:
+        name, given = names.dotted(given[0]) or name, given[1:]
+    keys = names.keywords(node)
+    keywords = {key: UNKNOWN if value is None else names.constant(value) for key, value in keys.items()}
+    if name in _NAMED_FIRST and given and isinstance(given[0], ast.Constant):
+        keywords.setdefault("", given[0].value if isinstance(given[0].value, str) else UNKNOWN)
+    small = _shallow(node)
+    arguments = tuple(_written(part, names) if small else "?" for part in given[:3])
+    written = {key: _written(value, names) if small else "?" for key, value in keys.items() if value is not None}
     wanted = name in _METHODS if name.startswith(".") else _WORDS.search(name)
-    if wanted or any(_WORDS.search(key) for key in keywords):
-        small = _shallow(node)
-        arguments = tuple(ast.unparse(part)[:200] if small else "?" for part in node.args[:3])
-        written = {key.arg: ast.unparse(key.value)[:200] if small else "?" for key in node.keywords if key.arg}
-        source = _line(lines, node.lineno)
-        yield Use(name, f"{prefix}line {node.lineno}", node.lineno, source, keywords, arguments, written)
+    wanted = wanted or any(_WORDS.search(key) for key in keywords) or _WORDS.search(str(keywords.get("", "")))
+    if wanted or any(map(_EVERY.search, (*arguments, *written.values()))):
+        yield Use(
+            name, f"{prefix}line {node.lineno}", node.lineno, _line(lines, node.lineno), keywords, arguments, written
+        )
+
+
+def _written(node: ast.expr, names: Names) -> str:
+    """The source of an argument, names that stand for something replaced by it."""
+    value = names.constant(node)
+    if not isinstance(value, Unknown):
+        return repr(value)[:200]
+    whole = names.dotted(node) if isinstance(node, (ast.Name, ast.Attribute)) else None
+    return (whole if whole and not whole.startswith(".") else ast.unparse(node))[:200]
 
 
 def _shallow(node: ast.Call) -> bool:
@@ -190,8 +204,8 @@ def _shallow(node: ast.Call) -> bool:
     return sum(1 for _ in zip(ast.walk(node), range(200), strict=False)) < 200  # noqa: PLR2004 - nodes
 
 
-def _handed_on(node: ast.expr, names: Mapping[str, str], prefix: str, lines: list[str]) -> Iterator[Use]:
-    name = _dotted(node, names)
+def _handed_on(node: ast.expr, names: Names, prefix: str, lines: list[str]) -> Iterator[Use]:
+    name = names.dotted(node)
     if name and not name.startswith(".") and _WORDS.search(name) and isinstance(getattr(node, "ctx", None), ast.Load):
         yield Use(name, f"{prefix}line {node.lineno}", node.lineno, _line(lines, node.lineno), called=False)
 
@@ -223,12 +237,6 @@ def _path(node: ast.AST) -> str:
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
         return str(node.slice.value)
     return ".".join([*([node.id] if isinstance(node, ast.Name) else []), *reversed(parts)])
-
-
-def _constant(node: ast.AST) -> Constant | Unknown:
-    if isinstance(node, ast.Constant) and not isinstance(node.value, (complex, type(...))):
-        return node.value
-    return UNKNOWN
 
 
 def _line(lines: list[str], number: int) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mithridate.core.findings import Severity
 from mithridate.core.method import Outcome
 from mithridate.supply.posture.code import cell_text
-from mithridate.supply.posture.context import Context, PostureSettings
+from mithridate.supply.posture.context import MOST_TEXT, Context, PostureSettings
 from mithridate.supply.posture.lines import is_configuration
 from mithridate.supply.posture.say import Kind, Spot, finding
 from mithridate.supply.posture.secret_forms import (
@@ -28,9 +28,12 @@ ID, SLUG = "SUP420", "leaked-secret"
 _CODE = frozenset(
     {".py", ".pyw", ".ipynb", ".r", ".jl", ".js", ".ts", ".java", ".go", ".rs", ".c", ".cpp", ".h", ".sh", ".bash",
      ".ps1", ".sql", ".tf", ".tfvars", ".hcl", ".xml", ".gradle", ".md", ".rst", ".txt", ".pem", ".key", ".json",
-     ".html"}
+     ".html", ".tsx", ".jsx", ".mjs", ".cjs", ".vue", ".kt", ".scala", ".cs", ".php", ".rb", ".swift", ".dart", ".lua", ".zsh",
+     ".fish", ".bat", ".cmd", ".m", ".mm", ".hpp", ".cc", ".pl", ".ex", ".proto", ".graphql", ".env", ".http", ".rmd", ".qmd"}
 )  # fmt: skip
-_PROSE = frozenset({".md", ".rst", ".txt", ".html", ".xml"})
+_PROSE = frozenset(
+    {".md", ".rst", ".txt", ".html", ".xml", ".log", ".out", ".csv", ".tsv", ".jsonl", ".ndjson", ".diff", ".patch"}
+)
 _LOCKS = re.compile(r"(?:^|/)(?:package-lock\.json|[\w.-]+\.lock|constraints[\w.-]*\.txt)$")
 _KEY_FILES = frozenset({".pem", ".key"})
 _MORE = ("ArtifactoryDetector", "CloudantDetector", "DiscordBotTokenDetector", "IbmCloudIamDetector",
@@ -51,7 +54,8 @@ def leaked_secrets(context: Context, settings: PostureSettings) -> Outcome:
     Notes
     -----
     High: a token of the form that a known issuer gives it, or a private key in PEM; medium: a value beside a name such
-    as `api_key`, outside tests and examples. Values that are made up (words, runs, less than 3 bits of entropy a
+    as `api_key`, a password in an address or a header, outside tests and examples. Logs, data and prose are read for
+    tokens and keys only, up to 2 MiB a file. Values that are made up (words, runs, less than 3 bits of entropy a
     character) are left out, and tokens with "example" in them are low. More issuers' forms are looked for where
     detect-secrets is installed. The secret itself is never shown. A private key in a file of its own is judged by who
     can read it (SUP423). Nothing is tried out: whether a token is still valid isn't known. Git's history is not read.
@@ -81,12 +85,14 @@ def leaked_secrets(context: Context, settings: PostureSettings) -> Outcome:
 
 def _is_read(file: File) -> bool:
     known = file.suffix in _CODE or is_configuration(file) or not file.path.suffix
+    known = known or file.path.name.startswith(".")
+    known = known or (file.suffix in _PROSE and file.size <= MOST_TEXT)
     return known and not _LOCKS.search(file.name)
 
 
-def _secrets(body: str, file: File, more: list[Callable[[str], Any]]) -> Iterator[Secret]:
+def _secrets(body: str, file: File, more: list[Any]) -> Iterator[Secret]:
     for secret in by_form(body):
-        own_file = secret.how == "key" and file.suffix in _KEY_FILES
+        own_file = secret.how == "key" and (file.suffix in _KEY_FILES or file.path.name.startswith("id_"))
         shown = secret.how == "example" and (file.suffix in _PROSE or EXAMPLES.search(file.name.lower()))
         if not own_file and not shown:
             yield secret
@@ -94,9 +100,24 @@ def _secrets(body: str, file: File, more: list[Callable[[str], Any]]) -> Iterato
         named = cell_text(body) if file.suffix == ".ipynb" else body
         yield from by_name(named, file.name, bare=is_configuration(file) and file.suffix != ".json")
     if more and file.suffix not in _PROSE:
-        for number, line in enumerate(body.splitlines(), 1):
-            if len(line) <= LONGEST_LINE and any(_real(look(line)) for look in more):
-                yield Secret("token (detect-secrets)", number, "form")
+        yield from _by_plugins(body, more)
+
+
+def _by_plugins(body: str, more: list[Any]) -> Iterator[Secret]:
+    """Lines in which a plugin finds its form; the whole text is searched at once, since most hold nothing."""
+    matches = (match for look in more for form in look.denylist for match in form.finditer(body))
+    starts = {body.rfind("\n", 0, m.start()) + 1 for m in matches if not _inside(body, m.start(), m.end())}
+    for start in sorted(starts):
+        end = body.find("\n", start)
+        line = body[start : len(body) if end < 0 else end]
+        if len(line) <= LONGEST_LINE and any(_real(look.analyze_string(line)) for look in more):
+            yield Secret("token (detect-secrets)", body.count("\n", 0, start) + 1, "form")
+
+
+def _inside(body: str, start: int, end: int) -> bool:
+    """Whether the match is a piece of a longer run: encoded data holds every short form sooner or later."""
+    around = body[max(0, start - 1) : start] + body[end : end + 1]
+    return any(char.isalnum() or char in "+/_" for char in around)
 
 
 def _real(matches: Iterable[str]) -> bool:
@@ -104,11 +125,11 @@ def _real(matches: Iterable[str]) -> bool:
     return any(bits(match) >= LEAST_BITS and not MADE_UP.search(match) for match in matches)
 
 
-def _detectors() -> list[Callable[[str], Any]]:
+def _detectors() -> list[Any]:
     """Forms of further issuers from detect-secrets, without its network checks; empty where it isn't installed."""
     try:
         from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
     except ImportError:
         return []
     plugins: Any = get_mapping_from_secret_type_to_class().values()
-    return [plugin().analyze_string for plugin in plugins if plugin.__name__ in _MORE]
+    return [plugin() for plugin in plugins if plugin.__name__ in _MORE]

@@ -21,7 +21,7 @@ _DATA = frozenset(
      ".arrow", ".avro", ".tfrecord", ".xlsx", ".duckdb"}
 )  # fmt: skip
 _PRIVATE = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
-_VALUE = re.compile(r"""(?im)^\s*(?:export\s+)?\w*(?:passw|secret|token|key|pwd)\w*\s*=\s*["']?[^\s"'$#]""")
+_VALUE = re.compile(r"""(?im)^\s*(?:export\s+)?\w*(?:pass|secret|token|key|pwd)\w*\s*=\s*["']?[^\s"'$#]""")
 _TEXT_KEYS = frozenset({".pem", ".key"})
 _MOST_KEY = 1 << 16
 

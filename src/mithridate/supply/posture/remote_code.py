@@ -13,8 +13,12 @@ from mithridate.supply.posture.say import Kind, Spot, finding
 
 ID, SLUG = "SUP424", "remote-code"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_TYPED = re.compile(r"--trust[-_]remote[-_]code(?![-_\w])(?![= ](?:false|0)\b)", re.IGNORECASE)
-_SET = re.compile(r"""^\W*["']?trust[-_]remote[-_]code["']?\s*[:=]\s*["']?(?:true|1|yes)\b""", re.IGNORECASE)
+_TYPED = re.compile(r"""--trust[-_]remote[-_]code(?![-_\w])(?!["']?[=, ]\s*["']?(?:false|0|no)\b)""", re.IGNORECASE)
+_SET = re.compile(
+    r"""(?:^|[\s,{;"'])(?:[A-Z]+_)*trust[-_]remote[-_]code["']?\s*[:=]\s*["']?(?:true|1|yes|on)\b""", re.IGNORECASE
+)
+_OPTION = re.compile(r"(?:--)?trust[-_]remote[-_]code")
+_VARIABLE = re.compile(r"[A-Z_]*TRUST_REMOTE_CODE")
 _REMEDY = (
     "take trust_remote_code out (most architectures are in the library); if it must stay, read the code, "
     'and pin it: revision="<the 40 digits of the commit you read>"'
@@ -49,7 +53,7 @@ def remote_code(context: Context, settings: PostureSettings) -> Outcome:
             )
     for file in context.files:
         body = context.text(file) if is_configuration(file) else None
-        if body is None or "trust" not in body:
+        if body is None or "trust" not in body.lower():
             continue
         spots = [Spot(f"line {number}", line, number) for number, line in commands(body)
                  if _TYPED.search(line) or _SET.search(line)]  # fmt: skip
@@ -63,13 +67,21 @@ def _places(module: Module) -> tuple[list[Spot], list[Spot]]:
     wide: list[Spot] = []
     pinned: list[Spot] = []
     for use in module.uses:
-        trusted = use.keywords.get("trust_remote_code") is True
+        trusted = use.keywords.get("trust_remote_code") is True or _as_option(use)
         hub = use.name == "torch.hub.load" and use.keywords.get("trust_repo") is True
         if trusted or hub:
             (pinned if _pinned(use) else wide).append(Spot(use.where, use.source, use.line))
     wide += [Spot(item.where, f"{item.name} = True", item.line) for item in module.assigned
-             if item.name.rpartition(".")[2] == "trust_remote_code" and item.value is True]  # fmt: skip
+             if (item.name.rpartition(".")[2] == "trust_remote_code" and item.value is True)
+             or (_VARIABLE.fullmatch(item.name) and str(item.value).lower() in {"1", "true", "yes"})]  # fmt: skip
     return wide, pinned
+
+
+def _as_option(use: Use) -> bool:
+    """An option of the command line that is on by default, or an entry set where there is none."""
+    if not (isinstance(option := use.keywords.get(""), str) and _OPTION.fullmatch(option)):
+        return False
+    return use.keywords.get("default") is True or (use.name == ".setdefault" and use.arguments[1:2] == ("True",))
 
 
 def _pinned(use: Use) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from mithridate.core.errors import Skip
-from mithridate.core.findings import Severity
+from mithridate.core.findings import Finding, Severity
 from mithridate.core.method import Outcome
 from mithridate.supply.posture.context import Context, PostureSettings
+from mithridate.supply.posture.installs import is_installer, loose
 from mithridate.supply.posture.lines import commands
 from mithridate.supply.posture.say import Kind, Spot, finding
 from mithridate.supply.posture.walk import File
@@ -19,7 +21,17 @@ _NAME = re.compile(r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(.*)$")
 _EXACT = re.compile(r"^={2,3}\s*([^\s,;*]+)\s*$")
 _COMMIT = re.compile(r"@[0-9a-f]{40}\b")
 _ARCHIVE = re.compile(r"://\S+\.(?:whl|tar\.gz|zip|tar\.bz2)(?:#\S*)?$")
-_INDEX = re.compile(r"^--?(?:extra-index-url|trusted-host|index-url|i|find-links|f)\b[ =]*(\S*)")
+_INDEX = re.compile(
+    r"(?:^|\s)-?-?(?P<option>extra-index-url|trusted-host|index-url|i|find-links|f)\b[ =]+(?P<where>\S*)"
+)
+_PIP_FILES = re.compile(
+    r"(?:^|/)(?:pip\.(?:conf|ini)|[^/]*(?:dockerfile|containerfile)[^/]*|[^/]+\.(?:sh|bash))$", re.IGNORECASE
+)
+_VENDORS = re.compile(  # public indexes of their makers' own builds: nobody's private names
+    r"^https://(?:download\.pytorch\.org|(?:\w+\.)?pypi\.nvidia\.com|pypi\.ngc\.nvidia\.com|pip\.repos\.neuron\.amazonaws\.com|"
+    r"storage\.googleapis\.com/(?:jax|libtpu)-releases|data\.pyg\.org|developer\.intel\.com|pypi\.org|wheels\.vllm\.ai|"
+    r"flashinfer\.ai|abetlen\.github\.io)(?:/|$)"
+)
 
 _LOCK = "write the versions down with hashes, and install with --require-hashes: `pip-compile --generate-hashes FILE`"
 _LOOSE = Kind(ID, SLUG, "unpinned", Severity.MEDIUM, 0.9, _LOCK)
@@ -29,6 +41,14 @@ _OPEN = Kind(
     "use one index over https; with two, whoever publishes a private name on the public one is installed: "
     "pin hashes, or let one proxy serve both",
 )  # fmt: skip
+
+
+_BUILD = Kind(
+    ID, SLUG, "unpinned install", Severity.MEDIUM, 0.85,
+    "install from a file with versions and hashes: `pip install --require-hashes -r requirements.txt`",
+)  # fmt: skip
+_TYPED = re.compile(r"\bpip[\d.]*\W+(?:install|download|wheel|config)\b")
+_SECOND = Kind(ID, SLUG, "second index", Severity.LOW, 0.8, _OPEN.remedy)
 
 
 class Requirement(NamedTuple):
@@ -81,7 +101,9 @@ def requirements(context: Context, settings: PostureSettings) -> Outcome:
     -----
     Medium: no exact version, or a repository without a commit: the next install can bring something else. Low: pinned
     without a hash, which trusts the index not to serve other bytes. Ranges in `pyproject.toml` are not judged: they
-    say what a library works with, not what is installed. A file that only another one with pins is compiled from
+    say what a library works with, not what is installed.
+    Also read: `pip install` in Dockerfiles and scripts, conda's environment files and a Pipfile, each unless a lock lies
+    beside it. A further index of a well-known maker of builds (PyTorch, NVIDIA) is low. A file that only another one with pins is compiled from
     (`.in`) isn't either.
 
     References
@@ -89,36 +111,60 @@ def requirements(context: Context, settings: PostureSettings) -> Outcome:
     CWE-1357, Reliance on insufficiently trustworthy component; SLSA 1.0, build dependencies.
     """
     del settings
-    files = [file for file in context.files if is_requirements(file)]
-    if not files:
-        raise Skip("no requirements file here")
-    found = []
-    for file in files:
-        body = context.text(file)
+    names = {file.name for file in context.files}
+    found: list[Finding] = []
+    seen = False
+    for file in context.files:
+        pip = is_requirements(file)
+        body = context.text(file) if pip or is_installer(file) or _PIP_FILES.search(file.name) else None
         if body is None:
             continue
-        lines = parse(body)
-        loose = [Spot(f"line {r.line}", r.text, r.line) for r in lines if not r.version]
-        bare = [Spot(f"line {r.line}", r.text, r.line) for r in lines if r.version and not r.hashed]
-        if loose:
-            share = f"{len(loose)} of {len(lines)} requirements"
-            claim = f"{{path}} leaves {share} open at {{where}}: the next install may differ"
-            found.append(finding(_LOOSE, file, claim, loose))
-        if bare:
-            claim = f"{{path}} pins {len(bare)} of {len(lines)} requirements without a hash"
-            found.append(finding(_BARE, file, claim, bare))
-        indexes = _indexes(body)
-        if indexes:
-            found.append(
-                finding(_OPEN, file, "{path} takes packages from a further or unprotected index at {where}", indexes)
-            )
+        seen = True
+        found += _of_requirements(file, body) if pip else _of_others(file, body, names)
+        found += _of_indexes(file, body, pip=pip)
+    if not seen:
+        raise Skip("no requirements file here")
     return Outcome(tuple(found))
 
 
-def _indexes(body: str) -> list[Spot]:
+def _of_requirements(file: File, body: str) -> Iterator[Finding]:
+    lines = parse(body)
+    open_ones = [Spot(f"line {r.line}", r.text, r.line) for r in lines if not r.version]
+    bare = [Spot(f"line {r.line}", r.text, r.line) for r in lines if r.version and not r.hashed]
+    if open_ones:
+        share = f"{len(open_ones)} of {len(lines)} requirements"
+        yield finding(
+            _LOOSE, file, f"{{path}} leaves {share} open at {{where}}: the next install may differ", open_ones
+        )
+    if bare:
+        yield finding(_BARE, file, f"{{path}} pins {len(bare)} of {len(lines)} requirements without a hash", bare)
+
+
+def _of_others(file: File, body: str, names: set[str]) -> Iterator[Finding]:
+    spots = [Spot(f"line {wanted.line}", wanted.text, wanted.line) for wanted in loose(file, body, names)]
+    if spots:
+        claim = f"{{path}} installs {len(spots)} package{'s' * (len(spots) > 1)} of any version at {{where}}: the next build may differ"
+        yield finding(_BUILD, file, claim, spots)
+
+
+def _of_indexes(file: File, body: str, *, pip: bool) -> Iterator[Finding]:
+    spots = _indexes(body, pip=pip or file.path.name.startswith("pip."))
+    known = [spot for spot, where in spots if _VENDORS.match(where)]
+    other = [spot for spot, where in spots if not _VENDORS.match(where)]
+    for kind, found in ((_OPEN, other), (_SECOND, known)):
+        if found:
+            yield finding(kind, file, "{path} takes packages from a further or unprotected index at {where}", found)
+
+
+def _indexes(body: str, *, pip: bool) -> list[tuple[Spot, str]]:
+    """Each option of a second or unprotected index, and its address; elsewhere than in pip's files only of pip commands."""
     spots = []
     for number, line in commands(body):
-        match = _INDEX.match(line.strip())
-        if match and (match[0].startswith(("--extra", "--trusted")) or match[1].startswith("http://")):
-            spots.append(Spot(f"line {number}", line.strip(), number))
+        typed = line.strip()
+        if not pip and not _TYPED.search(typed):
+            continue
+        for match in _INDEX.finditer(typed):
+            where = match["where"].strip("\"'")
+            if match["option"] in {"extra-index-url", "trusted-host"} or where.startswith("http://"):
+                spots.append((Spot(f"line {number}", typed[:200], number), where))
     return spots

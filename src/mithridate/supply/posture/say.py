@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mithridate.core.findings import Finding, Severity, Subject, table
+from mithridate.supply.posture.secret_forms import hide
 from mithridate.supply.posture.walk import File
 
 MOST_SHOWN = 20
@@ -37,8 +38,9 @@ def finding(kind: Kind, file: File, claim: str, spots: Sequence[Spot] = ()) -> F
     """The finding of that kind about that file.
 
     `claim` may hold `{path}` and `{where}`. The fingerprint goes by kind and by what stands at the places, so that it
-    survives lines that move and a file that is renamed.
+    survives lines that move and a file that is renamed. What may be a secret in a line is hidden first.
     """
+    spots = [Spot(spot.where, hide(spot.what), spot.line) for spot in spots]
     lines = [spot.line for spot in spots if spot.line is not None]
     where = ", ".join(dict.fromkeys(spot.where for spot in spots[:3])) + (" ..." if len(spots) > 3 else "")  # noqa: PLR2004 - the first three
     rows = [[spot.where, spot.what[:200]] for spot in spots[:MOST_SHOWN]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from collections import Counter
@@ -9,32 +10,88 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 FORMS = {
-    "Hugging Face token": r"hf_[A-Za-z]{34}",
+    "Hugging Face token": r"hf_[A-Za-z]{34}|api_org_[A-Za-z]{34}",
     "GitHub token": r"gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}",
-    "GitLab token": r"glpat-[A-Za-z0-9_-]{20}",
-    "OpenAI key": r"sk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{20,}T3BlbkFJ[A-Za-z0-9_-]{20,}",
-    "Anthropic key": r"sk-ant-(?:api|admin)\d\d-[A-Za-z0-9_-]{80,}",
+    "GitLab token": r"gl(?:pat|dt|rt|cbt|ptt|ft|soat)-[A-Za-z0-9_-]{20,}",
+    "OpenAI key": r"sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,}T3BlbkFJ[A-Za-z0-9_-]{20,}",
+    "Anthropic key": r"sk-ant-(?:api|admin|oat)\d\d-[A-Za-z0-9_-]{80,}",
+    "OpenRouter key": r"sk-or-v1-[0-9a-f]{64}",
+    "Langfuse key": r"sk-lf-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "API key": r"sk-(?:[0-9a-f]{32}|[A-Za-z0-9]{48})",
     "AWS access key": r"(?:AKIA|ASIA)[A-Z2-7]{16}",
     "Google API key": r"AIza[A-Za-z0-9_-]{35}",
-    "Slack token": r"xox[abprs]-\d{8,}-[A-Za-z0-9-]{20,}",
+    "Google client secret": r"GOCSPX-[A-Za-z0-9_-]{28}",
+    "Slack token": r"xox[abeprs]-\d{8,}-[A-Za-z0-9-]{20,}|xapp-\d-[A-Z0-9]+-\d+-[0-9a-f]{40,}",
+    "Slack webhook": r"hooks\.slack\.com/(?:services|workflows)/T[A-Z0-9]{8,}/[A-Z0-9]{8,}/[A-Za-z0-9]{20,}",
+    "Discord webhook": r"discord(?:app)?\.com/api/webhooks/\d{17,20}/[A-Za-z0-9_-]{60,}",
     "Stripe live key": r"[rs]k_live_[A-Za-z0-9]{24,}",
     "npm token": r"npm_[A-Za-z0-9]{36}",
     "PyPI token": r"pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}",
-    "Weights & Biases key": r"(?<=wandb\.login\(key=[\"'])[0-9a-f]{40}|(?<=WANDB_API_KEY=)[0-9a-f]{40}",
+    "Weights & Biases key": (
+        r"(?<=wandb\.login\(key=[\"'])[0-9a-f]{40}|(?<=WANDB_API_KEY=)[0-9a-f]{40}|(?<=wandb login )[0-9a-f]{40}|"
+        r"wandb_v1_[A-Za-z0-9_]{60,}"
+    ),
     "Replicate token": r"r8_[A-Za-z0-9]{37}",
     "SendGrid key": r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}",
     "DigitalOcean token": r"do[opr]_v1_[0-9a-f]{64}",
-    "Azure storage key": r"(?<=AccountKey=)[A-Za-z0-9+/]{86}==",
+    "Azure storage key": r"(?<=AccountKey=)[A-Za-z0-9+/]{86}==|(?<=SharedAccessKey=)[A-Za-z0-9+/]{43}=",
+    "Groq key": r"gsk_[A-Za-z0-9]{52}",
+    "Databricks token": r"dapi[0-9a-f]{32}(?:-\d)?",
+    "NVIDIA key": r"nvapi-[A-Za-z0-9_-]{60,70}",
+    "Pinecone key": r"pcsk_[A-Za-z0-9]{5,6}_[A-Za-z0-9]{60,64}",
+    "LangSmith key": r"lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}",
+    "Perplexity key": r"pplx-[A-Za-z0-9]{40,56}",
+    "xAI key": r"xai-[A-Za-z0-9]{80}",
+    "Telegram bot token": r"\d{8,10}:AA[A-Za-z0-9_-]{33}",
+    "Vault token": r"hv[sbr]\.[A-Za-z0-9_-]{24,}",
+    "Tailscale key": r"tskey-(?:auth|api|client|webhook)-[A-Za-z0-9]+-[A-Za-z0-9]{20,}",
+    "New Relic key": r"NRAK-[A-Z0-9]{27}",
+    "Grafana token": r"glsa_[A-Za-z0-9]{32}_[0-9a-f]{8}|glc_eyJ[A-Za-z0-9+/=]{30,}",
+    "Shopify token": r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}",
+    "Twilio key": r"SK[0-9a-f]{32}",
+    "Mailgun key": r"key-[0-9a-f]{32}",
+    "Atlassian token": r"AT[AC]TT3[A-Za-z0-9_\-=]{60,}",
+    "Linear key": r"lin_api_[A-Za-z0-9]{40}",
+    "Notion token": r"ntn_[A-Za-z0-9]{40,50}",
+    "Tavily key": r"tvly-(?:dev-|prod-)?[A-Za-z0-9]{32}",
+    "Docker token": r"dckr_(?:pat|oat)_[A-Za-z0-9_-]{27,32}",
+    "age key": r"AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}",
+    "Postman key": r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}",
+    "Supabase key": r"sb(?:p|_secret)_[A-Za-z0-9_-]{31,44}",
+    "Jina key": r"jina_[0-9a-f]{32}[A-Za-z0-9_-]{20,}",
+    "RunPod key": r"rpa_[A-Z0-9]{40,50}",
+    "ElevenLabs key": r"sk_[0-9a-f]{48}",
+    "Fly token": r"fo1_[A-Za-z0-9_-]{43}|FlyV1 fm\d_[A-Za-z0-9+/=,_]{100,}",
+    "PlanetScale password": r"pscale_(?:pw|tkn)_[A-Za-z0-9_.=-]{32,64}",
+    "Terraform token": r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,70}",
+    "Doppler token": r"dp\.(?:pt|st|ct)\.[A-Za-z0-9._-]{40,}",
+    "Figma token": r"figd_[A-Za-z0-9_-]{38,}",
+    "Heroku key": r"HRKU-[A-Za-z0-9_-]{36,}",
+    "Sentry token": r"sntry[su]_[A-Za-z0-9+/=_]{60,}",
+    "Airtable token": r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}",
+    "web token": r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{27,}",
 }
 _FORM = tuple((title, re.compile(rf"(?<![A-Za-z0-9_-])(?:{form})(?![A-Za-z0-9])")) for title, form in FORMS.items())
 _MARKS = {  # what must stand in a file for a form to be looked for: a plain search is a hundred times as quick
-    "Hugging Face token": ("hf_",), "GitHub token": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
-    "GitLab token": ("glpat-",), "OpenAI key": ("T3BlbkFJ",), "Anthropic key": ("sk-ant-",),
-    "AWS access key": ("AKIA", "ASIA"), "Google API key": ("AIza",), "Slack token": ("xox",),
+    "Hugging Face token": ("hf_", "api_org_"), "GitHub token": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    "GitLab token": ("glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glsoat-"), "OpenAI key": ("T3BlbkFJ",),
+    "Anthropic key": ("sk-ant-",), "OpenRouter key": ("sk-or-",), "Langfuse key": ("sk-lf-",), "API key": ("sk-",),
+    "AWS access key": ("AKIA", "ASIA"), "Google API key": ("AIza",), "Google client secret": ("GOCSPX-",),
+    "Slack token": ("xox", "xapp-"), "Slack webhook": ("hooks.slack",), "Discord webhook": ("/webhooks/",),
     "Stripe live key": ("k_live_",), "npm token": ("npm_",), "PyPI token": ("pypi-AgEI",),
     "Weights & Biases key": ("wandb", "WANDB"), "Replicate token": ("r8_",), "SendGrid key": ("SG.",),
-    "DigitalOcean token": ("_v1_",), "Azure storage key": ("AccountKey=",),
+    "DigitalOcean token": ("_v1_",), "Azure storage key": ("AccountKey=", "AccessKey="), "Groq key": ("gsk_",),
+    "Databricks token": ("dapi",), "NVIDIA key": ("nvapi-",), "Pinecone key": ("pcsk_",), "LangSmith key": ("lsv2_",),
+    "Perplexity key": ("pplx-",), "xAI key": ("xai-",), "Telegram bot token": (":AA",), "Vault token": ("hvs.", "hvb.", "hvr."),
+    "Tailscale key": ("tskey-",), "New Relic key": ("NRAK-",), "Grafana token": ("glsa_", "glc_"),
+    "Shopify token": ("shpat_", "shpca_", "shppa_", "shpss_"), "Twilio key": ("SK",), "Mailgun key": ("key-",),
+    "Atlassian token": ("ATATT3", "ATCTT3"), "Linear key": ("lin_api_",), "Notion token": ("ntn_",), "Tavily key": ("tvly-",),
+    "Docker token": ("dckr_",), "age key": ("AGE-SECRET",), "Postman key": ("PMAK-",), "Supabase key": ("sbp_", "sb_secret_"),
+    "Jina key": ("jina_",), "RunPod key": ("rpa_",), "ElevenLabs key": ("sk_",), "Fly token": ("fo1_", "FlyV1"),
+    "PlanetScale password": ("pscale_",), "Terraform token": (".atlasv1.",), "Doppler token": ("dp.",), "Figma token": ("figd_",),
+    "Heroku key": ("HRKU-",), "Sentry token": ("sntry",), "Airtable token": ("pat",), "web token": ("eyJ",),
 }  # fmt: skip
+_RUN = re.compile(r"[A-Za-z0-9+/=\\]{1000,}")  # pictures and weights written out, no secret of anybody's
 _PREFIX = re.compile(
     r"^(?:hf_|gh[pousr]_|github_pat_|glpat-|sk-(?:proj-|svcacct-|ant-)?|AKIA|ASIA|AIza|xox[abprs]-|npm_|r8_)"
 )
@@ -46,9 +103,32 @@ PRIVATE = re.compile(
 _NAMED = re.compile(
     r"""(?ix) (?<![\w.-]) ["']? (?P<name> [\w.-]*? (?: passw(?:or)?d | passwd | secret | api_?key | access_?key |
     (?:auth|access|api|bot|bearer|refresh|hf|hub|github|gitlab|slack|wandb)_?token | private_?key | client_?secret |
-    secret_?key | db_?pass )) ["']? \s* (?: [:=] | := ) \s* (?P<quote> ["'])?
-    (?P<value> (?(quote) [^"'\n]{8,200} | [^\s"'#,;{}()\[\]]{8,200} )) (?(quote) ["'])"""
+    secret_?key | db_?pass | (?<![\w.-]) token )) ["']? \s*
+    (?: \]? (?: \s* : \s* [A-Za-z_][\w\[\]|. ]{0,40} (?= \s* = ) )? \s* (?: := | =(?!=) | : ) | (?<= ["'] ) , ) \s*
+    (?P<quote> ["'])? (?P<value> (?(quote) [^"'\n]{8,200} | [^\s"'#,;{}()\[\]]{8,200} )) (?(quote) ["'])"""
 )
+_ALONE = re.compile(  # a secret by where it stands: in an address, a header, a command, a file of logins
+    r"""(?ix) (?: \b [a-z][a-z0-9+.-]{1,30}:// [^\s:/@"'<>{}$]{0,60} : (?P<url> [^\s:/@"'<>{}$]{6,100} ) @ [\w.-]+
+    | authorization ["']? \s* [:=,]? \s* ["']? (?:bearer|basic|token) \s+ (?P<header> [A-Za-z0-9._~+/-]{16,300}=*)
+    | \b curl \b .{0,200}? \s (?:-u|--user) [\s=]+ ["']? [^\s:"'$]{1,60} : (?P<user> [^\s"'$]{6,100})
+    | \b machine \s+ \S+ \s+ login \s+ \S+ \s+ password \s+ (?P<netrc> \S{6,100}) )"""
+)
+_TITLES = {
+    "url": "password in an address",
+    "header": "key in a header",
+    "user": "password of a command",
+    "netrc": "password of a login",
+}
+_GETS = re.compile(r"(?:getenv|environ\.get|setdefault|setenv|putenv|\.get)\(\s*$", re.IGNORECASE)
+_TELLS = re.compile(r"://|(?i:authorization|curl|machine)")
+_REFERS = re.compile(r"(?i)existing|name$|_?ref$|_?path$|_?file$|header$|_?url$|_?env(?:_?var)?$|_?id$")
+_OBJECT = re.compile(r"[a-z][a-z0-9]*(?:[-_./][a-z0-9]+)+")  # the name of an object that holds the secret
+_DOCKER = re.compile(r"\"auths?\"\s*:\s*\"(?P<pair>[A-Za-z0-9+/]{16,}={0,2})\"")
+_KAGGLE = re.compile(r"\"username\"\s*:\s*\"[^\"]+\"\s*,\s*\"key\"\s*:\s*\"[0-9a-f]{32}\"")
+_MANIFEST = re.compile(r"(?m)^kind:\s*[\"']?Secret\b")
+_SEALED = re.compile(r"(?m)^kind:\s*[\"']?SealedSecret\b|^sops:\s*$")
+_ENTRY = re.compile(r"(?m)^\s+[\w.-]+:\s*[\"']?(?P<value>[A-Za-z0-9+/]{12,}={0,2})[\"']?\s*$")
+_LEAST_LONE = 20  # characters of a value called `token` and nothing more: shorter ones are words of a text
 _PLACEHOLDER = re.compile(
     r"(?i)example|sample|dummy|fake|change[-_ ]?me|placeholder|your[-_ ]|redact|insert|replace|xxxx|\*\*\*|\.\.\.|"
     r"(?<![a-z])(?:test|todo|get|foo|bar|default|empty|string|none|null|true|false|env|your)(?![a-z])|12345678|abcdef|"
@@ -64,6 +144,36 @@ EXAMPLES = re.compile(
 
 
 LONGEST_LINE = 4000  # what is longer is made by a machine: no line that a person wrote a secret into
+
+
+_HIDDEN = "<hidden>"
+_GIVEN = re.compile(r"""(?i)(--?[\w-]*(?:token|key|passw(?:or)?d|secret|authkey)[= ]["']?)[^\s"']{6,}""")
+_LOGIN = re.compile(r"://[^\s/@\"'<>]{3,}@")
+_RANDOM = re.compile(r"[A-Za-z0-9_+/=-]{20,}")
+_RANDOM_BITS = 3.5
+
+
+def hide(text: str) -> str:
+    """The text without what may be a secret: what stands in a finding is read by more people than the file is.
+
+    Examples
+    --------
+    >>> hide("pip install git+https://ann:abc@host/x --token 12345678")
+    'pip install git+https://<hidden>@host/x --token <hidden>'
+    """
+    text = _GIVEN.sub(rf"\g<1>{_HIDDEN}", _LOGIN.sub(f"://{_HIDDEN}@", text))
+    for _, form in _FORM:
+        text = form.sub(_HIDDEN, text)
+    for match in [*_NAMED.finditer(text), *_ALONE.finditer(text)]:
+        value = match["value"] if "value" in match.re.groupindex else match[str(match.lastgroup)]
+        text = text.replace(value, _HIDDEN) if _told(value) else text
+    return _RANDOM.sub(lambda match: _HIDDEN if _is_random(match[0]) else match[0], text)
+
+
+def _is_random(run: str) -> bool:
+    """Whether digits, small and large letters are mixed as in no name; a token that was cut off is that still."""
+    mixed = all(re.search(kind, run) for kind in ("[0-9]", "[a-z]", "[A-Z]"))
+    return mixed and bits(run) >= _RANDOM_BITS
 
 
 class Secret(NamedTuple):
@@ -88,6 +198,7 @@ def bits(value: str) -> float:
 
 def by_form(body: str) -> Iterator[Secret]:
     """Tokens of a known issuer's form and private keys in PEM; one made up for documentation is an example."""
+    body = _RUN.sub("", body) if len(body) > LONGEST_LINE else body
     for title, form in _FORM:
         if not any(mark in body for mark in _MARKS[title]):
             continue
@@ -108,14 +219,53 @@ def by_name(body: str, name: str, *, bare: bool) -> Iterator[Secret]:
     ----------
     name : the file's path. bare : values needn't stand in quotes, as in `.env`, INI and YAML files.
     """
-    if EXAMPLES.search(name.lower()) or not _NAMES.search(body):
+    if EXAMPLES.search(name.lower()) or _SEALED.search(body):
         return
-    for number, line in enumerate(body.splitlines(), 1):
-        if len(line) > LONGEST_LINE or not _NAMES.search(line):
+    if _NAMES.search(body) or _TELLS.search(body):
+        for number, line in enumerate(body.splitlines(), 1):
+            if len(line) <= LONGEST_LINE:
+                yield from _in_line(line, number, bare=bare)
+    yield from _in_stores(body)
+
+
+def _in_line(line: str, number: int, *, bare: bool) -> Iterator[Secret]:
+    for match in _NAMED.finditer(line) if _NAMES.search(line) else ():
+        name, value = match["name"], match["value"]
+        comma = line[match.end("name") : match.start("value")].lstrip("\"' ").startswith(",")
+        if comma and not _GETS.search(line[: match.start()]):
             continue
-        for match in _NAMED.finditer(line):
-            value = match["value"]
-            mixed = re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
-            told = mixed and " " not in value and bits(value) >= LEAST_BITS and not _PLACEHOLDER.search(value)
-            if told and (bare or match["quote"]):
-                yield Secret(f"value of {match['name'][-40:]}", number, "name")
+        refers = _REFERS.search(name) or (name.lower().endswith("secret") and _OBJECT.fullmatch(value))
+        lone = name.lower() == "token" and len(value) < _LEAST_LONE
+        if _told(value) and not refers and not lone and (bare or match["quote"]):
+            yield Secret(f"value of {name[-40:]}", number, "name")
+    for match in _ALONE.finditer(line) if _TELLS.search(line) else ():
+        group = str(match.lastgroup)
+        if _told(match[group]):
+            yield Secret(_TITLES[group], number, "name")
+
+
+def _told(value: str) -> bool:
+    """Whether the value is no word, no variable and no placeholder."""
+    mixed = re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
+    return bool(mixed) and " " not in value and bits(value) >= LEAST_BITS and not _PLACEHOLDER.search(value)
+
+
+def _in_stores(body: str) -> Iterator[Secret]:
+    """What files that exist to hold logins hold: Docker's, Kaggle's, Secrets of Kubernetes."""
+    found = [(match.start(), "Docker login") for match in _DOCKER.finditer(body) if _is_login(match["pair"])]
+    found += [(match.start(), "Kaggle key") for match in _KAGGLE.finditer(body)]
+    if _MANIFEST.search(body):
+        found += [
+            (match.start("value"), "value of a Secret")
+            for match in _ENTRY.finditer(body)
+            if bits(match["value"]) >= LEAST_BITS
+        ]
+    for start, title in found:
+        yield Secret(title, body.count("\n", 0, start) + 1, "form" if title != "value of a Secret" else "name")
+
+
+def _is_login(pair: str) -> bool:
+    try:
+        return b":" in base64.b64decode(pair + "=" * (-len(pair) % 4), validate=True)
+    except ValueError:
+        return False

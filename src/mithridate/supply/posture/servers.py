@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 _EVERY = r"(?:0\.0\.0\.0|::|\[::\]|\*)"
-_LOCAL = re.compile(r"127\.0\.0\.1|localhost|--host\b|--hostname\b|-address\b|--help|--version")
+_LOCAL = re.compile(r"127\.0\.0\.1|localhost|--host\b|--hostname\b|-address\b|--help|--version|\bunix:")
 _NEVER = re.compile(r"(?!)")
 
 
@@ -17,7 +17,7 @@ class Server:
 
     program : its command or image. wide : listens on every address. guard : asks for a key. off : switches that off.
     always : authentication is there unless it is switched off. listens : on every address unless told otherwise.
-    bare : a command of a script that is open where it says nothing of addresses.
+    bare : a command of a script that is open where it says nothing of addresses. secured : brings TLS itself.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Server:
     always: bool = False
     listens: bool = False
     bare: re.Pattern[str] = _NEVER
+    secured: re.Pattern[str] = _NEVER
 
 
 class Verdict(NamedTuple):
@@ -58,7 +59,7 @@ SERVERS = (
     Server(
         "Jupyter",
         _words(r"\bjupyter(?:-lab|-notebook|hub)?\b", r"image:\s*\S*(?:jupyter|scipy-notebook|pytorch-notebook)"),
-        _host("--ip", "--ServerApp.ip", "--NotebookApp.ip"),
+        _words(rf"--(?:ServerApp\.|NotebookApp\.)?ip[= ]{_EVERY}", r"image:\s*\S*(?:jupyter/|scipy-notebook|pytorch-notebook)"),
         off=_words(r"\.token=(?:\s|$|''|\"\")", r"JUPYTER_TOKEN=(?:\s|$)"), always=True,
     ),
     Server(
@@ -66,7 +67,7 @@ SERVERS = (
         _words(r"--app-name[= ]basic-auth"),
     ),
     Server(
-        "Ray", _words(r"\bray start\b"), _host("--dashboard-host"), _words(r"RAY_AUTH_MODE\W+token"),
+        "Ray", _words(r"\bray start\b", r"image:\s*\S*rayproject/ray"), _host("--dashboard-host"), _words(r"RAY_AUTH_MODE\W+token"),
         environment=_words(r"RAY_AUTH_MODE"),
     ),
     Server("TensorBoard", _words(r"\btensorboard\b"), _words(rf"--bind_all\b|--host[= ]{_EVERY}")),
@@ -88,16 +89,50 @@ SERVERS = (
         _host("--http-address", "--grpc-address"), listens=True, bare=_starts("tritonserver"),
     ),
     Server(
-        "TorchServe", _words(r"^\s*(?:management|inference)_address\s*=", r"\btorchserve\b"),
-        _words(rf"(?:management|inference)_address\s*=\s*http://{_EVERY}", r"--disable-token-auth\b"),
+        "TorchServe, which asks for a token from 0.12 on only", _words(r"^\s*(?:management|inference)_address\s*=", r"\btorchserve\b"),
+        _words(rf"(?:management|inference|metrics)_address\s*=\s*https?://{_EVERY}", r"--disable-token-auth\b"),
         off=_words(r"disable_token_authorization\s*=\s*true"),
     ),
     Server(
         "TGI", _words(r"text-generation-(?:launcher|inference)"), _host("--hostname"),
         _words(r"--api-key\b", r"API_KEY"), listens=True, bare=_starts("text-generation-launcher"),
     ),
-    Server("BentoML", _words(r"\bbentoml serve\b"), _host("--host")),
+    Server("BentoML", _words(r"\bbentoml serve(?:-\w+)?\b"), _host("--host")),
     Server("Streamlit", _words(r"\bstreamlit run\b"), _host("--server.address")),
+    Server(
+        "Flask's debugger", _words(r"\bflask\b.*\brun\b.*--debug\b", r"\bflask\b.*--debug\b.*\brun\b"), _host("--host", "-h"),
+    ),
+    Server(
+        "an application server without TLS",
+        _words(
+            r"\b(?:uvicorn|gunicorn|hypercorn|daphne|granian|waitress-serve|litestar run|fastapi (?:run|dev)|litellm|"
+            r"flask\b.*\brun|manage\.py runserver|panel serve|bokeh serve|voila|marimo (?:run|edit)|chainlit run|"
+            r"langflow run|open-webui serve|fastchat\.serve\.\w+|lmdeploy serve|tgi|aphrodite run|xinference(?:-local)?|"
+            r"dask[- ](?:scheduler|worker)|prefect server start|airflow webserver|dagster-webserver|dagit|"
+            r"python3? -m http\.server|cog serve|nim|infinity_emb v2|serve run)\b"
+        ),
+        _words(
+            rf"(?:--(?:host|bind|address|listen|ip|interface|bind[-_]address|web-address)|-[bhHi])(?:[= ]|\s*:\s*)*{_EVERY}(?![\w.])",
+            rf"runserver {_EVERY}",
+        ),
+        off=_NEVER, always=True, secured=_words(r"--ssl-keyfile|--keyfile|--certfile|--ssl-certificate|--cert\b"),
+    ),
+    Server(
+        "Redis",
+        _words(r"\bredis-server\b"), _words(rf"--bind {_EVERY}", r"--protected-mode no"), _words("requirepass"),
+    ),
+    Server(
+        "MongoDB", _words(r"\bmongod\b"), _words(rf"--bind_ip_all\b|--bind_ip[= ]{_EVERY}"),
+        _words(r"--auth\b", "--keyFile"),
+    ),
+    Server(
+        "PostgreSQL", _words(r"image:\s*\S*(?:postgres|postgis|pgvector|timescale)"), _NEVER,
+        off=_words(r"POSTGRES_HOST_AUTH_METHOD\W+trust"), always=True, listens=True,
+    ),
+    Server(
+        "MinIO", _words(r"image:\s*\S*minio/minio"), _NEVER,
+        off=_words(r"MINIO_ROOT_PASSWORD\W+minioadmin"), always=True, listens=True,
+    ),
     Server("Label Studio", _words(r"\blabel-studio start\b"), _host("--host"), always=True),
     Server(
         "Chroma", _words(r"\bchroma run\b", r"image:\s*\S*chromadb/chroma"), _host("--host"),
@@ -140,6 +175,8 @@ def exposed(text: str, *, published: bool, script: bool = False, around: str = "
         anyway = script and server.bare.search(flat) and not _LOCAL.search(flat)
         if not (published and (wide or server.listens) if "image:" in text or published else wide or anyway):
             continue
+        if server.secured.search(flat):
+            return None
         off = bool(server.off.search(flat))
         guarded = not off and (server.always or bool(server.guard.search(f"{flat} {around}")))
         how = " with authentication switched off" if off else ""

@@ -12,10 +12,13 @@ from mithridate.supply.posture.say import Kind, Spot, finding
 
 ID, SLUG = "SUP425", "unsafe-load"
 _PICKLES = re.compile(
-    r"(?:(?:_pickle|cPickle|pickle|dill|cloudpickle|joblib|pickle5|torch\.multiprocessing\.pickle)\.loads?"
-    r"|(?:pickle|dill|cloudpickle)\.Unpickler|sklearn\.externals\.joblib\.load|shelve\.open|jsonpickle\.decode"
-    r"|pandas\.read_pickle|marshal\.loads?)"
+    r"(?:(?:\w+\.)*(?:_pickle|cPickle|pickle|dill|cloudpickle|pickle5)\.(?:loads?|Unpickler|_Unpickler|load_session|load_module)"
+    r"|(?:sklearn\.externals\.)?joblib\.load|shelve\.(?:open|DbfilenameShelf)|jsonpickle\.(?:decode|unpickler\.decode)"
+    r"|pandas\.(?:io\.pickle\.)?read_pickle|marshal\.loads?|(?:\w+\.)*keras\.config\.enable_unsafe_deserialization)"
 )
+_TORCH_LOAD = re.compile(r"torch\.(?:serialization\.|_load_internal\.)?load")
+_BY_URL = re.compile(r"torch\.(?:hub|utils\.model_zoo)\.(?:load_state_dict_from_url|load_url)")
+_NUMPY_PLACE = 2  # of allow_pickle among numpy.load's positional arguments
 _FLAGS = {"allow_dangerous_deserialization": True, "safe_mode": False, "allow_pickle": True}
 _FROM_NETWORK = re.compile(
     r"\b(?:requests\.(?:get|post|request)|urllib|httpx\.|urlopen|aiohttp|recv(?:from|_bytes)?\()|"
@@ -45,8 +48,10 @@ def unsafe_load(context: Context, settings: PostureSettings) -> Outcome:
     -----
     Python is parsed, imports are followed inside the file, nothing is run; comments and strings say nothing. Found:
     `pickle`, `dill`, `cloudpickle`, `joblib`, `shelve`, `jsonpickle`, `marshal`, `pandas.read_pickle`, `numpy.load`
-    with `allow_pickle=True`, `torch.load` without `weights_only=True`, Keras' `safe_mode=False`, and
-    `allow_dangerous_deserialization=True`. High where the same call reads from the network, else medium: whether the
+    with `allow_pickle=True`, `torch.load` and `torch.hub.load_state_dict_from_url` without `weights_only=True`, any call
+    with `weights_only=False`, Keras' `safe_mode=False`, `skops.io.load(trusted=True)`, and
+    `allow_dangerous_deserialization=True`; aliases, `functools.partial`, and `**options` made in the same file are
+    followed. High where the same call reads from the network, else medium: whether the
     file is trusted, code can't show. Low in tests, and nothing where bytes made on the spot are read back. Blind to
     names built at run time and to libraries that unpickle inside.
 
@@ -83,10 +88,14 @@ def _sorted(module: Module, *, test: bool) -> dict[str, list[Spot]]:
 
 def _word(use: Use) -> str:
     """The kind that the use is of; empty for a harmless one."""
-    if use.name == "torch.load":
-        safe = not use.called or use.keywords.get("weights_only") is True or "**" in use.keywords
+    if _TORCH_LOAD.fullmatch(use.name) or (use.called and _BY_URL.fullmatch(use.name)):
+        safe = use.keywords.get("weights_only") is True or "**" in use.keywords
         return "" if safe or _is_variable(use) else _TORCH.word
+    if use.keywords.get("weights_only") is False:
+        return _TORCH.word
     flagged = any(use.keywords.get(flag) is bad for flag, bad in _FLAGS.items())
+    flagged = flagged or (use.name == "numpy.load" and use.arguments[_NUMPY_PLACE:] == ("True",))
+    flagged = flagged or (use.name.startswith("skops.io.load") and use.keywords.get("trusted") is True)
     if not (flagged or _PICKLES.fullmatch(use.name)):
         return ""
     if not flagged and any(_ROUND_TRIP.match(argument) for argument in use.arguments[:1]):

@@ -11,7 +11,10 @@ from mithridate.supply.posture.context import Context, PostureSettings
 from mithridate.supply.posture.say import Kind, Spot, finding
 
 ID, SLUG = "SUP426", "unsafe-yaml"
-_ALWAYS = re.compile(r"(?:ruamel\.)?yaml\.(?:unsafe_load|unsafe_load_all)")
+_ALWAYS = re.compile(
+    r"(?:ruamel\.)?yaml\.(?:(?:unsafe|full)_load(?:_all)?|(?:Unsafe|Full)?Loader|C(?:Unsafe|Full)?Loader)"
+)
+_ROUND = re.compile(r"ruamel\.yaml\.YAML")
 _LOAD = re.compile(r"yaml\.(?:load|load_all)")
 _SAFE = re.compile(r"(?:^|\.)C?(?:Safe|Base)Loader$|SafeLoader")
 _UNSAFE = re.compile(r"(?:^|\.)C?(?:Unsafe|Full)?Loader$")
@@ -42,10 +45,12 @@ def unsafe_yaml(context: Context, settings: PostureSettings) -> Outcome:
 
 
 def _bad(use: Use) -> bool:
-    if not use.called:
-        return bool(_ALWAYS.fullmatch(use.name))
     if _ALWAYS.fullmatch(use.name):
-        return True
+        return use.called or use.name.endswith(("_load", "_load_all"))
+    if _ROUND.fullmatch(use.name):
+        return use.called and "'unsafe'" in (use.source_of("typ"), *use.arguments)
+    if not use.called:
+        return False
     if not _LOAD.fullmatch(use.name):
         return False
     loader = use.arguments[1] if len(use.arguments) > 1 else use.source_of("Loader")
