@@ -20,7 +20,7 @@ from mithridate.core.standards import STANDARDS
 from mithridate.data.dataset import Dataset
 from mithridate.flows import open as open_flow
 from mithridate.flows import sign
-from mithridate.flows.audit import AuditReport
+from mithridate.flows.audit_report import AuditReport
 
 N_ROWS = 600
 

@@ -18,7 +18,7 @@ from mithridate.core.findings import Finding, Severity, Subject
 from mithridate.core.report import Report, Target
 from mithridate.data import load
 from mithridate.data.dataset import Dataset
-from mithridate.flows.audit import AuditReport, save_report
+from mithridate.flows.audit_report import AuditReport, save_report
 from mithridate.reports.extent import affected
 from mithridate.reports.json_format import read_report
 

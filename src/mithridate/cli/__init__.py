@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,9 +69,12 @@ def _where(error: OSError) -> str:
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the command line; 0 clean, 1 findings at the threshold, 2 could not run, 130 interrupted."""
     try:
-        code = cli.main(
-            args=None if arguments is None else list(arguments), prog_name="mithridate", standalone_mode=False
-        )
+        with warnings.catch_warnings():
+            if not sys.warnoptions:
+                warnings.simplefilter("ignore")  # of libraries, to their callers: nothing that a user can act on
+            code = cli.main(
+                args=None if arguments is None else list(arguments), prog_name="mithridate", standalone_mode=False
+            )
     except click.ClickException as error:
         error.show()
         code = 2

@@ -11,7 +11,7 @@ from mithridate.cli.common import progress, source_options
 from mithridate.core.errors import InputError
 
 if TYPE_CHECKING:
-    from mithridate.flows.audit import Columns
+    from mithridate.flows.audit_inputs import Columns
 
 
 @click.command("attack")

@@ -76,7 +76,12 @@ def command(source: str, **options: Any) -> None:
         refuse_source(path, source)
     if scores and clean and Path(scores).resolve() == Path(clean).resolve():
         raise InputError(f"--scores and --clean both name {scores}; give each a file of its own")
-    from mithridate.flows.audit import audit, save_clean, save_report, save_scores
+    if clean:
+        from mithridate.data.write import refuse_other_form
+
+        refuse_other_form(source, clean)
+    from mithridate.flows.audit import audit
+    from mithridate.flows.audit_report import save_clean, save_report, save_scores
 
     with progress(quiet=quiet) as steps:
         report = audit(source, **options, progress=steps, command=command_line())

@@ -92,7 +92,7 @@ def verify(manifest: str, source: str, output: tuple[str, ...], *, quiet: bool, 
             refuse_source(path, given)
     if (keys or policy_file) and not signatures:
         raise InputError("--key and --policy check the manifest's signature; pass it with --signature SIG")
-    from mithridate.flows.audit import save_report
+    from mithridate.flows.audit_report import save_report
     from mithridate.flows.manifest import known, verify_manifest
     from mithridate.flows.provenance import with_signature
     from mithridate.supply.signing.keys import load_public

@@ -71,7 +71,7 @@ class _Holder:
         self.columns: dict[str, list[pa.Array]] = {name: [] for name in kept}
 
     def add(self, batch: pa.RecordBatch) -> None:
-        names = batch.schema.names
+        names = set(batch.schema.names)
         for name, chunks in self.columns.items():
             chunks.append(batch.column(name) if name in names else pa.nulls(batch.num_rows))
         part = self._part(batch)
@@ -83,8 +83,9 @@ class _Holder:
     def _part(self, batch: pa.RecordBatch) -> Any:
         names, modality = self.plan.content, self.plan.modality
         if modality == "table":
-            later = [] if self.options.content else [name for name in batch.schema.names if name not in self.columns]
-            return batch.select([name for name in dict.fromkeys([*names, *later]) if name in batch.schema.names])
+            there = dict.fromkeys(batch.schema.names)
+            later = [] if self.options.content else [name for name in there if name not in self.columns]
+            return batch.select([name for name in dict.fromkeys([*names, *later]) if name in there])
         where = f"{self.options.name}, column {names[0]!r}"
         column = batch.column(names[0]) if names[0] in batch.schema.names else pa.nulls(batch.num_rows)
         if modality == "text":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ IMAGE_NAMES = ("image", "img", "picture")
 _FEW = 100  # a column with at most so many values may be the label
 _PROSE = 40  # letters: shorter strings on average are names and codes, not text
 _COMPANY = 3  # columns beside a text that leave it a text and not a table's remark
-
+MOST_COLUMNS = 10_000  # of a table: methods look at every column, some milliseconds each
 _VARIED = 0.3  # share of different values from which strings are sentences
 _MUCH_COMPANY = 8  # the same for prose in a column with a usual name
 
@@ -54,7 +55,7 @@ def make_plan(first: pa.RecordBatch, options: Options) -> Plan:
     InputError : a named column isn't there, names repeat, no label can be inferred, or no column can be content.
     """
     names = first.schema.names
-    _no_repeats(names, options.name)
+    no_repeats(names, options.name)
     for role, column in (("content", options.content), ("label", options.label), ("source", options.source)):
         if column and column not in names:
             raise InputError(f"{options.name} has no column {column!r} (--{role}); its columns are {listed(names)}")
@@ -116,8 +117,9 @@ def _is_binary(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
-def _no_repeats(names: Sequence[str], source: str) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
+def no_repeats(names: Sequence[str], source: str) -> None:
+    """`InputError` when two columns have one name."""
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise InputError(f"{source} has more than one column named {listed(repeated)}; rename them apart")
 
@@ -171,7 +173,13 @@ def _content(batch: pa.RecordBatch, options: Options) -> tuple[Modality, tuple[s
     if options.modality in {"image", "text"}:
         raise InputError(f"{options.name} has no column of {options.modality}s; name it with --content")
     refuse_nested(batch.schema, options.name)
-    return "table", tuple(batch.schema.names)
+    names = tuple(batch.schema.names)
+    if len(names) > MOST_COLUMNS:
+        raise InputError(
+            f"{options.name} has {len(names):,} columns, and a table may have {MOST_COLUMNS:,}; pass fewer, or numbers "
+            "as vectors: --modality embedding"
+        )
+    return "table", names
 
 
 def _named(batch: pa.RecordBatch, options: Options) -> tuple[Modality, tuple[str, ...]]:
@@ -215,16 +223,12 @@ def _text_column(batch: pa.RecordBatch, options: Options) -> str | None:
     longest: str | None = max(columns, key=lambda name: lengths[name], default=None)
     if options.modality == "text":
         return named or longest
-    others = len(batch.schema.names) - 1
+    others = batch.num_columns - 1
     if named is not None and others <= (_MUCH_COMPANY if lengths[named] >= _PROSE else _COMPANY):
         return named if _varied(batch.column(named)) else None
     if others > _COMPANY:
         return None
-    prose = [
-        name
-        for name in columns
-        if _varied(batch.column(name)) and (lengths[name] >= _PROSE or len(batch.schema.names) == 1)
-    ]
+    prose = [name for name in columns if _varied(batch.column(name)) and (lengths[name] >= _PROSE or others == 0)]
     return longest if longest in prose else next(iter(prose), None)
 
 

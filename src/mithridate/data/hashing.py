@@ -123,7 +123,8 @@ def _plain(column: pa.Array) -> pa.Array:
 
 
 def _numbers(column: pa.Array, gone: npt.NDArray[np.bool_]) -> _Cells:
-    values = np.where(gone, 0.0, column.fill_null(0.0).to_numpy(zero_copy_only=False)) + 0.0  # -0.0 becomes 0.0
+    with np.errstate(invalid="ignore"):  # damaged files hold NaNs of any bits
+        values = np.where(gone, 0.0, column.fill_null(0.0).to_numpy(zero_copy_only=False)) + 0.0  # -0.0 becomes 0.0
     gone = gone | np.isnan(values)
     values[gone] = 0.0
     return _Cells(np.where(gone, _MISSING, _NUMBER).astype(np.uint8), values.view(np.uint8).reshape(-1, 8))

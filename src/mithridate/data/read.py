@@ -15,6 +15,9 @@ from mithridate.data.dataset import Dataset
 from mithridate.data.options import Options, checked_modality
 
 FORMS = (".npz", ".parquet", ".csv", ".tsv", ".jsonl")
+_HINTS = dict.fromkeys((".gz", ".zip", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".7z"), "unpack it first")
+_HINTS |= {".npy": "write arrays as .npz: numpy.savez(FILE, x=..., y=...)", ".json": "write one object a line: .jsonl"}
+_HINTS |= {".arrow": "pass the folder it lies in", ".feather": "write it as .parquet", ".xlsx": "write it as .csv"}
 
 
 def read(
@@ -142,4 +145,5 @@ def _file(path: Path, options: Options) -> Dataset:
         from mithridate.data.readers.json_lines import read_jsonl
 
         return read_jsonl(path, options)
-    raise InputError(f"{options.name} has a form that isn't read; pass one of {', '.join(FORMS)}, or a folder")
+    hint = _HINTS.get(suffix, f"pass one of {', '.join(FORMS)}, or a folder")
+    raise InputError(f"{options.name} has a form that isn't read; {hint}")

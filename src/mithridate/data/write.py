@@ -16,7 +16,8 @@ from mithridate.data.dataset import Dataset
 from mithridate.data.writers.whole import write_whole
 
 TEXTUAL = (".csv", ".tsv", ".jsonl", ".ndjson")
-FILES = (".npz", ".parquet", ".csv", ".jsonl")
+FILES = (".npz", ".parquet", ".pq", ".csv", ".tsv", ".jsonl", ".ndjson")
+_PARQUET = {".parquet", ".pq"}
 
 
 def write(
@@ -79,8 +80,7 @@ def write_changed(
     old, new = Path(source), Path(target)
     _refuse_same(old, new)
     if not old.is_dir() or new.suffix.lower() in FILES:
-        write_dataset(after, new)
-        return np.arange(len(after), dtype=np.int64)
+        return _write_one(old, before, after, new)
     from mithridate.data.readers.huggingface import is_huggingface
 
     with atomic_folder(new) as temporary:
@@ -89,6 +89,20 @@ def write_changed(
         from mithridate.data.writers.shards import write_shards
 
         return write_shards(old, before, after, temporary)
+
+
+def _write_one(old: Path, before: Dataset, after: Dataset, new: Path) -> npt.NDArray[np.int64]:
+    """One file: a Parquet file's own columns and types where its rows stand as they did, else what was read of it."""
+    from mithridate.data.writers.shards import keeps_rows, write_parquet
+
+    one_array = after.modality != "embedding" or bool(before.content_name)
+    again = {old.suffix.lower(), new.suffix.lower()} <= _PARQUET and not old.is_dir()
+    if again and one_array and keeps_rows(before, after):
+        with atomic(new) as temporary:
+            write_parquet(old, before, after, temporary)
+        return after.ids
+    write_dataset(after, new)
+    return np.arange(len(after), dtype=np.int64)
 
 
 def _write_files(old: Path, n_before: int, after: Dataset, folder: Path) -> npt.NDArray[np.int64]:
@@ -110,7 +124,7 @@ def _write_files(old: Path, n_before: int, after: Dataset, folder: Path) -> npt.
 
 
 def write_dataset(dataset: Dataset, target: str | os.PathLike[str]) -> None:
-    """Write a data set as `.npz` (images, embeddings, texts), `.parquet`, `.csv` or `.jsonl` (tables, texts).
+    """Write a data set as `.npz` (images, embeddings, texts, sounds), `.parquet` (all but sounds), `.csv` or `.jsonl`.
 
     Labels, sources and content stand under the names they were read from. Rows are written in the order they have.
 
@@ -151,12 +165,19 @@ def _mask(rows: npt.NDArray[np.int64], total: int, n_rows: int | None, name: str
     return keep
 
 
+def refuse_other_form(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """`InputError` when `target` can't have the form of the file `source`, before any work is done."""
+    old, new = Path(source), Path(target)
+    if old.is_file() and new.suffix.lower() != old.suffix.lower():
+        suffix = old.suffix.lower()
+        raise InputError(f"{new.name} must have the source's suffix {suffix}, as {old.stem}.clean{suffix}")
+
+
 def _write_file(old: Path, rows: npt.NDArray[np.int64], new: Path, n_rows: int | None) -> None:
     from mithridate.data.writers import rows as forms
 
+    refuse_other_form(old, new)
     suffix = old.suffix.lower()
-    if new.suffix.lower() != suffix:
-        raise InputError(f"{new.name} must have the source's suffix {suffix}, as {old.stem}.clean{suffix}")
     writers = {".npz": forms.filter_npz, ".csv": forms.filter_csv, ".tsv": forms.filter_csv}
     writers |= {".jsonl": forms.filter_jsonl, ".ndjson": forms.filter_jsonl}
     keep = _mask(rows, forms.count_rows(old), n_rows, old.name)

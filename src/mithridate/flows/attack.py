@@ -20,7 +20,7 @@ from mithridate.core.progress import Progress
 from mithridate.data.dataset import Dataset
 from mithridate.data.read import read
 from mithridate.data.write import write_changed, write_dataset
-from mithridate.flows.audit import Columns
+from mithridate.flows.audit_inputs import Columns
 
 
 @dataclass(frozen=True, slots=True)

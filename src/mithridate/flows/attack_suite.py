@@ -18,11 +18,10 @@ from mithridate.core.files import write_atomic
 from mithridate.core.progress import Progress, Silent
 from mithridate.data.read import read
 from mithridate.flows.attack import attack_file
-from mithridate.flows.audit import Columns
+from mithridate.flows.audit_inputs import Columns
 
 INDEX = "suite.json"
 RATE = 0.05  # share of rows that every attack poisons unless told otherwise
-_WRITTEN_AS = {".tsv": ".csv", ".pq": ".parquet", ".ndjson": ".jsonl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def attack_suite(
             done[name] = _skipped(name, f"made for {' and '.join(MODALITIES[name])} data")
         else:
             _clear(place, done.get(name))
-            file = name + ("" if given.is_dir() else _WRITTEN_AS.get(given.suffix.lower(), given.suffix.lower()))
+            file = name + ("" if given.is_dir() else given.suffix.lower())
             done[name] = {"name": name, "status": "begun", "file": file}
             _save(place, asked, done)
             done[name] = _make(name, given, place, file, rate=rate, target=target, seed=seed, columns=columns)

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mithridate.audits.poison.context import AuditSettings
 from mithridate.audits.poison.sharded.combine import ShardRows
 from mithridate.compute import Executor, executor
 from mithridate.compute.threads import threads
 from mithridate.core.errors import InputError
-from mithridate.core.progress import Progress
 from mithridate.core.report import CheckResult, Report, Target
-from mithridate.data.changes import Since
 from mithridate.data.options import Options, checked_modality
 from mithridate.data.read import printable
 from mithridate.data.shards import Shards, count_parquet, find_shards
+from mithridate.flows.audit_inputs import How
 from mithridate.run import Job, run
 
 STORE = Path(".mithridate/cache")
-
-
-@dataclass(frozen=True, slots=True)
-class How:
-    """How a sharded audit runs: the user's settings, on which cluster, where pieces are kept, who listens."""
-
-    settings: AuditSettings
-    cluster: str | None
-    store: str | Path | None
-    progress: Progress
-    command: str
-    methods: Sequence[str] | str
-    manifest: Since | None = None
 
 
 def shards_of_source(source: str | Path, columns: Mapping[str, Any], *, alone: bool, asked: bool) -> Shards | None:

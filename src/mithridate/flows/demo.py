@@ -19,7 +19,8 @@ from mithridate.core.report import CheckResult
 from mithridate.data import load
 from mithridate.data.dataset import Dataset
 from mithridate.data.write import write_dataset
-from mithridate.flows.audit import AuditReport, audit, save_report, save_scores
+from mithridate.flows.audit import audit
+from mithridate.flows.audit_report import AuditReport, save_report, save_scores
 from mithridate.models.evaluate import attack_success, clean_accuracy
 from mithridate.models.recipes import recipe
 

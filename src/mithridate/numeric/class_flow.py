@@ -99,6 +99,7 @@ def leaks(
 
     Where at least 20 trusted rows of a pair are as typical, their confusion is what is natural instead, however large
     and one-sided: the rate among the audited rows must be more than theirs and 2 % allow, by a beta-binomial tail.
+    Where fewer are, 20 that look more like the source than like the target do, at twice the p-value.
 
     References
     ----------
@@ -167,17 +168,32 @@ def _leak(pair: tuple[int, int], found: Bands, bands: dict[tuple[int, int], Band
 
 
 def _beside(leak: Leak, found: Bands, trusted: Trusted) -> Leak:
-    """The leak tested against the trusted rows that look as much like the source; as it was where they are few."""
+    """The leak tested against the trusted rows that look as much like the source; as it was where they are few.
+
+    Where few are as typical but enough lean to the source, those are a second test, the better of the two counting:
+    honest rows are confused no less towards the border, so that they understate a leak.
+    """
     pair = (leak.source, leak.target)
     rows = _like(trusted.log_probabilities, np.flatnonzero(np.isin(trusted.codes, pair)), pair, LIKE)
     place = trusted.log_probabilities[rows, leak.target] - trusted.log_probabilities[rows, leak.source]
-    typical = rows[place <= found.reach[1]]
-    if len(typical) < LEAST_TRUSTED:
+    typical = _against(leak, trusted.codes[rows[place <= found.reach[1]]])
+    if typical is not None:
+        return typical
+    leaning = _against(leak, trusted.codes[rows[place < 0]])
+    if leaning is None:
         return leak
-    moved = int((trusted.codes[typical] == leak.target).sum())
-    allowed, kept = moved + TOLERATED * len(typical) + 0.5, len(typical) - moved + 0.5
+    best = leak if leak.flat and leak.p_value <= leaning.p_value else leaning
+    return best._replace(p_value=min(2 * best.p_value, 1.0))
+
+
+def _against(leak: Leak, codes: npt.NDArray[np.integer[Any]]) -> Leak | None:
+    """The leak tested against trusted rows with these labels; None where they are few."""
+    if len(codes) < LEAST_TRUSTED:
+        return None
+    moved = int((codes == leak.target).sum())
+    allowed, kept = moved + TOLERATED * len(codes) + 0.5, len(codes) - moved + 0.5
     p_value = _beta_binomial_tail(leak.moved, leak.total, allowed, kept)
-    return leak._replace(p_value=p_value, flat=True, trusted=moved / len(typical))
+    return leak._replace(p_value=p_value, flat=True, trusted=moved / len(codes))
 
 
 def _beta_binomial_tail(count: int, total: int, first: float, second: float) -> float:

@@ -163,7 +163,7 @@ def word_scores(
         seen = whole - own
         others = seen.sum(axis=1, keepdims=True) - seen + 0.05
         weights = -np.log(others / others.sum(axis=0))
-        weights *= counts.shape[1] / np.abs(weights).sum(axis=0)
+        weights *= counts.shape[1] / np.maximum(np.abs(weights).sum(axis=0), 1e-12)  # rows without any word
         scores[rows] = counts[rows] @ weights.astype(np.float32)
     return scores
 

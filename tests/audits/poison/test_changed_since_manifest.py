@@ -13,7 +13,7 @@ import mithridate
 from mithridate.core.errors import InputError
 from mithridate.data.building import build
 from mithridate.data.records import records
-from mithridate.flows.audit import AuditReport
+from mithridate.flows.audit_report import AuditReport
 
 N = 900
 

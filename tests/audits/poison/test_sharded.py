@@ -20,7 +20,8 @@ from mithridate.core.report import Report
 from mithridate.data.options import Options
 from mithridate.data.shards import find_shards
 from mithridate.flows import audit_shards as flow
-from mithridate.flows.audit import AuditReport, audit, save_clean
+from mithridate.flows.audit import audit
+from mithridate.flows.audit_report import AuditReport, save_clean
 from mithridate.numeric.label_noise import detect_noise
 from mithridate.numeric.noise_table import Counts, count, noise_table, row_cells
 from mithridate.numeric.ordinary import fit_ordinary

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.embedding import labelled, opinions
-from mithridate.audits.poison.trusted import joint, judges
+from mithridate.audits.poison.trusted import joint, judges, trusted_note
 from mithridate.core.findings import Evidence, Finding, Severity, Subject, bars, number
 from mithridate.core.method import Outcome, RowScores
 from mithridate.data.dataset import Dataset
@@ -57,7 +57,8 @@ def class_pairs(context: Context, settings: AuditSettings) -> Outcome:
     """
     codes = labelled(context)
     logs = opinions(context).log_probabilities
-    tested = leaks(logs, codes, trusted=_trusted(context))
+    judging = judges(context) if context.probabilities is None else np.zeros(0, np.int64)
+    tested = leaks(logs, codes, trusted=_trusted(context, judging))
     passed = benjamini_hochberg(np.array([leak.p_value for leak in tested]), min(settings.fdr, STRICT))
     confirmed = tuple(
         _confirm(logs, codes, leak, settings.fdr) for leak, ok in zip(tested, passed, strict=True) if ok and leak.flat
@@ -72,14 +73,16 @@ def class_pairs(context: Context, settings: AuditSettings) -> Outcome:
     false = float(np.sum(1 / (1 + odds[flagged])))
     low, high = poisson_interval(false)
     note = "sum of the flagged rows' chances of being right; 95 % Poisson interval, nothing was resampled"
-    numbers = (number("expected_false_flags:PSN102", round(false, 2), low=low, high=high, unit="rows", note=note),)
+    numbers = (
+        number("expected_false_flags:PSN102", round(false, 2), low=low, high=high, unit="rows", note=note),
+        *trusted_note(context, judging),
+    )
     findings = tuple(_finding(context.dataset, pair) for pair in confirmed)
     return Outcome(findings, RowScores("label-error", score, p_value, flagged), numbers)
 
 
-def _trusted(context: Context) -> Trusted | None:
+def _trusted(context: Context, rows: npt.NDArray[np.int64]) -> Trusted | None:
     """The trusted rows that may judge, and what models that never saw them say of them."""
-    rows = judges(context) if context.probabilities is None else np.zeros(0, np.int64)
     if not len(rows):
         return None
     both = cast("Context", joint(context))

@@ -98,8 +98,11 @@ def _look(context: Context) -> Opinion:
         raise Skip("images under 5 pixels have no fine detail")
     rng = context.rng(SLUG)
     rows = known if len(known) <= ROWS else np.sort(rng.choice(known, ROWS, replace=False))
-    views = _views(context, images[rows])
-    return _judge(rows, dataset.y[rows], dataset.folds(2)[rows], views, n_classes=dataset.n_classes)
+    folds = dataset.folds(2)[rows]
+    if len(np.unique(folds)) < 2:  # noqa: PLR2004 - one fold judges the other
+        msg = "the images are too much alike: copies of one image can't judge each other"
+        raise Skip(msg)
+    return _judge(rows, dataset.y[rows], folds, _views(context, images[rows]), n_classes=dataset.n_classes)
 
 
 def _views(context: Context, images: npt.NDArray[Any]) -> Views:

@@ -11,7 +11,7 @@ from pyarrow import csv
 
 from mithridate.core.errors import InputError
 from mithridate.data.collect import collect
-from mithridate.data.columns import listed
+from mithridate.data.columns import no_repeats
 from mithridate.data.dataset import Dataset
 from mithridate.data.options import Options
 from mithridate.data.readers.lines import refuse_binary, refuse_not_utf8
@@ -131,9 +131,7 @@ def _wider(kind: pa.DataType) -> pa.DataType:
 
 
 def _check_header(path: Path, names: list[str], delimiter: str) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise InputError(f"{path.name} has more than one column named {listed(repeated)}; rename them apart")
+    no_repeats(names, path.name)
     if len(names) == 1 and delimiter == ",":
         for other, word in _OTHERS.items():
             if names[0].count(other):

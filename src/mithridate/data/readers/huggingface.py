@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +15,8 @@ from mithridate.data.collect import collect
 from mithridate.data.dataset import Dataset
 from mithridate.data.options import Options
 from mithridate.data.readers.parquet import read_parquet
+from mithridate.data.readers.splits import group_shards
 
-_SHARD = re.compile(r"^(?P<split>[A-Za-z0-9_.]+?)(-\d{5}-of-\d{5})?(-[0-9a-f]{16})?$")
-_PART = re.compile(r"^part[-._]?\d+")  # as Spark and Dask name the parts of one table
 _FILE_MARK = b"ARROW1"
 _MARKS = ("dataset_info.json", "state.json", "dataset_dict.json")
 
@@ -61,25 +59,25 @@ def shards_of(folder: Path, name: str) -> Shards:
     state = _json(folder / "state.json")
     listed = state.get("_data_files")
     entries = [file for file in listed if isinstance(file, dict)] if isinstance(listed, list) else []
-    files = [folder / Path(str(file.get("filename"))).name for file in entries] or _shards(folder, ".arrow")
-    if files:
-        return Shards(tuple(files), name, _json(folder / "dataset_info.json").get("features"), parquet=False)
-    return _hub(folder, name)
-
-
-def _hub(folder: Path, name: str) -> Shards:
-    files = _shards(folder, ".parquet")
-    if not files:
+    features = _json(folder / "dataset_info.json").get("features")
+    if entries:
+        files = tuple(folder / Path(str(file.get("filename"))).name for file in entries)
+        return Shards(files, name, features, parquet=False)
+    arrow = _shards(folder, ".arrow")
+    if arrow:
+        return _of_split(folder, arrow, name)._replace(features=features, parquet=False)
+    parquet = _shards(folder, ".parquet")
+    if not parquet:
         raise InputError(f"{name} has no Arrow or Parquet shards; pass the folder that save_to_disk wrote")
-    splits: dict[str, list[Path]] = {}
-    for file in files:
-        found = _SHARD.match(file.stem)
-        named = "part" if _PART.match(file.stem) else found["split"] if found else file.stem
-        splits.setdefault(named, []).append(file)
-    if len(splits) == 1:
-        return Shards(tuple(files), name, None, parquet=True)
-    split = _split_of(sorted(splits), name)
-    return Shards(tuple(splits[split]), f"{name} ({split})", None, parquet=True)
+    return _of_split(folder, parquet, name)
+
+
+def _of_split(folder: Path, files: Sequence[Path], name: str) -> Shards:
+    """All files where their names say no split, else those of the only split, or of `train`."""
+    groups = group_shards(folder, files)
+    split = _split_of(sorted(groups), name)
+    said = name if len(groups) == 1 else f"{name} ({split})"
+    return Shards(tuple(groups[split]), said, None, parquet=True)
 
 
 def _split_of(splits: Sequence[str], name: str) -> str:

@@ -68,7 +68,8 @@ def folder_labels(root: Path, files: Sequence[Path], name: str) -> list[str]:
 
 def image_root(root: Path) -> Path:
     """`root`, or its `train` folder when the folders in it are splits and not classes."""
-    folders = {entry.name for entry in os.scandir(root) if _is_folder(entry) and not entry.name.startswith(".")}
+    with os.scandir(root) as entries:
+        folders = {entry.name for entry in entries if _is_folder(entry) and not entry.name.startswith(".")}
     return root / "train" if "train" in folders and folders <= _SPLITS else root
 
 
@@ -93,7 +94,8 @@ def _walk(root: Path, folder: Path, above: tuple[tuple[int, int], ...], suffixes
     where = folder.relative_to(root).as_posix()
     try:
         identity = (folder.stat().st_dev, folder.stat().st_ino)
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
     except OSError as error:
         raise InputError(
             f"{root.name}: folder {where!r} can't be read ({error.strerror}); mend or remove it"

@@ -93,7 +93,7 @@ def _explain(block: bytes, path: Path, first_line: int, error: Exception) -> str
                     f"{path.name}: column {key!r} mixes types, {before[0]} in line {before[1]} and {kind} in line "
                     f"{number}; make it one type"
                 )
-    return f"{path.name} isn't readable as JSON lines ({str(error).splitlines()[0][:80]})"
+    return f"{path.name} isn't readable as JSON lines ({str(error).splitlines()[0][:80]}); mend those lines"
 
 
 def _kind(value: object) -> str:

@@ -30,7 +30,7 @@ def read_parquet(paths: Sequence[Path], options: Options) -> Dataset:
     schema = files[0][0].schema_arrow
     for file, name in files[1:]:
         if file.schema_arrow.names != schema.names:
-            raise InputError(f"{files[0][1]} and {name} have different columns; all shards need the same")
+            raise InputError(f"{files[0][1]} and {name} have different columns; shards need the same, or pass one file")
     groups = [
         file.metadata.row_group(i).total_byte_size for file, _ in files for i in range(file.metadata.num_row_groups)
     ]

@@ -1,4 +1,4 @@
-"""A changed data set as the Hugging Face folder it was read from: same shards, columns, types and other splits."""
+"""Changed rows as the Parquet file or Hugging Face folder it was read from: same columns, types, shards, splits."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 from mithridate.core.errors import InputError
 from mithridate.data.columns import is_picture
 from mithridate.data.dataset import Dataset
+from mithridate.data.hashing import hash_rows
+from mithridate.data.instructions import columns
 from mithridate.data.pictures import png_of
 from mithridate.data.readers.huggingface import shards_of, stream_of
 from mithridate.data.readers.parquet import opened
@@ -63,16 +65,29 @@ def write_shards(source: Path, before: Dataset, after: Dataset, folder: Path) ->
         place = folder / shard.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
         start = _write(shard, place, change, start, parquet=shards.parquet)
-    if start != len(before):
-        raise InputError(
-            f"{source.name} has {start:,} rows now and had {len(before):,} when it was read; read it again"
-        )
+    _refuse_other(start, before, source.name)
     return after.ids
+
+
+def write_parquet(source: Path, before: Dataset, after: Dataset, target: Path) -> None:
+    """Write the Parquet file `source` again to `target`, with the content and labels of `after`.
+
+    Raises
+    ------
+    InputError : as `write_shards`.
+    """
+    n_rows = _write(source, target, _change(before, after), 0, parquet=True)
+    _refuse_other(n_rows, before, source.name)
+
+
+def keeps_rows(before: Dataset, after: Dataset) -> bool:
+    """Whether `after` is the rows of `before`, at most without the last ones: then the source can be written again."""
+    return len(after) <= len(before) and np.array_equal(np.sort(after.ids), np.arange(len(after)))
 
 
 def _change(before: Dataset, after: Dataset) -> _Change:
     second = after.take(np.argsort(after.ids, kind="stable"))
-    if len(after) > len(before) or not np.array_equal(second.ids, np.arange(len(after))):
+    if not keeps_rows(before, after):
         form = ".npz" if after.modality == "image" else ".parquet"
         raise InputError(f"{before.name}: rows were added or renumbered; write the result as one file, such as {form}")
     first = before.take(np.argsort(before.ids, kind="stable")[: len(after)])
@@ -82,7 +97,15 @@ def _change(before: Dataset, after: Dataset) -> _Change:
     moved = np.zeros(len(first), bool)
     if labels is not None:
         moved = np.array([old != new for old, new in zip(stored_labels(first) or [], labels, strict=True)])
-    return _Change(second, first.hashes != second.hashes, moved, labels)
+    edited = first.hashes != second.hashes
+    if first.beside is not None and second.beside is not None:
+        edited |= hash_rows(first.beside) != hash_rows(second.beside)
+    return _Change(second, edited, moved, labels)
+
+
+def _refuse_other(n_rows: int, before: Dataset, name: str) -> None:
+    if n_rows != len(before):
+        raise InputError(f"{name} has {n_rows:,} rows now and had {len(before):,} when it was read; read it again")
 
 
 def _copy_others(source: Path, folder: Path, shards: set[Path]) -> None:
@@ -135,8 +158,9 @@ def _changed(batch: pa.RecordBatch, change: _Change, start: int) -> pa.RecordBat
 
 def _contents(after: Dataset, rows: IntArray, schema: pa.Schema) -> dict[str, list[Any]]:
     """Column -> the new values of these rows, as Python values."""
-    if isinstance(after.content, pa.Table):
-        table = after.content.take(pa.array(rows))
+    if isinstance(after.content, pa.Table) or after.beside is not None:
+        chosen = after.take(rows)
+        table = chosen.content if isinstance(chosen.content, pa.Table) else columns(chosen)
         return {name: table.column(name).to_pylist() for name in table.column_names if name in schema.names}
     values = cast("npt.NDArray[Any]", after.content)[rows]
     if after.modality == "image":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,11 @@ import pyarrow as pa
 from mithridate.core.errors import InputError
 from mithridate.data.dataset import Dataset
 from mithridate.data.instructions import columns
+from mithridate.data.pictures import png_of
 
 _WIDEST = 1 << 30  # bytes a numpy string array may take: it pads every text to the longest
-_CONTENT = {"text": "text", "embedding": "embedding"}
+ALSO = {".pq": ".parquet", ".ndjson": ".jsonl"}  # other names of a form
+_PICTURE = pa.struct({"bytes": pa.binary(), "path": pa.string()})  # as Hugging Face stores an image
 
 
 def write_whole(dataset: Dataset, target: Path, suffix: str) -> None:
@@ -24,13 +27,15 @@ def write_whole(dataset: Dataset, target: Path, suffix: str) -> None:
         ".npz": _npz,
         ".parquet": _parquet,
         ".csv": _csv,
+        ".tsv": partial(_csv, delimiter="\t"),
         ".jsonl": _jsonl,
     }
-    if suffix not in writers:
+    known = ALSO.get(suffix, suffix)
+    if known not in writers:
         raise InputError(
             f"data can't be written as {suffix or 'a file without suffix'}; use one of {', '.join(writers)}"
         )
-    writers[suffix](dataset, target)
+    writers[known](dataset, target)
 
 
 def stored_labels(dataset: Dataset) -> list[Any] | None:
@@ -50,11 +55,9 @@ def _stored(codes: npt.NDArray[np.int32], values: tuple[Any, ...]) -> list[Any]:
 
 
 def _npz(dataset: Dataset, target: Path) -> None:
-    if isinstance(dataset.content, pa.Table):
-        raise InputError(f"{dataset.name} is a table; write it as .parquet, .csv or .jsonl")
     if dataset.beside is not None:
         raise InputError(f"{dataset.name} holds prompts and responses; write it as .jsonl or .parquet")
-    content = dataset.content
+    content = _matrix(dataset.content, dataset.name) if isinstance(dataset.content, pa.Table) else dataset.content
     if dataset.modality == "text":
         longest = max((len(text) for text in content.tolist()), default=0)
         if longest * 4 * len(content) > _WIDEST:
@@ -74,6 +77,17 @@ def _npz(dataset: Dataset, target: Path) -> None:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
 
 
+def _matrix(table: pa.Table, name: str) -> npt.NDArray[Any]:
+    """(n, d) the numbers of a table that has nothing else."""
+    plain = all(
+        (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)) and not column.null_count
+        for column in table.columns
+    )
+    if not plain:
+        raise InputError(f"{name} is a table of more than numbers; write it as .parquet, .csv or .jsonl")
+    return np.stack([column.to_numpy() for column in table.columns], axis=1)
+
+
 def _as_array(values: list[Any]) -> npt.NDArray[Any]:
     """Strings with "" for missing, else numbers with NaN for missing."""
     if any(isinstance(value, str) for value in values):
@@ -86,16 +100,31 @@ def _as_array(values: list[Any]) -> npt.NDArray[Any]:
 def _table(dataset: Dataset) -> pa.Table:
     if dataset.modality in {"image", "audio"}:
         raise InputError(f"{dataset.name} holds {dataset.modality} data; write them as .npz")
+    return _with_labels(dataset, _content(dataset))
+
+
+def _content(dataset: Dataset) -> pa.Table:
     if isinstance(dataset.content, pa.Table):
-        table = dataset.content
-    elif dataset.beside is not None:
-        table = columns(dataset)
-    elif dataset.modality == "text":
-        table = pa.table({dataset.content_name or "text": pa.array(dataset.content.tolist(), pa.large_string())})
-    else:
-        width = dataset.content.shape[1]
-        flat = pa.array(np.ascontiguousarray(dataset.content).reshape(-1))
-        table = pa.table({dataset.content_name or "embedding": pa.FixedSizeListArray.from_arrays(flat, width)})
+        return dataset.content
+    if dataset.beside is not None:
+        return columns(dataset)
+    if dataset.modality == "text":
+        return pa.table({dataset.content_name or "text": pa.array(dataset.content.tolist(), pa.large_string())})
+    width = dataset.content.shape[1]
+    flat = pa.array(np.ascontiguousarray(dataset.content).reshape(-1))
+    return pa.table({dataset.content_name or "embedding": pa.FixedSizeListArray.from_arrays(flat, width)})
+
+
+def _pictures(dataset: Dataset) -> pa.Table:
+    """Images as PNG files in a column, as Hugging Face stores them."""
+    images = cast("npt.NDArray[Any]", dataset.content)
+    if images.dtype != np.uint8:
+        raise InputError(f"{dataset.name} holds images finer than 8 bits a channel; write them as .npz")
+    files = [{"bytes": png_of(image), "path": None} for image in images]
+    return pa.table({dataset.content_name or "image": pa.array(files, _PICTURE)})
+
+
+def _with_labels(dataset: Dataset, table: pa.Table) -> pa.Table:
     for name, values in ((dataset.label_name, stored_labels(dataset)), (dataset.source_name, stored_sources(dataset))):
         if values is not None:
             table = table.append_column(name, _as_arrow(values))
@@ -112,10 +141,12 @@ def _as_arrow(values: list[Any]) -> pa.Array:
 def _parquet(dataset: Dataset, target: Path) -> None:
     import pyarrow.parquet as pq
 
-    pq.write_table(_table(dataset), target, compression="zstd")
+    image = dataset.modality == "image"
+    table = _with_labels(dataset, _pictures(dataset)) if image else _table(dataset)
+    pq.write_table(table, target, compression="zstd")
 
 
-def _csv(dataset: Dataset, target: Path) -> None:
+def _csv(dataset: Dataset, target: Path, *, delimiter: str = ",") -> None:
     from pyarrow import csv
 
     if dataset.modality == "embedding":
@@ -129,7 +160,7 @@ def _csv(dataset: Dataset, target: Path) -> None:
     nested = [field.name for field in table.schema if pa.types.is_nested(field.type)]
     if nested:
         raise InputError(f"{dataset.name} holds lists or records in {nested[0]!r}; write it as .jsonl or .parquet")
-    csv.write_csv(table, target)
+    csv.write_csv(table, target, csv.WriteOptions(delimiter=delimiter))
 
 
 def _jsonl(dataset: Dataset, target: Path) -> None:
