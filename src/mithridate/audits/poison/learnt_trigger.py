@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.evidence import rows_evidence
+from mithridate.audits.poison.learnt_bending import Bent, find_bent
 from mithridate.audits.poison.learnt_content import Opinions, opinions
 from mithridate.audits.poison.learnt_gate import Verdict, judge
 from mithridate.core.errors import Skip
@@ -30,7 +31,7 @@ Doubles = npt.NDArray[np.float64]
 
 
 class Judged(NamedTuple):
-    """A label with its verdict, its rows, their log10 odds and p-values, and which of them are flagged."""
+    """A label with its verdict, its rows, their log10 odds and p-values, the flagged ones, the warp if it is one."""
 
     code: int
     verdict: Verdict
@@ -38,6 +39,7 @@ class Judged(NamedTuple):
     odds: Doubles
     p_value: Doubles
     flagged: npt.NDArray[np.bool_]
+    bent: Bent | None
 
 
 def learnt_trigger(context: Context, settings: AuditSettings) -> Outcome:
@@ -88,10 +90,13 @@ def _judged(context: Context, found: Opinions, code: int, tested: npt.NDArray[np
     codes = context.dataset.y
     verdict = judge(context, found, code)
     rows = np.flatnonzero(codes == code)
-    honest = (codes >= 0) & ~np.isin(codes, tested)
-    odds, p_value = odds_beside(found.gap[rows], found.gap[honest], tolerance=TOLERANCE)
+    bent = find_bent(context, found, code) if verdict.confirmed else None
+    gap, honest = found.gap, (codes >= 0) & ~np.isin(codes, tested)
+    if bent is not None:
+        gap, honest = bent.score, honest & bent.honest
+    odds, p_value = odds_beside(gap[rows], gap[honest], tolerance=TOLERANCE)
     flagged = flag_by_odds(10.0**odds, fdr)
-    return Judged(code, verdict, rows, odds, p_value, flagged & (odds > 0))
+    return Judged(code, verdict, rows, odds, p_value, flagged & (odds > 0), bent)
 
 
 def _scores(n_rows: int, confirmed: list[Judged]) -> RowScores:
