@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solve
 
+from mithridate.numeric.random_map import FEATURES, RandomMap, random_map
 from mithridate.numeric.warp import warp
 
-FEATURES = 1_500  # random features of the model
 PENALTY = 1e-4  # of the weights, as a share of the features' mean square
 CHUNK = 2048
 
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 Images = npt.NDArray[np.uint8]
-
-
-class _Map(NamedTuple):
-    """Random ReLU features of flat pixels."""
-
-    mean: Floats
-    scale: np.float32
-    weights: Floats
-    offsets: Floats
-
-    def __call__(self, images: npt.NDArray[Any]) -> Floats:
-        rows = (images.reshape(len(images), -1).astype(np.float32) - self.mean) / self.scale
-        hidden = np.maximum(rows @ self.weights + self.offsets, 0)
-        hidden[:, -1] = 1
-        return np.asarray(hidden, np.float32)
 
 
 def bent_scores(
@@ -63,7 +48,7 @@ def bent_scores(
     ----------
     Rahimi and Recht (2007), random features for large-scale kernel machines, NeurIPS.
     """
-    features = _mapping(images[honest], rng)
+    features = random_map(images[honest], rng)
     names = np.unique(folds)
     grams = np.zeros((len(names), FEATURES, FEATURES), np.float32)
     sums = np.zeros((len(names), FEATURES), np.float32)
@@ -79,7 +64,7 @@ def bent_scores(
 
 
 def _judged(
-    images: Images, features: _Map, taught: tuple[Floats, Floats], folds: npt.NDArray[Any], names: npt.NDArray[Any]
+    images: Images, features: RandomMap, taught: tuple[Floats, Floats], folds: npt.NDArray[Any], names: npt.NDArray[Any]
 ) -> Doubles:
     grams, sums = taught
     whole, total, out = grams.sum(axis=0), sums.sum(axis=0), np.zeros(len(images))
@@ -92,11 +77,3 @@ def _judged(
             part = rows[start : start + CHUNK]
             out[part] = features(images[part]) @ weights
     return out
-
-
-def _mapping(images: Images, rng: np.random.Generator) -> _Map:
-    some = images[:4000].reshape(min(len(images), 4000), -1).astype(np.float32)
-    mean = some.mean(axis=0)
-    scale = np.float32(max(float((some - mean).std()), 1e-3))
-    weights = rng.standard_normal((some.shape[1], FEATURES)).astype(np.float32) * np.sqrt(2 / some.shape[1])
-    return _Map(mean, scale, weights.astype(np.float32), rng.uniform(-1, 1, FEATURES).astype(np.float32))
