@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import poisson
 
 from mithridate.numeric.table_tokens import Column, Floats, foreign_tail
 
@@ -18,6 +19,9 @@ ROOM = 3  # cells by which the ends may move when they are refined
 SIDE = 15  # foreign-looking rows beside a range that tell what its surroundings are like
 SMOOTH, HALF = 0.35, 0.6  # of the range's share of target labels that its surroundings may have: nature has no edges
 USUAL = 2.0  # times the share in the whole column that they may always have, where that is more
+
+
+REPEATED = 0.01  # chance of a number as frequent as that if numbers were drawn evenly: it was there before
 
 
 class Span(NamedTuple):
@@ -115,3 +119,35 @@ def _edged(sums: Floats, totals: Floats, start: int, end: int) -> bool:
     usual = totals[2] / max(totals[0] + totals[2], 1)
     most = min(max(SMOOTH * share, USUAL * usual), HALF * share)
     return bool(seen) and all(part[2] / (part[0] + part[2]) <= most for part in seen)
+
+
+def evenness_odds(values: Floats) -> Floats:
+    """What it adds to a row's log10 odds of being stamped that its number is one that many rows of the range have.
+
+    Parameters
+    ----------
+    values : (m,) numbers of all rows in the range.
+
+    Returns
+    -------
+    (m,) 0 for a number about as frequent as the others; below 0 for one that is clearly more frequent.
+
+    Notes
+    -----
+    Numbers drawn inside a range are spread evenly over it. Nature has favourites (tables of fees, rounded amounts),
+    and a number that is far too frequent has its surplus from there. Numbers that are all different say nothing.
+
+    Examples
+    --------
+    >>> (evenness_odds(np.r_[np.arange(20.0), np.full(9, 7.0)]) < -1).nonzero()[0].tolist()
+    [7, 20, 21, 22, 23, 24, 25, 26, 27, 28]
+    """
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    usual = float(np.median(counts)) if len(counts) else 1.0
+    surplus = np.where(poisson.sf(counts - 1, usual) <= REPEATED, counts - usual, 0.0)
+    natural = float(surplus.sum())
+    if natural <= 0:
+        return np.zeros(len(values))
+    drawn = max(len(values) - natural, 1.0)
+    ratio = (usual / drawn) / np.maximum(surplus / natural, 1e-9)
+    return np.asarray(np.minimum(np.log10(ratio), 0.0)[inverse], np.float64)

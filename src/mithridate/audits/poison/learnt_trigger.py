@@ -11,6 +11,7 @@ from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.evidence import rows_evidence
 from mithridate.audits.poison.learnt_content import Opinions, opinions
 from mithridate.audits.poison.learnt_gate import Verdict, judge
+from mithridate.audits.poison.learnt_rows import Found, find_rows
 from mithridate.core.errors import Skip
 from mithridate.core.findings import Evidence, Finding, Severity, Subject, bars, number
 from mithridate.core.method import Outcome, RowScores
@@ -30,7 +31,7 @@ Doubles = npt.NDArray[np.float64]
 
 
 class Judged(NamedTuple):
-    """A label with its verdict, its rows, their log10 odds and p-values, and which of them are flagged."""
+    """A label with its verdict, its rows, their log10 odds and p-values, which are flagged, and what told them."""
 
     code: int
     verdict: Verdict
@@ -38,6 +39,7 @@ class Judged(NamedTuple):
     odds: Doubles
     p_value: Doubles
     flagged: npt.NDArray[np.bool_]
+    told: Found | None
 
 
 def learnt_trigger(context: Context, settings: AuditSettings) -> Outcome:
@@ -47,7 +49,8 @@ def learnt_trigger(context: Context, settings: AuditSettings) -> Outcome:
     Rows whose label it denies while models of all rows, out of fold, insist on it are suspects. A label is put to the
     test when its suspects look like nearly every other label, not like a few neighbours. The causal test trains a model
     with the suspects of some looks, and asks it about suspects of the others: what it was taught by one kind of content
-    must make it give the label to another kind, and not to honest rows. Only then the finding is confirmed.
+    must make it give the label to another kind, and not to honest rows. Only then the finding is confirmed. Its rows
+    are ranked by what the suspects share: the warp that bends honest images into them, or what a model learns of them.
 
     Parameters
     ----------
@@ -79,8 +82,8 @@ def learnt_trigger(context: Context, settings: AuditSettings) -> Outcome:
     counts = np.bincount(data.codes[found.suspect], minlength=data.n_classes)
     tested = np.flatnonzero((everywhere.p_value <= LEVEL) & (counts >= LEAST_SUSPECTS))
     judged = [_judged(context, found, int(code), tested, settings.fdr) for code in tested]
-    confirmed = [one for one in judged if one.verdict.confirmed and one.flagged.any()]
-    findings = tuple(_finding(context, found, everywhere, one) for one in confirmed)
+    confirmed = [one for one in judged if one.verdict.confirmed]
+    findings = tuple(_finding(context, found, everywhere, one) for one in confirmed if one.flagged.any())
     return Outcome(findings, _scores(len(data), confirmed), _numbers(found, judged))
 
 
@@ -88,10 +91,15 @@ def _judged(context: Context, found: Opinions, code: int, tested: npt.NDArray[np
     codes = context.dataset.y
     verdict = judge(context, found, code)
     rows = np.flatnonzero(codes == code)
-    honest = (codes >= 0) & ~np.isin(codes, tested)
-    odds, p_value = odds_beside(found.gap[rows], found.gap[honest], tolerance=TOLERANCE)
-    flagged = flag_by_odds(10.0**odds, fdr)
-    return Judged(code, verdict, rows, odds, p_value, flagged & (odds > 0))
+    told = find_rows(context, found, code) if verdict.confirmed else None
+    gap, honest = found.gap, (codes >= 0) & ~np.isin(codes, tested)
+    if told is not None:
+        gap, honest = told.score, honest & told.honest
+    odds, p_value = odds_beside(gap[rows], gap[honest], tolerance=TOLERANCE)
+    flagged = flag_by_odds(10.0**odds, fdr) & (odds > 0)
+    if not flagged.any():  # the label is proven: name the rows that are likelier bad than not
+        flagged = odds > 0
+    return Judged(code, verdict, rows, odds, p_value, flagged, told)
 
 
 def _scores(n_rows: int, confirmed: list[Judged]) -> RowScores:
@@ -120,6 +128,7 @@ def _finding(context: Context, found: Opinions, everywhere: Spread, one: Judged)
         Subject("rows", tuple(int(row) for row in np.sort(data.ids[flagged])), label, data.source_counts(flagged)),
         (
             *_shares(verdict),
+            *_warp(one),
             number("leads", float(everywhere.leads[one.code]), unit="labels", note="whose look its suspects lead"),
             _chart(context, found, one.code),
             *rows_evidence(data, order, one.code, context),
@@ -138,6 +147,17 @@ def _shares(verdict: Verdict) -> tuple[Evidence, ...]:
         number("taught:no-suspects", verdict.untaught, unit="share", note="the same rows, no suspect in training"),
         number("taught:control", verdict.control, unit="share", note="honest rows of the same looks"),
     )
+
+
+def _warp(one: Judged) -> tuple[Evidence, ...]:
+    """How far pixels move, where the suspects are images bent by one warp."""
+    if one.told is None or one.told.bending is None:
+        return ()
+    bending = one.told.bending
+    note = f"one warp explains {bending.explained:.0%} of how suspects of looks it was not fitted to differ".replace(
+        "%", " %"
+    )
+    return (number("warp", float(np.abs(bending.flow).mean()), unit="pixels", note=f"mean step of a pixel; {note}"),)
 
 
 def _chart(context: Context, found: Opinions, code: int) -> Evidence:

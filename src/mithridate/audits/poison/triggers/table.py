@@ -28,6 +28,7 @@ from mithridate.numeric.table_probe import (
     row_odds,
     sample,
 )
+from mithridate.numeric.table_ranges import evenness_odds
 from mithridate.numeric.table_refine import specialise
 from mithridate.numeric.table_tokens import Blind, Floats, Mask, fit_blind, strata
 from mithridate.numeric.trusted_rate import Excess, excess
@@ -263,7 +264,8 @@ def _group(work: _Work, candidate: Candidate, mask: Mask, flips: Flips, *, confi
     model = _expected(work, candidate, mask)
     expected = model(own)
     base = float((work.codes == candidate.target).sum() / (work.codes >= 0).sum())
-    odds = np.clip(np.log10(row_odds(expected, model(others), base)), UNSEEN, MAX_ODDS)
+    odds = np.log10(row_odds(expected, model(others), base)) + _evenness(work, candidate, own, others)
+    odds = np.clip(odds, UNSEEN, MAX_ODDS)
     values = _values(work, candidate, own)
     ranged = {work.coded.names[item.column] for item in candidate.items if item.ranged}
     shown = " and ".join(
@@ -284,6 +286,16 @@ def _group(work: _Work, candidate: Candidate, mask: Mask, flips: Flips, *, confi
         what=shown,
         place=shown,
     )
+
+
+def _evenness(work: _Work, candidate: Candidate, own: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> Floats:
+    """(own,) log10 odds by how evenly the numbers of all carriers fill the ranges of the candidate."""
+    out = np.zeros(len(own))
+    for item in candidate.items:
+        numbers = work.coded.columns[item.column].floats
+        if item.ranged and numbers is not None:
+            out += evenness_odds(numbers[np.concatenate([own, others])])[: len(own)]
+    return out
 
 
 def _expected(work: _Work, candidate: Candidate, mask: Mask) -> Callable[[npt.NDArray[np.int64]], Floats]:

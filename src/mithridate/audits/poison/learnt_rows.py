@@ -1,0 +1,125 @@
+"""Which rows of a confirmed label carry what its suspects share: bent by one warp, or like the suspects otherwise."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mithridate.audits.poison import embedding
+from mithridate.audits.poison.context import Context
+from mithridate.audits.poison.learnt_content import Flags, Opinions
+from mithridate.audits.poison.triggers.image import as_bytes, shrink
+from mithridate.numeric.bending import Bending, find_bending, pair_of
+from mithridate.numeric.bent_rows import bent_scores
+from mithridate.numeric.random_map import random_map
+from mithridate.numeric.taught_rows import taught_scores
+
+LEAST_LOOKS, LEAST_ROWS = 4, 10  # kinds of content that a field is looked for in, and suspects of each
+EXPLAINED = 0.25  # share of what tells suspects of other looks from honest rows; natural suspects have about 0 or less
+FOUND, TIMES = 0.5, 5.0  # share of the suspects that must be found, and how many times as many as of honest rows
+ROUNDS = 3  # the first field is that of suspects; the next ones that of the rows found
+LESSONS = 2  # the same for what suspects teach: more of them drift
+MOST_SIDE = 32  # larger images are judged at a smaller size
+MOST_HONEST = 10_000
+FOLDS = 5
+
+
+class _Task(NamedTuple):
+    """What is judged: `rows` (n, ...), which are the label's, which are honest rows of others; the suspects and looks;
+    (n,) folds; the random stream.
+    """  # noqa: D205 - a field list reads better in one piece
+
+    rows: npt.NDArray[Any]
+    mine: Flags
+    honest: Flags
+    found: Opinions
+    codes: npt.NDArray[Any]
+    folds: npt.NDArray[Any]
+    rng: np.random.Generator
+
+
+class Found(NamedTuple):
+    """(n,) how much each row carries it, and (n,) rows of other labels that this can be held against, all judged by
+    models without them; the warp, where it is one.
+    """  # noqa: D205 - a field list reads better in one piece
+
+    score: npt.NDArray[np.float64]
+    honest: Flags
+    bending: Bending | None = None
+
+
+def find_rows(context: Context, found: Opinions, code: int) -> Found | None:
+    """The rows of a confirmed label by what its suspects share; None where that tells them from honest rows badly.
+
+    Notes
+    -----
+    Warps: the field comes from mean images alone, suspects of each look against honest rows of that label. The model
+    that judges the rows learns from rows of other labels, as they are and bent, so that neither the number of poisoned
+    rows nor any of them need be known. The field is then found anew from the rows that look bent. Anything else: a
+    model learns to tell suspects from rows of other labels and from the label's trusted ones, and once more with the
+    rows that it finds. Either model must find most suspects, and five times as many of them as of honest rows.
+    """
+    codes = context.dataset.y
+    mine = codes == code
+    rng = context.rng(f"learnt-rows-{code}")
+    honest = np.zeros(len(codes), dtype=bool)
+    honest[rng.permutation(np.flatnonzero((codes >= 0) & ~mine))[:MOST_HONEST]] = True
+    task = _Task(_rows(context), mine, honest, found, codes, context.dataset.folds(FOLDS), rng)
+    for way in (_bent, _taught) if context.dataset.modality == "image" else (_taught,):
+        judged = way(task)
+        if judged is not None and _tells(judged, mine & found.suspect):
+            return judged
+    return None
+
+
+def _rows(context: Context) -> npt.NDArray[Any]:
+    """(n, h, w, c) uint8 images, made smaller if they are large; of anything else (n, d) float32 coordinates."""
+    if context.dataset.modality != "image":
+        return np.asarray(embedding.features(context), np.float32)
+    images = as_bytes(np.asarray(context.dataset.content))
+    return shrink(images, max(1, -(-max(images.shape[1:3]) // MOST_SIDE)))
+
+
+def _bent(task: _Task) -> Found | None:
+    mine, honest, bent = task.mine, task.honest, None
+    group, own = mine & task.found.suspect, mine & task.found.trusted
+    asked = np.flatnonzero(mine | honest)
+    images, folds = task.rows[asked], task.folds[asked]
+    for _ in range(ROUNDS):
+        bending = _bending(task, group)
+        if bending is None or bending.explained < EXPLAINED:
+            break
+        score = np.zeros(len(mine))
+        score[asked] = bent_scores(images, (honest | own)[asked], bending.flow, folds, task.rng)
+        bent = Found(score, honest, bending)
+        group, own = mine & (score > 0), mine & (score < 0)
+    return bent
+
+
+def _taught(task: _Task) -> Found | None:
+    mine, honest, score = task.mine, task.honest, np.zeros(len(task.mine))
+    asked = np.flatnonzero(mine | honest)
+    features, folds = random_map(task.rows[honest], task.rng)(task.rows[asked]), task.folds[asked]
+    group, own = mine & task.found.suspect, mine & task.found.trusted
+    for _ in range(LESSONS):
+        score[asked] = taught_scores(features, group[asked], (honest | own)[asked], folds)
+        group, own = mine & (score > 0), mine & (score < 0)
+    return Found(score, honest)
+
+
+def _bending(task: _Task, group: Flags) -> Bending | None:
+    look, plain = task.found.look, task.honest & (task.found.look == task.codes)
+    pairs = []
+    for kind in np.unique(look[group]):
+        same, odd = np.flatnonzero(plain & (task.codes == kind)), np.flatnonzero(group & (look == kind))
+        if min(len(same), len(odd)) >= LEAST_ROWS:
+            pairs.append((len(odd), pair_of(task.rows[same], task.rows[odd])))
+    pairs.sort(key=lambda sized: -sized[0])
+    return find_bending([pair for _, pair in pairs]) if len(pairs) >= LEAST_LOOKS else None
+
+
+def _tells(judged: Found, suspects: Flags) -> bool:
+    found, usual = float((judged.score[suspects] > 0).mean()), float((judged.score[judged.honest] > 0).mean())
+    return found >= FOUND and found >= TIMES * usual
