@@ -162,6 +162,7 @@ METHODS: tuple[Method, ...] = (
         references=(
             "Turner, Tsipras, Madry (2019), Label-consistent backdoor attacks, arXiv 1912.02771",
             "Zeng et al. (2023), Narcissus, CCS",
+            "Geiping et al. (2021), Witches' Brew, ICLR",
         ),
     ),
     Method(
