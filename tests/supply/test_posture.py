@@ -280,9 +280,10 @@ def test_servers_in_other_files_are_found(tmp_path: Path) -> None:
         pod_DOT_yaml="apiVersion: v1\nkind: Pod\nspec: {args: ['mlflow server --host 0.0.0.0']}\n",
     )  # fmt: skip
     assert sorted(found(report, "SUP427")) == sorted([
-        ("high", "serve.sh"), ("high", "start.sh"), ("medium", "Dockerfile"), ("high", "config.properties"), ("medium", "web.sh"),
-        ("high", "ollama.service"), ("medium", "triton.sh"), ("medium", "rpc.py"), ("medium", "plain.py"),
-        ("high", "jupyter_server_config.py"), ("high", "app.py"), ("high", "dash.py"), ("high", "demo.py"),
+        ("high", "serve.sh"), ("high", "start.sh"), ("medium", "Dockerfile"), ("high", "config.properties"),
+        ("medium", "web.sh"), ("high", "ollama.service"), ("medium", "triton.sh"), ("medium", "rpc.py"),
+        ("medium", "plain.py"), ("high", "jupyter_server_config.py"), ("high", "app.py"), ("high", "dash.py"),
+        ("high", "demo.py"),
     ])  # fmt: skip
 
 
