@@ -397,7 +397,8 @@ def test_any_text_is_read_without_an_exception(body: str, start: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["a" * 100_000, "password" * 10_000, "a.b:c," * 20_000, "key = " * 20_000, "\\t " * 40_000, "- " * 50_000, "'" * 50_000, "  ports:\n" * 10_000, "[,\"'" * 25_000,
+    "body", ["a" * 100_000, "password" * 10_000, "a.b:c," * 20_000, "key = " * 20_000, "\\t " * 40_000,
+             "- " * 50_000, "'" * 50_000, "  ports:\n" * 10_000, "[,\"'" * 25_000,
              "-----BEGIN PRIVATE KEY-----" * 2500, "--host=" * 15_000, "x.y" * 30_000]
 )  # fmt: skip
 def test_no_text_takes_long(tmp_path: Path, body: str) -> None:
