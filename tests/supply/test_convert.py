@@ -250,13 +250,13 @@ def test_the_command_says_what_is_wrong_with_a_path(tmp_path: Path) -> None:
         assert word in str(done.exception)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 def test_a_file_that_is_no_checkpoint_is_called_that(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_bytes(b"PAR1" + bytes(range(256)))
     with pytest.raises(InputError, match="it looks like no pickle"):
         convert(tmp_path / "t.parquet", tmp_path / "t.safetensors")
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 def test_a_folder_that_takes_no_file_is_named(tmp_path: Path) -> None:
     saved(tmp_path / "m.pt")
     (tmp_path / "ro").mkdir(mode=0o500)
