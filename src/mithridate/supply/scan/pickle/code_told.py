@@ -51,8 +51,9 @@ def code_facts(code: Code) -> dict[str, Json]:
     parts = list(code.walk())
     words = dict.fromkeys(word for part in parts for word in (*part.names, *part.texts) if word)
     version, lines = disassembled(code)
+    named: dict[str, Json] = {"code": [clipped(word, _TEXT) for word in list(words)[:_KEPT]]} if words else {}
     return {
-        "code": [clipped(word, _TEXT) for word in list(words)[:_KEPT]],
+        **named,
         "python": version or code.layout,
         "disassembly": [*lines],
     }

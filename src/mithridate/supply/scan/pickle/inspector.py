@@ -248,8 +248,8 @@ class Inspector:
 
 def _called_issue(effect: Effect, path: str, verdict: Verdict, arguments: Value, *, followed: bool) -> Issue:
     """The issue of a call that isn't inert."""
-    given = arguments_shown(arguments, _CLAIM)
     known = told(path, arguments)
+    given = "(...)" if "disassembly" in known else arguments_shown(arguments, _CLAIM)  # bytecode is for the facts
     facts: dict[str, Json] = {**_facts(verdict), "callable": path, "arguments": arguments_shown(arguments), **known}
     if verdict.kind == "harmful":
         runs = verdict.capability in _RUNS and not (verdict.capability == "load" and followed)
