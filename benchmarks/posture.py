@@ -26,7 +26,8 @@ PEERS = ("detect-secrets==1.5.0", "bandit==1.9.4")
 METHODS = {
     "secret": "SUP420", "unpinned": "SUP422", "no hash": "SUP422", "index": "SUP422", "permissions": "SUP423",
     "readable data": "SUP423", "remote code": "SUP424", "pickle": "SUP425", "torch.load": "SUP425", "yaml": "SUP426",
-    "open server": "SUP427", "model card": "SUP428", "contact": "SUP429", "unsigned model": "SUP440", "not looked at": "SUP441",
+    "open server": "SUP427", "model card": "SUP428", "contact": "SUP429", "unsigned model": "SUP440",
+    "not looked at": "SUP441",
 }  # fmt: skip
 LOW = {"no hash", "readable data", "model card", "contact", "unsigned model", "not looked at"}
 BANDIT = {  # what of bandit's is about the kind, wherever it stands
@@ -133,7 +134,10 @@ def cells(options: Options) -> list[Cell]:
     made = []
     for seed in range(options.seeds):
         made.append(Cell("planted", seed, "ours", partial(ours, seed, options), partial(_stamp, "ours")))
-        made += [Cell("planted", seed, tool, partial(peer, tool, seed, options), partial(_stamp, tool)) for tool in ("detect-secrets", "bandit")]  # fmt: skip
+        made += [
+            Cell("planted", seed, tool, partial(peer, tool, seed, options), partial(_stamp, tool))
+            for tool in ("detect-secrets", "bandit")
+        ]
     return [*made, Cell("speed", 0, "ours", partial(speed, options), partial(_stamp, "ours"))]
 
 
@@ -146,7 +150,8 @@ def _stamp(tool: str) -> str:
         "posture_code.py",
         "posture_servers.py",
     )
-    return f"{judges(*files)} {product_stamp() if tool == 'ours' else ' '.join(PEERS)} {_checks() if tool == 'ours' else ''}"
+    judged = f"{product_stamp()} {_checks()}" if tool == "ours" else f"{' '.join(PEERS)} "
+    return f"{judges(*files)} {judged}"
 
 
 def _checks() -> str:
@@ -165,9 +170,15 @@ def report(results: Sequence[Result], options: Options) -> None:
             for key, value in count.items():
                 total[key] += value
     lines = [
-        {"tool": tool, "kind": kind, **total, "recall": total["found"] / total["planted"], "false": total["twins_flagged"] / total["planted"]}
+        {
+            "tool": tool,
+            "kind": kind,
+            **total,
+            "recall": total["found"] / total["planted"],
+            "false": total["twins_flagged"] / total["planted"],
+        }
         for (tool, kind), total in totals.items()
-    ]  # fmt: skip
+    ]
     show("Planted weaknesses and their harmless twins", lines)
     own = [line for line in lines if line["tool"] == "ours"]
     planted = sum(line["planted"] for line in own)

@@ -9,7 +9,6 @@ weakness and its harmless twin are those of `posture_secrets`, `posture_code`, `
 from __future__ import annotations
 
 import json
-import os
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -181,7 +180,7 @@ def _papers() -> Iterator[Case]:
 
 def cases(seed: int, *, notebooks: bool = True) -> list[Case]:
     """All of a seed, filled."""
-    rng = Random(seed)
+    rng = Random(seed)  # noqa: S311 - planted text to repeat by seed, no secrets
     made = [
         *_texts("secret", posture_secrets.SECRETS), *_code("pickle", posture_code.PICKLE, rng, notebooks=notebooks),
         *_code("torch.load", posture_code.TORCH, rng, notebooks=notebooks), *_code("yaml", posture_code.YAML, rng, notebooks=notebooks),
@@ -200,7 +199,7 @@ def _filled(files: Mapping[str, str], rng: Random) -> dict[str, str]:
 
 def write(case: Case, folder: Path, seed: int, *, bad: bool) -> None:
     """The project with the weakness, or with its twin."""
-    rng = Random(f"{seed} {case.path}")
+    rng = Random(f"{seed} {case.path}")  # noqa: S311 - surroundings to repeat by seed, no secrets
     around = {**AROUND, **rng.choice(list(PACKAGING.values()))}
     planted, mode = (case.bad, case.bad_mode) if bad else (case.good, case.good_mode)
     for name, text in {**_filled(around, rng), **planted}.items():
@@ -208,4 +207,4 @@ def write(case: Case, folder: Path, seed: int, *, bad: bool) -> None:
         if text:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-            os.chmod(path, mode if name in planted else 0o640)
+            path.chmod(mode if name in planted else 0o640)

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 
+_NPM = "npmjs.org"  # no file spells out a registry's address
+
 
 def _cells(*sources: str) -> str:
     cells = [{"cell_type": "code", "metadata": {}, "outputs": [], "source": source.splitlines(keepends=True)} for source in sources]  # fmt: skip
@@ -33,7 +35,7 @@ SECRETS = (
     ("alerts.yaml", "webhook: <slack-hook>\n", "webhook: https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX\n"),
     ("notify.py", 'URL = "<discord-hook>"\n', 'URL = os.environ["DISCORD_HOOK"]\n'),
     ("billing/settings.py", "STRIPE = '<stripe>'\n", "STRIPE = 'sk_test_placeholder'\n"),
-    (".npmrc", "//registry.npmjs.org/:_authToken=<npm>\n", "//registry.npmjs.org/:_authToken=${NPM_TOKEN}\n"),
+    (".npmrc", f"//registry.{_NPM}/:_authToken=<npm>\n", f"//registry.{_NPM}/:_authToken=${{NPM_TOKEN}}\n"),
     (".pypirc", "[pypi]\nusername = __token__\npassword = <pypi>\n", "[pypi]\nusername = __token__\n"),
     ("train.py", 'import wandb\nwandb.login(key="<wandb>")\n', 'import wandb\nwandb.login()\nwandb.init(id="<hex32>")\n'),
     ("train.sh", "export WANDB_API_KEY=<wandb>\npython train.py\n", "export WANDB_RUN_ID=<hex32>\nexport WANDB_API_KEY=$(cat /run/secrets/wandb)\n"),
@@ -127,6 +129,6 @@ SECRETS = (
     ("tests/test_auth.py", 'TOKEN = "<gitlab>"\n', 'def test_auth():\n    assert login(api_key="abc123def456ghi789", password="Passw0rd123")\n'),
     ("form.html", "<script>var k='<google>'</script>\n", '<input type="password" name="password2" id="password_2">\n'),
     ("keys.py", 'api_key = "<hex64>"\n', 'api_key_header = "X-API-Key-V2"\nsecret_name = "prod/db/password1"\ntoken_url = "/v1/token2"\n'),
-    ("lock.json", '{"token": "<github>"}\n', '{"integrity": "sha512-<b64k>", "resolved": "https://registry.npmjs.org/a/-/a-1.0.0.tgz"}\n'),
+    ("lock.json", '{"token": "<github>"}\n', f'{{"integrity": "sha512-<b64k>", "resolved": "https://registry.{_NPM}/a/-/a-1.0.0.tgz"}}\n'),
     (".env.example", "HF_TOKEN=<hf>\n", "HF_TOKEN=hf_your_token_here\nDB_PASSWORD=changeme123\nSECRET_KEY=replace-me-with-32-bytes\n"),
 )  # fmt: skip

@@ -280,9 +280,10 @@ def test_servers_in_other_files_are_found(tmp_path: Path) -> None:
         pod_DOT_yaml="apiVersion: v1\nkind: Pod\nspec: {args: ['mlflow server --host 0.0.0.0']}\n",
     )  # fmt: skip
     assert sorted(found(report, "SUP427")) == sorted([
-        ("high", "serve.sh"), ("high", "start.sh"), ("medium", "Dockerfile"), ("high", "config.properties"), ("medium", "web.sh"),
-        ("high", "ollama.service"), ("medium", "triton.sh"), ("medium", "rpc.py"), ("medium", "plain.py"),
-        ("high", "jupyter_server_config.py"), ("high", "app.py"), ("high", "dash.py"), ("high", "demo.py"),
+        ("high", "serve.sh"), ("high", "start.sh"), ("medium", "Dockerfile"), ("high", "config.properties"),
+        ("medium", "web.sh"), ("high", "ollama.service"), ("medium", "triton.sh"), ("medium", "rpc.py"),
+        ("medium", "plain.py"), ("high", "jupyter_server_config.py"), ("high", "app.py"), ("high", "dash.py"),
+        ("high", "demo.py"),
     ])  # fmt: skip
 
 
@@ -396,13 +397,14 @@ def test_any_text_is_read_without_an_exception(body: str, start: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["a" * 200_000, "password" * 20_000, "- " * 100_000, "'" * 100_000, "  ports:\n" * 20_000, "[,\"'" * 50_000,
-             "-----BEGIN PRIVATE KEY-----" * 5000, "--host=" * 30_000, "x.y" * 60_000]
+    "body", ["a" * 100_000, "password" * 10_000, "a.b:c," * 20_000, "key = " * 20_000, "\\t " * 40_000,
+             "- " * 50_000, "'" * 50_000, "  ports:\n" * 10_000, "[,\"'" * 25_000,
+             "-----BEGIN PRIVATE KEY-----" * 2500, "--host=" * 15_000, "x.y" * 30_000]
 )  # fmt: skip
 def test_no_text_takes_long(tmp_path: Path, body: str) -> None:
     started = time.process_time()
     look(tmp_path, a_DOT_yml="services:\n  a:\n    " + body, b_DOT_sh=body, requirements_DOT_txt=body, _DOT_env=body)
-    assert time.process_time() - started < 4
+    assert time.process_time() - started < 10  # what is quadratic takes minutes
 
 
 def test_the_verb_writes_reports_and_exits_by_severity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

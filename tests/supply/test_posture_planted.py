@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -23,13 +22,16 @@ from posture_tokens import TOKENS
 FORMS = [
     name for name in TOKENS if name not in {"password", "port", "int", "word", "model", "uuid", "sha256", "b64", "b64k"}
 ]
+N_CASES = 24
+UNMARKED = ("hex", "pem", "aws-secret", "alnum", "lower", "basic", "azure", "wandb", "jwt")  # known by what is around
 LOW = {"no hash", "readable data", "model card", "contact", "unsigned model", "not looked at"}
 
 
 def judged(kind: str, folder: Path) -> tuple[list[str], list[str]]:
-    """The planted ones that were missed and the twins that were flagged."""
+    """The planted ones that were missed and the twins that were flagged, in a sample: the benchmark judges them all."""
     missed, flagged = [], []
-    for place, case in enumerate(case for case in posture_planted.cases(7) if case.kind == kind):
+    every = [case for case in posture_planted.cases(7) if case.kind == kind]
+    for place, case in enumerate(posture_planted.Random(7).sample(every, min(len(every), N_CASES))):
         for bad in (True, False):
             project = folder / f"{place}{bad}"
             posture_planted.write(case, project, 7, bad=bad)
@@ -58,9 +60,12 @@ def test_no_report_shows_a_secret(tmp_path: Path) -> None:
         token = TOKENS["github"](posture_planted.Random(text))
         secrets.append(token)
         body = {
-            "requirements.txt": f"git+https://{token}@github.com/a/b.git\n--extra-index-url https://u:{token}@pypi.acme.dev/simple\n",
-            "Dockerfile": f"FROM x\nRUN pip install git+https://{token}@github.com/a/b.git\nRUN pip install --extra-index-url https://u:{token}@a.dev/s x\n",
-            "run.sh": f"vllm serve x --trust-remote-code --hf-token {token}\nvllm serve m --host 0.0.0.0 --token {token}\n",
+            "requirements.txt": f"git+https://{token}@github.com/a/b.git\n"
+            f"--extra-index-url https://u:{token}@pypi.acme.dev/simple\n",
+            "Dockerfile": f"FROM x\nRUN pip install git+https://{token}@github.com/a/b.git\n"
+            f"RUN pip install --extra-index-url https://u:{token}@a.dev/s x\n",
+            "run.sh": f"vllm serve x --trust-remote-code --hf-token {token}\n"
+            f"vllm serve m --host 0.0.0.0 --token {token}\n",
             "train.py": f"m = AutoModel.from_pretrained('x', trust_remote_code=True, token='{token}')\n",
         }[text]
         (tmp_path / "p" / text).write_text(body, encoding="utf-8")
@@ -77,7 +82,7 @@ def _everywhere(report: Report, folder: Path) -> str:
     return "".join(name.read_text(encoding="utf-8") for name in names)
 
 
-@pytest.mark.parametrize("name", [name for name in FORMS if not name.startswith(("hex", "pem", "aws-secret", "alnum", "lower", "basic", "azure", "wandb", "jwt"))])  # fmt: skip
+@pytest.mark.parametrize("name", [name for name in FORMS if not name.startswith(UNMARKED)])
 def test_every_issuers_form_is_known(tmp_path: Path, name: str) -> None:
     token = TOKENS[name](posture_planted.Random(name))
     (tmp_path / "a.py").write_text(f"x = '{token}'\n", encoding="utf-8")
@@ -135,6 +140,6 @@ def test_a_gigabyte_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "dump.sql").open("wb") as file:
         file.write(b"-- x\n" * 4096)
         file.truncate(1 << 30)
-    os.symlink(tmp_path, tmp_path / "loop")
+    (tmp_path / "loop").symlink_to(tmp_path)
     claims = [f.claim for f in posture(tmp_path, offline=True).findings if f.method == "SUP441"]
     assert claims == ["not looked at: dump.sql (text of more than 2 MiB)"]

@@ -13,9 +13,10 @@ from typing import Any
 from mithridate.supply.posture.names import UNKNOWN, Constant, Names, Unknown, names_of
 
 # what any check looks for: a file without one of the first isn't parsed, a call without one of the second isn't kept
-_MARKS = ("pickle", "Pickle", "joblib", "dill", "shelve", "yaml", "trust_re", "trust-re", "TRUST_REMOTE", "0.0.0.0",  # noqa: S104 - looked for
-          "dangerous", "safe_mode", "unsafe", "hub.load", "gradio", "ServerApp", "NotebookApp", "marshal", "insecure_port",
-          "weights_only", "HTTPServer", "TCPServer", "skops", "flask", "gunicorn")  # fmt: skip
+_MARKS = ("pickle", "Pickle", "joblib", "dill", "shelve", "yaml", "trust_re", "trust-re", "TRUST_REMOTE",
+          "0.0.0.0",  # noqa: S104 - looked for
+          "dangerous", "safe_mode", "unsafe", "hub.load", "gradio", "ServerApp", "NotebookApp", "marshal",
+          "insecure_port", "weights_only", "HTTPServer", "TCPServer", "skops", "flask", "gunicorn")  # fmt: skip
 _BY_PLACE = re.compile(r"\bload\([^()\n]*,\s*True\b")  # numpy.load(path, None, True)
 _WORDS = re.compile(
     r"^numpy\.load$|pickle|Pickle|joblib|torch\.(?:load|hub|serialization)|dill|shelve|yaml|trust[-_]re|dangerous|safe_mode|unsafe|"
@@ -162,8 +163,11 @@ def _named(node: ast.AST, names: Names) -> list[ast.expr]:
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in names.imported:
         alias = names.imported[node.targets[0].id]
         return [node.value] if alias in {"torch.load", "torch.serialization.load"} or alias.startswith("yaml.") else []
-    if not isinstance(node, ast.Call):
-        return []
+    return _called(node, names) if isinstance(node, ast.Call) else []
+
+
+def _called(node: ast.Call, names: Names) -> list[ast.expr]:
+    """The function, and the arguments that are functions or questions themselves."""
     name = names.dotted(node.func) or (node.func.id if isinstance(node.func, ast.Name) else "")
     if name in _PARTIAL:
         return [node.func, *node.args[:1]]

@@ -28,8 +28,9 @@ ID, SLUG = "SUP420", "leaked-secret"
 _CODE = frozenset(
     {".py", ".pyw", ".ipynb", ".r", ".jl", ".js", ".ts", ".java", ".go", ".rs", ".c", ".cpp", ".h", ".sh", ".bash",
      ".ps1", ".sql", ".tf", ".tfvars", ".hcl", ".xml", ".gradle", ".md", ".rst", ".txt", ".pem", ".key", ".json",
-     ".html", ".tsx", ".jsx", ".mjs", ".cjs", ".vue", ".kt", ".scala", ".cs", ".php", ".rb", ".swift", ".dart", ".lua", ".zsh",
-     ".fish", ".bat", ".cmd", ".m", ".mm", ".hpp", ".cc", ".pl", ".ex", ".proto", ".graphql", ".env", ".http", ".rmd", ".qmd"}
+     ".html", ".tsx", ".jsx", ".mjs", ".cjs", ".vue", ".kt", ".scala", ".cs", ".php", ".rb", ".swift", ".dart", ".lua",
+     ".zsh", ".fish", ".bat", ".cmd", ".m", ".mm", ".hpp", ".cc", ".pl", ".ex", ".proto", ".graphql", ".env", ".http",
+     ".rmd", ".qmd"}
 )  # fmt: skip
 _PROSE = frozenset(
     {".md", ".rst", ".txt", ".html", ".xml", ".log", ".out", ".csv", ".tsv", ".jsonl", ".ndjson", ".diff", ".patch"}

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from mithridate.supply.posture.walk import File
 
 _NAMES = re.compile(
-    r"(?:^|/)(?:[^/]*dockerfile[^/]*|containerfile|procfile|makefile|[^/]*\.env|\.env[^/]*|[^/]*\.(?:ya?ml|toml|ini|cfg|conf|"
-    r"properties|sh|bash|zsh|bat|cmd|service|json|env|envrc|dockerfile|tfvars)|\.(?:netrc|pypirc|npmrc|pgpass|databrickscfg))$", re.IGNORECASE,
+    r"(?:^|/)(?:[^/]*dockerfile[^/]*|containerfile|procfile|makefile|[^/]*\.env|\.env[^/]*|"
+    r"[^/]*\.(?:ya?ml|toml|ini|cfg|conf|properties|sh|bash|zsh|bat|cmd|service|json|env|envrc|dockerfile|tfvars)|"
+    r"\.(?:netrc|pypirc|npmrc|pgpass|databrickscfg))$", re.IGNORECASE,
 )  # fmt: skip
 _LOCKS = re.compile(r"(?:^|/)(?:package-lock|composer\.lock|poetry\.lock|uv\.lock|pdm\.lock|pixi\.lock|yarn\.lock)")
 _COMMENT = re.compile(r"(?:^|\s)#.*$|^\s*(?://|;).*$")

@@ -1,4 +1,4 @@
-"""What names stand for in one Python file: imports, aliases, constants and mappings that are given once and never changed."""
+"""What names stand for in one Python file: imports, aliases, and what is given once and never changed."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ _LOADERS = (
     "UnsafeLoader",
 )
 _STARRED = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "torch", "yaml", "marshal"}
-_IMPORTERS = {"__import__", "importlib.import_module", "import_module"}
+_BY_NAME = "import_module"
+_IMPORTERS = {"__import__", _BY_NAME, f"importlib.{_BY_NAME}"}  # looked for in what is read, never called here
 _CHANGES = {"update", "setdefault", "pop", "clear", "popitem"}
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """imported: dotted name by name. constants: value by name. mappings: entries by name, of dicts that stay as made."""
+    """imported: dotted name by name. constants: value by name. mappings: entries by name, of dicts left as made."""
 
     imported: Mapping[str, str]
     constants: Mapping[str, Constant]
@@ -58,7 +59,7 @@ class Names:
         return f".{parts[0]}" if parts else None
 
     def _module(self, node: ast.AST) -> str | None:
-        """The module that `importlib.import_module("pickle")` gives."""
+        """The module that `import_module("pickle")` gives, or `__import__("pickle")`."""
         if not (isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)):
             return None
         name = ast.unparse(node.func) if isinstance(node.func, (ast.Name, ast.Attribute)) else ""

@@ -69,8 +69,9 @@ def open_server(context: Context, settings: PostureSettings) -> Outcome:
     has, but everything goes over plain HTTP; or a Dockerfile starts it: a container must listen on all of its own
     addresses, and is open once its port is published; or a program that listens on all of them (vLLM, Triton) isn't
     told where to. Of Kubernetes' manifests those are judged that bring their own LoadBalancer, NodePort or host port;
-    also read are `docker run` and the own files of Redis, MongoDB, PostgreSQL, Ray Serve, BentoML, Streamlit. Blind to firewalls, and to a proxy that stands in another file:
-    it can be right that the server is open, and then the baseline is the place to say so.
+    also read are `docker run` and the own files of Redis, MongoDB, PostgreSQL, Ray Serve, BentoML, Streamlit. Blind to
+    firewalls, and to a proxy that stands in another file: it can be right that the server is open, and then the
+    baseline is the place to say so.
 
     References
     ----------

@@ -21,7 +21,10 @@ _DATA = frozenset(
      ".arrow", ".avro", ".tfrecord", ".xlsx", ".duckdb"}
 )  # fmt: skip
 _PRIVATE = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
-_VALUE = re.compile(r"""(?im)^\s*(?:export\s+)?\w*(?:pass|secret|token|key|pwd)\w*\s*=\s*["']?[^\s"'$#]""")
+_VALUE = re.compile(
+    r"""(?m)^[ \t]{0,40}(?:export[ \t]{1,40})?(?P<name>\w{1,200})[ \t]{0,40}=[ \t]{0,40}["']?[^\s"'$#]"""
+)
+_SECRET = re.compile("pass|secret|token|key|pwd", re.IGNORECASE)
 _TEXT_KEYS = frozenset({".pem", ".key"})
 _MOST_KEY = 1 << 16
 
@@ -76,7 +79,7 @@ def _is_key(context: Context, file: File) -> bool:
     if not _KEYS.search(file.name) or not file.size:
         return False
     if file.path.name.startswith(".env"):
-        return bool(_VALUE.search(context.text(file) or ""))
+        return any(_SECRET.search(match["name"]) for match in _VALUE.finditer(context.text(file) or ""))
     if file.suffix not in _TEXT_KEYS:
         return True
     return file.size <= _MOST_KEY and bool(_PRIVATE.search(context.text(file) or ""))

@@ -102,9 +102,9 @@ def requirements(context: Context, settings: PostureSettings) -> Outcome:
     Medium: no exact version, or a repository without a commit: the next install can bring something else. Low: pinned
     without a hash, which trusts the index not to serve other bytes. Ranges in `pyproject.toml` are not judged: they
     say what a library works with, not what is installed.
-    Also read: `pip install` in Dockerfiles and scripts, conda's environment files and a Pipfile, each unless a lock lies
-    beside it. A further index of a well-known maker of builds (PyTorch, NVIDIA) is low. A file that only another one with pins is compiled from
-    (`.in`) isn't either.
+    Also read: `pip install` in Dockerfiles and scripts, conda's environment files and a Pipfile, each unless a lock
+    lies beside it. A further index of a well-known maker of builds (PyTorch, NVIDIA) is low. A file that only another
+    one with pins is compiled from (`.in`) isn't judged either.
 
     References
     ----------
@@ -143,7 +143,8 @@ def _of_requirements(file: File, body: str) -> Iterator[Finding]:
 def _of_others(file: File, body: str, names: set[str]) -> Iterator[Finding]:
     spots = [Spot(f"line {wanted.line}", wanted.text, wanted.line) for wanted in loose(file, body, names)]
     if spots:
-        claim = f"{{path}} installs {len(spots)} package{'s' * (len(spots) > 1)} of any version at {{where}}: the next build may differ"
+        packages = f"{len(spots)} package{'s' * (len(spots) > 1)}"
+        claim = f"{{path}} installs {packages} of any version at {{where}}: the next build may differ"
         yield finding(_BUILD, file, claim, spots)
 
 
@@ -157,7 +158,7 @@ def _of_indexes(file: File, body: str, *, pip: bool) -> Iterator[Finding]:
 
 
 def _indexes(body: str, *, pip: bool) -> list[tuple[Spot, str]]:
-    """Each option of a second or unprotected index, and its address; elsewhere than in pip's files only of pip commands."""
+    """Each option of a second or unprotected index, and its address; outside pip's files only of pip commands."""
     spots = []
     for number, line in commands(body):
         typed = line.strip()

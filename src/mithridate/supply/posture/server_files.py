@@ -59,18 +59,22 @@ PLACES = (
     Place("Ray Serve", _path(r"[\w.-]+\.ya?ml"), _lines(rf"^\s*host\s*:\s*{_EVERY}\s*(?:#.*)?$"),
           mark=_lines(r"^(?:http_options|proxy_location)\s*:")),
     Place("BentoML", _path(r"[\w.-]*bento[\w.-]*\.ya?ml"), _lines(rf"^\s*host\s*:\s*{_EVERY}\s*(?:#.*)?$"),
-          mark=_lines(r"^\s*(?:http|api_server|services|runners)\s*:"), guard=_lines(r"^\s*ssl\s*:\s*\n\s*enabled\s*:\s*true")),
+          mark=_lines(r"^\s*(?:http|api_server|services|runners)\s*:"),
+          guard=_lines(r"^\s*ssl\s*:\s*\n\s*enabled\s*:\s*true")),
     Place("Streamlit", _path(r"\.streamlit/config\.toml"), _lines(rf"^\s*address\s*=\s*{_EVERY}"),
           guard=_lines(r"^\s*sslCertFile\s*=|^\s*\[auth\]"), bare=False),
-    Place("Gunicorn on every address without TLS", _path(r"gunicorn[\w.-]*\.py"), _lines(rf"^\s*bind\s*=\s*\[?f?{_EVERY}"),
+    Place("Gunicorn on every address without TLS", _path(r"gunicorn[\w.-]*\.py"),
+          _lines(rf"^\s*bind\s*=\s*\[?f?{_EVERY}"),
           guard=_lines(r"^\s*certfile\s*="), bare=False),
-    Place("Elasticsearch without security", _path(r"elasticsearch\.ya?ml"), _lines(r"^\s*xpack\.security\.enabled\s*:\s*false")),
+    Place("Elasticsearch without security", _path(r"elasticsearch\.ya?ml"),
+          _lines(r"^\s*xpack\.security\.enabled\s*:\s*false")),
     Place("Qdrant without a key", _path(r"[\w./-]*qdrant[\w./-]*\.ya?ml"), _lines(rf"^\s*host\s*:\s*{_EVERY}"),
           guard=_lines(r"^\s*(?:api_key|jwt_rbac)\s*:\s*\S")),
 )  # fmt: skip
 _RUN = re.compile(r"\b(?:docker|podman|nerdctl)\s+(?:container\s+)?(?:run|create)\s(?P<rest>.*)")
 _PUBLISH = re.compile(
-    r"(?:^|\s)(?:-\w*p|--publish)[= ]\s*[\"']?(?!127\.0\.0\.1:|localhost:|\[::1\]:)(?:[\d.]+:|\[[^\]]*\]:)?[\w${}-]*:?[\d$]|"
+    r"(?:^|\s)(?:-\w*p|--publish)[= ]\s*[\"']?(?!127\.0\.0\.1:|localhost:|\[::1\]:)"
+    r"(?:[\d.]+:|\[[^\]]*\]:)?[\w${}-]*:?[\d$]|"
     r"(?:^|\s)(?:-P|--publish-all)\s|(?:^|\s)--net(?:work)?[= ]host\b"
 )
 _OUTSIDE = re.compile(

@@ -59,7 +59,10 @@ SERVERS = (
     Server(
         "Jupyter",
         _words(r"\bjupyter(?:-lab|-notebook|hub)?\b", r"image:\s*\S*(?:jupyter|scipy-notebook|pytorch-notebook)"),
-        _words(rf"--(?:ServerApp\.|NotebookApp\.)?ip[= ]{_EVERY}", r"image:\s*\S*(?:jupyter/|scipy-notebook|pytorch-notebook)"),
+        _words(
+            rf"--(?:ServerApp\.|NotebookApp\.)?ip[= ]{_EVERY}",
+            r"image:\s*\S*(?:jupyter/|scipy-notebook|pytorch-notebook)",
+        ),
         off=_words(r"\.token=(?:\s|$|''|\"\")", r"JUPYTER_TOKEN=(?:\s|$)"), always=True,
     ),
     Server(
@@ -67,8 +70,8 @@ SERVERS = (
         _words(r"--app-name[= ]basic-auth"),
     ),
     Server(
-        "Ray", _words(r"\bray start\b", r"image:\s*\S*rayproject/ray"), _host("--dashboard-host"), _words(r"RAY_AUTH_MODE\W+token"),
-        environment=_words(r"RAY_AUTH_MODE"),
+        "Ray", _words(r"\bray start\b", r"image:\s*\S*rayproject/ray"), _host("--dashboard-host"),
+        _words(r"RAY_AUTH_MODE\W+token"), environment=_words(r"RAY_AUTH_MODE"),
     ),
     Server("TensorBoard", _words(r"\btensorboard\b"), _words(rf"--bind_all\b|--host[= ]{_EVERY}")),
     Server(
@@ -89,7 +92,8 @@ SERVERS = (
         _host("--http-address", "--grpc-address"), listens=True, bare=_starts("tritonserver"),
     ),
     Server(
-        "TorchServe, which asks for a token from 0.12 on only", _words(r"^\s*(?:management|inference)_address\s*=", r"\btorchserve\b"),
+        "TorchServe, which asks for a token from 0.11.1 on only",
+        _words(r"^\s*(?:management|inference)_address\s*=", r"\btorchserve\b"),
         _words(rf"(?:management|inference|metrics)_address\s*=\s*https?://{_EVERY}", r"--disable-token-auth\b"),
         off=_words(r"disable_token_authorization\s*=\s*true"),
     ),
@@ -100,19 +104,21 @@ SERVERS = (
     Server("BentoML", _words(r"\bbentoml serve(?:-\w+)?\b"), _host("--host")),
     Server("Streamlit", _words(r"\bstreamlit run\b"), _host("--server.address")),
     Server(
-        "Flask's debugger", _words(r"\bflask\b.*\brun\b.*--debug\b", r"\bflask\b.*--debug\b.*\brun\b"), _host("--host", "-h"),
+        "Flask's debugger", _words(r"\bflask\b.*\brun\b.*--debug\b", r"\bflask\b.*--debug\b.*\brun\b"),
+        _host("--host", "-h"),
     ),
     Server(
         "an application server without TLS",
         _words(
             r"\b(?:uvicorn|gunicorn|hypercorn|daphne|granian|waitress-serve|litestar run|fastapi (?:run|dev)|litellm|"
             r"flask\b.*\brun|manage\.py runserver|panel serve|bokeh serve|voila|marimo (?:run|edit)|chainlit run|"
-            r"langflow run|open-webui serve|fastchat\.serve\.\w+|lmdeploy serve|tgi|aphrodite run|xinference(?:-local)?|"
-            r"dask[- ](?:scheduler|worker)|prefect server start|airflow webserver|dagster-webserver|dagit|"
-            r"python3? -m http\.server|cog serve|nim|infinity_emb v2|serve run)\b"
+            r"langflow run|open-webui serve|fastchat\.serve\.\w+|lmdeploy serve|tgi|aphrodite run|"
+            r"xinference(?:-local)?|dask[- ](?:scheduler|worker)|prefect server start|airflow webserver|"
+            r"dagster-webserver|dagit|python3? -m http\.server|cog serve|nim|infinity_emb v2|serve run)\b"
         ),
         _words(
-            rf"(?:--(?:host|bind|address|listen|ip|interface|bind[-_]address|web-address)|-[bhHi])(?:[= ]|\s*:\s*)*{_EVERY}(?![\w.])",
+            rf"(?:--(?:host|bind|address|listen|ip|interface|bind[-_]address|web-address)|-[bhHi])"
+            rf"(?:[= ]|\s*:\s*)*{_EVERY}(?![\w.])",
             rf"runserver {_EVERY}",
         ),
         off=_NEVER, always=True, secured=_words(r"--ssl-keyfile|--keyfile|--certfile|--ssl-certificate|--cert\b"),

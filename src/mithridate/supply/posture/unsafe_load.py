@@ -48,12 +48,12 @@ def unsafe_load(context: Context, settings: PostureSettings) -> Outcome:
     -----
     Python is parsed, imports are followed inside the file, nothing is run; comments and strings say nothing. Found:
     `pickle`, `dill`, `cloudpickle`, `joblib`, `shelve`, `jsonpickle`, `marshal`, `pandas.read_pickle`, `numpy.load`
-    with `allow_pickle=True`, `torch.load` and `torch.hub.load_state_dict_from_url` without `weights_only=True`, any call
-    with `weights_only=False`, Keras' `safe_mode=False`, `skops.io.load(trusted=True)`, and
+    with `allow_pickle=True`, `torch.load` and `torch.hub.load_state_dict_from_url` without `weights_only=True`, any
+    call with `weights_only=False`, Keras' `safe_mode=False`, `skops.io.load(trusted=True)`, and
     `allow_dangerous_deserialization=True`; aliases, `functools.partial`, and `**options` made in the same file are
-    followed. High where the same call reads from the network, else medium: whether the
-    file is trusted, code can't show. Low in tests, and nothing where bytes made on the spot are read back. Blind to
-    names built at run time and to libraries that unpickle inside.
+    followed. High where the same call reads from the network, else medium: whether the file is trusted, code can't
+    show. Low in tests, and nothing where bytes made on the spot are read back. Blind to names built at run time and to
+    libraries that unpickle inside.
 
     References
     ----------
