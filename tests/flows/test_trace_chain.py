@@ -91,7 +91,9 @@ def test_an_answer_by_another_model_or_a_run_on_other_data_is_a_broken_link_that
     }  # fmt: skip
     assert code == 1
     (lab / "run.sig").unlink()
-    assert states(traced()[1])["training run"] == "unsaid"
+    _, found = traced()
+    assert states(found)["training run"] == "unsaid"
+    assert "has no statement of a training run" in found["links"][2]["why"]
 
 
 def test_a_statement_by_nobody_trusted_is_claimed_and_a_model_made_from_a_model_is_followed(lab: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import sample
 
 from mithridate.core.errors import InputError
-from mithridate.core.findings import Severity, Subject
+from mithridate.core.findings import Json, Severity, Subject
 from mithridate.core.report import Report
 from mithridate.reports.html import to_html
 from mithridate.reports.json_format import read_report, to_json
@@ -345,3 +345,11 @@ def test_sarif_places_a_member_in_its_file_with_the_file_s_digest() -> None:
     assert place["physicalLocation"]["artifactLocation"] == {"uri": "models/a.pt", "index": 0}
     assert place["logicalLocations"] == [{"fullyQualifiedName": "models/a.pt!a/data.pkl"}]
     assert run["artifacts"][0] == {"location": {"uri": "models/a.pt"}, "hashes": {"sha-256": "ab12" * 16}}
+
+
+def test_bytecode_stands_line_by_line() -> None:
+    facts: dict[str, Json] = {"disassembly": ["f:", "     2 LOAD_NAME os", "     4 RETURN_VALUE"]}
+    report = sample.scan()
+    issue = sample.issue("critical", "runs code", "offset 3", **facts)
+    report = replace(report, findings=(replace(report.findings[0], evidence=(issue,)),))
+    assert "<pre>f:\n     2 LOAD_NAME os\n     4 RETURN_VALUE</pre>" in to_html(report)

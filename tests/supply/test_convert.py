@@ -77,7 +77,8 @@ def test_a_whole_checkpoint_gives_all_its_tensors_and_names_the_rest(tmp_path: P
 def test_a_whole_module_gives_its_state_dict(tmp_path: Path) -> None:
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
     torch.save(model, tmp_path / "m.pt")
-    convert(tmp_path / "m.pt", tmp_path / "m.safetensors")
+    done = convert(tmp_path / "m.pt", tmp_path / "m.safetensors")
+    assert done.left_out == ("it (torch.nn.modules.container.Sequential: its code, hooks and settings)",)
     written = load_file(tmp_path / "m.safetensors")
     assert set(written) == set(model.state_dict())
     assert all(torch.equal(written[name], one) for name, one in model.state_dict().items())
@@ -247,6 +248,12 @@ def test_the_command_says_what_is_wrong_with_a_path(tmp_path: Path) -> None:
         done = CliRunner().invoke(cli, ["convert", str(here), str(there)])
         assert isinstance(done.exception, InputError)
         assert word in str(done.exception)
+
+
+def test_a_file_that_is_no_checkpoint_is_called_that(tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").write_bytes(b"PAR1" + bytes(range(256)))
+    with pytest.raises(InputError, match="it looks like no pickle"):
+        convert(tmp_path / "t.parquet", tmp_path / "t.safetensors")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")

@@ -73,8 +73,8 @@ def rough_minority(rough: Floats, codes: npt.NDArray[np.integer[Any]], *, n_clas
     Notes
     -----
     Classes differ in texture, so a class is not held against the average but against the roughest of the others, at
-    the upper end of what that one's rate may be; still one class comes first in every data set, hence twice as many are
-    asked for besides. Needs three classes to know what classes differ by.
+    the upper end of what that one's rate may be; still one class comes first in every data set, hence two and a
+    half times as many are asked for besides. Needs three classes to know what classes differ by.
     """
     classes = [code for code in range(n_classes) if np.count_nonzero(codes == code) >= LEAST]
     if len(classes) < 3:  # noqa: PLR2004 - itself and two that differ

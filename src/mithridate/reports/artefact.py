@@ -54,9 +54,15 @@ def problem(evidence: Evidence) -> Problem:
         text=line(data.get("claim") or "", limit=600),
         path=line(data.get("path") or "", limit=300),
         place=line(data.get("place") or "", limit=160),
-        facts=tuple((line(words.title(str(name)), limit=60), block(value, limit=2000)) for name, value in facts),
+        facts=tuple((line(words.title(str(name)), limit=60), _fact(name, value)) for name, value in facts),
         remedy=line(data.get("remedy") or "", limit=400),
     )
+
+
+def _fact(name: object, value: object) -> str:
+    """A fact as a block of text; bytecode line by line."""
+    is_listing = name == "disassembly" and isinstance(value, list | tuple)
+    return block("\n".join(map(str, value)) if is_listing else value, limit=2000)  # type: ignore[call-overload]
 
 
 def target(report: Report) -> str:

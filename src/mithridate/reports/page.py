@@ -33,6 +33,9 @@ from mithridate.reports.verdict import (
 from mithridate.reports.voices import voice
 
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)")
+UNFLAGGED = "no row is flagged"
+"""Note of the expected number of false flags where there are no flags."""
+
 SHOWN_ROWS = 20
 FOLDED_ROWS = 200
 _GROUPS = (
@@ -43,6 +46,7 @@ _GROUPS = (
     ("label", "Labels", "Rows whose label does not fit their content"),
     ("flip", "Labels", "Rows whose label does not fit their content"),
     ("outlier", "Outliers", "Rows unlike all others"),
+    ("noise", "Noise", "Images with a grain that their content doesn't explain"),
 )
 _OWN_GROUPS = {**artefact.GROUPS, **project.GROUPS, **proof.GROUPS}
 
@@ -213,6 +217,8 @@ def _flags_tile(report: Report) -> Tile:
     if evidence is None:
         return Tile("Expected false flags", "–", "not measured in this run")
     shown = number(evidence)
+    if shown.note == UNFLAGGED and affected(report.findings):
+        return Tile("Expected false flags", "–", "findings speak of groups; no single row is flagged")
     flags = words.expected(shown.value) if shown.value is not None else "–"
     note = f"{shown.interval} by chance" if shown.interval else "rows flagged by chance, on average"
     return Tile("Expected false flags", flags, note)

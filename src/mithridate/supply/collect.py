@@ -91,6 +91,7 @@ def tensors_of(value: Any) -> tuple[Tensors, list[str]]:
     rest: list[str] = []
     todo: list[tuple[str, Any]] = [("", value)]
     seen: dict[int, Any] = {}
+    inner: set[int] = set()
     while todo:
         name, item = todo.pop()
         stored = stored_array(item, name) if _is_array(item) else item
@@ -99,8 +100,8 @@ def tensors_of(value: Any) -> tuple[Tensors, list[str]]:
                 raise InputError(f"two tensors would be called {name!r:.100}; rename one")
             found[name or "tensor"] = stored
         elif isinstance(item, dict | list | tuple | Unlisted) or hasattr(item, "__dict__"):
-            if isinstance(item, Unlisted) and not _is_module(item):
-                rest.append(f"{name or 'it'} ({item.path})")
+            if isinstance(item, Unlisted):
+                rest += _noted(item, name or "it", inner)
                 if item.path.startswith(_NO_TENSORS):
                     continue
             elif not isinstance(item, dict | list | tuple | Unlisted):
@@ -112,6 +113,16 @@ def tensors_of(value: Any) -> tuple[Tensors, list[str]]:
             kind = item.kind if isinstance(item, Unwritten) else type(item).__name__
             rest.append(f"{name or 'it'} ({kind})")
     return found, rest
+
+
+def _noted(item: Unlisted, name: str, inner: set[int]) -> list[str]:
+    """What of a note stays behind; of modules only the outermost says it. inner : the modules within others."""
+    if not _is_module(item):
+        return [f"{name} ({item.path})"]
+    is_outer = id(item) not in inner
+    held = [part.get("_modules") for part in item.parts if isinstance(part, dict)]
+    inner |= {id(one) for modules in held if isinstance(modules, dict) for one in modules.values()}
+    return [f"{name} ({item.path}: its code, hooks and settings)"] if is_outer else []
 
 
 def _is_module(item: Unlisted) -> bool:

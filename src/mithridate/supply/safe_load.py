@@ -116,7 +116,12 @@ def unsettled(
     _refuse_others(source, head)
     content = _unpacked(blob, head[:16])
     allowance.left += 16 * (content.size - blob.size)
-    value, at = rebuilt(content, 0, None, reading)
+    try:
+        value, at = rebuilt(content, 0, None, reading)
+    except InputError as error:
+        if looks_like_pickle(content.read(0, min(content.size, 4096))):
+            raise
+        raise InputError(f"it looks like no pickle: {error}; `mithridate scan` says what it is") from error
     if type(value) is int and value == MAGIC and at < content.size:
         return read_legacy(content, reading)
     return value

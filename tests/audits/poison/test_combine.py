@@ -48,3 +48,9 @@ def test_findings_come_worst_first_and_nothing_run_is_no_flag() -> None:
     assert [f.severity for f in combined.findings] == [Severity.CRITICAL, Severity.LOW]
     assert not combined.rows.flagged.any()
     assert np.isneginf(combined.rows.score).all()
+
+
+def test_without_flags_the_number_of_false_ones_says_so() -> None:
+    outcomes = {"PSN101": opinion("label-error", [0.0, 1.0, 5.0, 5.0], [False] * 4)}
+    piece = expected_false_flags(combine(context(), outcomes).rows)
+    assert (piece.data["value"], piece.data["note"]) == (0.0, "no row is flagged")

@@ -92,12 +92,13 @@ def expected_false_flags(table: RowTable) -> Evidence:
     """How many flags are expected to be false: the sum of their chances, with a Poisson-binomial interval."""
     chances = table.false_chance[table.flagged]
     mean, spread = float(chances.sum()), float(np.sqrt((chances * (1 - chances)).sum()))
-    note = f"sum over the {int(table.flagged.sum()):,} flagged rows of the chance that each is good; +- 1.96 sd"
+    n_flagged = int(table.flagged.sum())
+    note = f"sum over the {n_flagged:,} flagged rows of the chance that each is good; +- 1.96 sd"
     return number(
         "expected_false_flags",
         mean,
         low=max(0.0, mean - 1.96 * spread),
         high=mean + 1.96 * spread,
         unit="rows",
-        note=note,
+        note=note if n_flagged else "no row is flagged",
     )

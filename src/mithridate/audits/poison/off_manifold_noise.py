@@ -214,7 +214,9 @@ def _suspects(context: Context, code: int, scores: RowScores) -> tuple[npt.NDArr
 def _part_finding(context: Context, part: Minority, scores: RowScores) -> Finding:
     dataset, (rows, _) = context.dataset, _suspects(context, part.code, scores)
     label = dataset.label_of(part.code)
-    note = f"beyond the {part.quantile:.1%} quantile of all other rows, at the upper end of the roughest class's rate"
+    level = f"{100 * part.quantile:.1f} %"
+    far = f"rougher than {level} of the rows of all other classes, content allowed for"
+    most = f"in a class of this size, at the upper end of the rate of the roughest other class, beyond the {level}"
     return Finding(
         ID,
         SLUG,
@@ -224,8 +226,8 @@ def _part_finding(context: Context, part: Minority, scores: RowScores) -> Findin
         f"at stand far out, where no other class would have more than {part.expected:,.0f}",
         Subject("rows", tuple(sorted(int(i) for i in dataset.ids[rows])), label, dataset.source_counts(rows)),
         (
-            number("rough_rows", float(part.rows), unit="rows", note=note),
-            number("expected_at_most", part.expected, unit="rows", note=note),
+            number("rough_rows", float(part.rows), unit="rows", note=far),
+            number("expected_at_most", part.expected, unit="rows", note=most),
             *rows_evidence(dataset, rows, part.code, context),
         ),
         REMEDY,

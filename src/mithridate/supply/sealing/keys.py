@@ -96,16 +96,17 @@ def read_passphrase(path: Path) -> Passphrase:
     ------
     InputError : the file isn't there, or is empty.
     """
-    phrase = _read(path).removesuffix(b"\n").removesuffix(b"\r")
+    missing = f"no passphrase file {path}; write the passphrase into one, on one line"
+    phrase = _read(path, missing).removesuffix(b"\n").removesuffix(b"\r")
     if not phrase:
         raise InputError(f"{path} is empty; write the passphrase into it, on one line")
     return Passphrase(phrase)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, missing: str = "") -> bytes:
     try:
         if not path.is_file():
-            raise InputError(f"no key file {path}; look at the name, or make a key with: {_MAKE}")
+            raise InputError(missing or f"no key file {path}; look at the name, or make a key with: {_MAKE}")
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
     except OSError as error:

@@ -145,11 +145,13 @@ def links(found: Chain) -> tuple[Link, ...]:
     A step is broken where statements of its kind are there and none of them is about what the step before leads to.
     Where there are none at all nothing was said; that isn't a break.
     """
+    runs = _of((*found.training_runs, *found.apart), predicates.TRAINING, lambda _: True)
+    unjoined = "" if runs else "has no statement of a training run that joins it to this data"
     steps = (
         ("data set", predicates.DATASET, found.datasets, "is about another data set"),
         ("training run", predicates.TRAINING, found.training_runs, "names other data"),
-        ("model", predicates.MODEL, found.models, "is of a model that no such run made"),
-        ("prediction", predicates.PREDICTION, found.predictions, "names a model that no such run made"),
+        ("model", predicates.MODEL, found.models, unjoined or "is of a model that no such run made"),
+        ("prediction", predicates.PREDICTION, found.predictions, unjoined or "names a model that no such run made"),
     )
     return tuple(_link(name, here, _of(found.apart, kind, lambda _: True), why) for name, kind, here, why in steps)
 

@@ -157,6 +157,7 @@ def combine(context: ShardContext, outcomes: Mapping[str, Outcome]) -> Combined:
     findings.sort(key=lambda f: (-f.severity, -f.confidence, f.method, f.fingerprint))
     spread = 1.96 * np.sqrt(variance)
     note = f"sum over the {n_flagged:,} flagged rows of the chance that each is good; +- 1.96 sd"
+    note = note if n_flagged else "no row is flagged"
     false = number(
         "expected_false_flags", mean, low=max(0.0, mean - spread), high=mean + spread, unit="rows", note=note
     )

@@ -20,6 +20,8 @@ _BEHIND = 6  # arguments of `CodeType` from the bytecode on: constants, names, v
 
 def told(path: str, arguments: Value) -> dict[str, Json]:
     """What the code in the arguments holds: the source that decoders hide, or names, texts and the bytecode."""
+    if _makes_code(path) and (code := _built(items_of(arguments), 0)) is not None:
+        return code_facts(code)
     found: dict[str, Json] = {}
     for item in items_of(arguments):
         content = small_bytes(item)
@@ -29,9 +31,12 @@ def told(path: str, arguments: Value) -> dict[str, Json]:
             found |= _marshalled(content)
         elif isinstance(item, Call):
             found["decoded"] = clipped(content.decode("utf-8", "backslashreplace"))
-    if path.endswith("CodeType") and (code := _built(items_of(arguments), 0)) is not None:
-        found |= code_facts(code)
     return found
+
+
+def _makes_code(path: str) -> bool:
+    """Whether a call of it makes a code object: the type itself, or dill's function around it."""
+    return path.endswith(("CodeType", "._create_code"))
 
 
 def _marshalled(content: bytes) -> dict[str, Json]:
@@ -46,8 +51,9 @@ def code_facts(code: Code) -> dict[str, Json]:
     parts = list(code.walk())
     words = dict.fromkeys(word for part in parts for word in (*part.names, *part.texts) if word)
     version, lines = disassembled(code)
+    named: dict[str, Json] = {"code": [clipped(word, _TEXT) for word in list(words)[:_KEPT]]} if words else {}
     return {
-        "code": [clipped(word, _TEXT) for word in list(words)[:_KEPT]],
+        **named,
         "python": version or code.layout,
         "disassembly": [*lines],
     }
@@ -55,6 +61,8 @@ def code_facts(code: Code) -> dict[str, Json]:
 
 def _built(items: Sequence[Value], depth: int) -> Code | None:
     """The code object that a call of `CodeType` makes; None where its arguments aren't known."""
+    items = [small_bytes(item) if isinstance(item, Call) else item for item in items]  # protocols 0 to 2 encode them
+    items = items[1:] if items and isinstance(items[0], bytes) else items  # dill's line table, before the rest
     at = next((place for place, item in enumerate(items) if isinstance(item, bytes)), len(items))
     if len(items) < at + _BEHIND or depth > _DEPTH:
         return None
@@ -71,6 +79,8 @@ def _built(items: Sequence[Value], depth: int) -> Code | None:
 def _constant(item: Value, depth: int) -> Any:
     if isinstance(item, Tuple):
         return tuple(_constant(part, depth + 1) for part in item.items[:_KEPT]) if depth < _DEPTH else ()
-    if isinstance(item, Call) and isinstance(item.function, Global) and item.function.path.endswith("CodeType"):
-        return _built(items_of(item.arguments), depth + 1)
+    if isinstance(item, Call):
+        function = item.function.alias if isinstance(item.function, Call) else item.function
+        if isinstance(function, Global) and _makes_code(function.path):
+            return _built(items_of(item.arguments), depth + 1)
     return "?" if isinstance(item, Call | Global | Container) else item

@@ -17,7 +17,7 @@ CARRIERS = {LOADER, *_PARTIALS}
 """Without one of these among its imports, a stream hands nothing on."""
 
 _TYPES = {"numpy.dtype", "numpy.core.multiarray.dtype", "numpy._core.multiarray.dtype"}
-_RECONSTRUCT = "._reconstruct"
+_RECONSTRUCTS = ("._reconstruct", "._create_array")  # numpy's, and what dill wraps around it
 _N_PLAIN = 2  # a shape and a type; what comes third is the memory
 _DATA_AT = 4  # version, shape, dtype, order, data
 _DEPTH = 6
@@ -43,7 +43,7 @@ def takes_memory(function: Value, arguments: Value, keywords: Value = None) -> b
 def has_raw_objects(instance: Value, state: Value) -> bool:
     """Whether BUILD gives an array of objects its pointers as raw bytes; picklers store a list."""
     function = instance.function if isinstance(instance, Call) else None
-    if not isinstance(function, Global) or not function.path.endswith(_RECONSTRUCT):
+    if not isinstance(function, Global) or not function.path.endswith(_RECONSTRUCTS):
         return False
     items = items_of(state)
     if len(items) <= _DATA_AT or not isinstance(items[_DATA_AT], bytes | bytearray | str | Chunk | Call):

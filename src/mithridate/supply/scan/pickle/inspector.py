@@ -23,7 +23,7 @@ from mithridate.supply.scan.pickle.forged import (
 from mithridate.supply.scan.pickle.handed import handed, method_for, own_methods, partial_of
 from mithridate.supply.scan.pickle.reach import reach
 from mithridate.supply.scan.pickle.recorder import Effect
-from mithridate.supply.scan.pickle.special import called_within, judged, rebuilt, resolved
+from mithridate.supply.scan.pickle.special import array_given, called_within, judged, rebuilt, resolved
 from mithridate.supply.scan.pickle.table import CAPABILITIES
 from mithridate.supply.scan.pickle.values import Call, Global, Tuple, Value, items_of
 from mithridate.supply.scan.pickle.verdict import Verdict, judge
@@ -96,6 +96,8 @@ class Inspector:
     def _forged(self, effect: Effect) -> None:
         """Memory taken for objects, and a loader handed on to be called where its bytes aren't seen."""
         subject, given = effect.subject, effect.payload
+        if effect.kind == "call" and (held := array_given(subject, given)) is not None:
+            self._forged(Effect("build", effect.offset, *held))
         keywords = effect.result.keywords if isinstance(effect.result, Call) else None
         is_memory = effect.kind != "build" and takes_memory(subject, given, keywords)
         if is_memory or (effect.kind == "build" and has_raw_objects(subject, given)):
@@ -246,8 +248,8 @@ class Inspector:
 
 def _called_issue(effect: Effect, path: str, verdict: Verdict, arguments: Value, *, followed: bool) -> Issue:
     """The issue of a call that isn't inert."""
-    given = arguments_shown(arguments, _CLAIM)
     known = told(path, arguments)
+    given = "(...)" if "disassembly" in known else arguments_shown(arguments, _CLAIM)  # bytecode is for the facts
     facts: dict[str, Json] = {**_facts(verdict), "callable": path, "arguments": arguments_shown(arguments), **known}
     if verdict.kind == "harmful":
         runs = verdict.capability in _RUNS and not (verdict.capability == "load" and followed)

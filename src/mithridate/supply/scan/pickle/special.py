@@ -16,11 +16,22 @@ _UFUNCS = {"numpy.core._ufunc_reconstruct", "numpy._core._ufunc_reconstruct"}
 _TYPED = {"torch._tensor._rebuild_from_type", "torch._tensor._rebuild_from_type_v2", "torch.tensor._rebuild_from_type"}
 _ENCODINGS = {"latin1", "latin-1", "ascii", "utf-8", "utf8", "utf_8", "iso-8859-1"}
 _REDUCERS = {"functools.reduce", "_functools.reduce"}
+_TYPES = {"cloudpickle.cloudpickle._builtin_type", "cloudpickle._builtin_type"}
+_ARRAYS = {"dill._dill._create_array", "dill.dill._create_array"}
+_ARRAY_MAKERS = {f"numpy.{place}._reconstruct" for place in ("core.multiarray", "_core.multiarray")}
 _UNIONS = {"operator.or_", "_operator.or_"}
 _ITEMS = {"operator.getitem", "_operator.getitem"}
 _BOOSTERS = {"xgboost.core.Booster", "lightgbm.basic.Booster"}  # given a path, they read it
 _SINGLE = {"builtins.type": "exec", "builtins.iter": "exec"}  # with more than one argument they make or call
 _PLAIN = re.compile(r"(?!__)[^\W\d]\w*")
+
+
+def array_given(function: Value, arguments: Value) -> tuple[Call, Value] | None:
+    """The array and the state that dill's `_create_array` gives it, as BUILD would; None for other calls."""
+    items = items_of(arguments)
+    if not isinstance(function, Global) or function.path not in _ARRAYS or len(items) < 3:  # noqa: PLR2004 - with state
+        return None
+    return Call("call", items[0], items[1]), items[2]
 
 
 def rebuilt(function: Global, arguments: Value) -> Value | None:
@@ -32,10 +43,12 @@ def rebuilt(function: Global, arguments: Value) -> Value | None:
 def called_within(function: Global, arguments: Value) -> tuple[Value, Value] | None:
     """Function and arguments that this call passes on.
 
-    Torch's rebuilders for subclasses of tensors do, and `copyreg._reconstructor` gives the state to the base's own
-    `__init__`.
+    Torch's rebuilders for subclasses of tensors do, dill's `_create_array` calls its first argument with its second,
+    and `copyreg._reconstructor` gives the state to the base's own `__init__`.
     """
     items = items_of(arguments)
+    if function.path in _ARRAYS and len(items) > 1:
+        return items[0], items[1]
     if function.path == "copyreg._reconstructor" and len(items) > 2:  # noqa: PLR2004 - class, base, state
         base, state = items[1:3]
         return None if isinstance(base, Global) and base.module == "builtins" else (base, Tuple((state,)))
@@ -45,8 +58,10 @@ def called_within(function: Global, arguments: Value) -> tuple[Value, Value] | N
 
 
 def resolved(function: Global, arguments: Value) -> Global | None:
-    """The import that a call amounts to: `getattr(module.Class, "name")` and numpy's way to name a ufunc."""
+    """The import that a call amounts to: `getattr(module.Class, "name")`, a ufunc of numpy, a type of cloudpickle."""
     items = items_of(arguments)
+    if function.path in _TYPES and len(items) == 1 and isinstance(items[0], str):
+        return Global("types", items[0], ("types", items[0]))
     if len(items) != 2 or not isinstance(items[1], str):  # noqa: PLR2004 - owner and name
         return None
     owner, name = items
@@ -86,11 +101,19 @@ def judged(function: Global, arguments: Value) -> Verdict | None:
     if path in _BOOSTERS and items:
         is_path = any(isinstance(item, str) for item in items)
         return Verdict("harmful", "library", "file") if is_path else Verdict("class", "library")
-    return _item(items) if path in _ITEMS else _attributes(path, items)
+    return _item(items) if path in _ITEMS else _inert(path, items)
 
 
-def _attributes(path: str, items: Sequence[Value]) -> Verdict | None:
-    """`attrgetter` of plain names is inert; dots walk on, dunders reach what classes hide."""
+def _is_plain_array(items: Sequence[Value]) -> bool:
+    """Whether numpy's own function makes the array, and nothing is written over its attributes."""
+    maker = items[0] if items else None
+    return isinstance(maker, Global) and maker.path in _ARRAY_MAKERS and not any(item is not None for item in items[3:])
+
+
+def _inert(path: str, items: Sequence[Value]) -> Verdict | None:
+    """`attrgetter` of plain names is inert, and dill's array of numpy; dots walk, dunders reach what classes hide."""
+    if path in _ARRAYS:
+        return _INERT if _is_plain_array(items) else None
     is_plain = all(isinstance(item, str) and _PLAIN.fullmatch(item) for item in items)
     return _INERT if path in _ATTRIBUTES and items and is_plain else None
 
