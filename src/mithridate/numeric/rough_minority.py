@@ -6,7 +6,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
+from scipy.linalg import solve
 
 from mithridate.numeric.grain import POINTS, STEPS
 
@@ -50,17 +51,23 @@ def unexplained(marks: npt.NDArray[np.floating[Any]], content: npt.NDArray[np.fl
     from content.
     """
     chosen = np.asarray(marks, dtype=np.float64)[:, STILL] * SIGN[list(STILL)]
-    ranks = stats.rankdata(chosen, axis=0) - 0.5
-    scores = special.ndtri(ranks / len(chosen))
+    scores = np.stack([_normal(column) for column in chosen.T], axis=1)
     rows = np.concatenate([content, np.ones((len(content), 1), np.float32)], axis=1)
-    left = np.zeros(len(chosen))
+    wanted, left = scores.mean(axis=1), np.zeros(len(chosen))
     for fold in (0, 1):
-        seen, held = folds != fold, folds == fold
-        gram = (rows[seen].T @ rows[seen]).astype(np.float64)
+        seen, held = rows[folds != fold], folds == fold
+        gram = (seen.T @ seen).astype(np.float64)
         gram.flat[:: len(gram) + 1] += RIDGE * np.trace(gram) / len(gram)
-        weights = np.linalg.solve(gram, rows[seen].T.astype(np.float64) @ scores[seen])
-        left[held] = (scores[held] - rows[held] @ weights).mean(axis=1)
+        right = (wanted[folds != fold].astype(np.float32) @ seen).astype(np.float64)
+        left[held] = wanted[held] - rows[held] @ solve(gram, right, assume_a="pos").astype(np.float32)
     return left
+
+
+def _normal(values: Floats) -> Floats:
+    """The normal score of each value's rank; equal values share their middle rank."""
+    ordered = np.sort(values)
+    middle = (np.searchsorted(ordered, values) + np.searchsorted(ordered, values, side="right")) / 2
+    return np.asarray(special.ndtri(middle / len(values)))
 
 
 def rough_minority(rough: Floats, codes: npt.NDArray[np.integer[Any]], *, n_classes: int) -> list[Minority]:
