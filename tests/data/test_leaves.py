@@ -154,3 +154,11 @@ def test_blocks_of_any_size_give_the_same_leaves() -> None:
     whole = leaves_of(Block((x,), y))
     parts = [leaves_of(Block((x[i : i + 1111],), y[i : i + 1111])) for i in range(0, 9_000, 1111)]
     assert (np.concatenate(parts) == whole).all()
+
+
+def test_texts_in_chunks_have_the_leaves_of_texts_in_one_piece() -> None:
+    chunks = pa.chunked_array([["a", "b"], ["c"]])
+    whole, parted = pa.array(["a", "b", "c"]), leaves_of(Block((chunks,), None, None))
+    assert parted.tobytes() == leaves_of(Block((whole,), None, None)).tobytes()
+    beside = [leaves_of(Block((whole,), None, None, {"c": column})).tobytes() for column in (chunks, whole)]
+    assert beside[0] == beside[1]

@@ -51,6 +51,8 @@ def cell_pieces(column: Column | None) -> Pieces:
     """What `encode_cells` makes of it; of no column, that it is missing."""
     if column is None:
         return [_constant(MISSING)]
+    if isinstance(column, pa.ChunkedArray):  # as Arrow makes one of many numpy texts
+        column = column.combine_chunks()
     plain = column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
     if isinstance(plain, np.ndarray):
         return [_binary(encode_cells(plain))]
