@@ -404,7 +404,7 @@ def test_any_text_is_read_without_an_exception(body: str, start: str) -> None:
 def test_no_text_takes_long(tmp_path: Path, body: str) -> None:
     started = time.process_time()
     look(tmp_path, a_DOT_yml="services:\n  a:\n    " + body, b_DOT_sh=body, requirements_DOT_txt=body, _DOT_env=body)
-    assert time.process_time() - started < 10  # what is quadratic takes minutes
+    assert time.process_time() - started < 30  # what is quadratic takes minutes
 
 
 def test_the_verb_writes_reports_and_exits_by_severity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
