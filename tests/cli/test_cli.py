@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import subprocess
 import sys
 import time
@@ -153,13 +155,12 @@ def test_unexpected_error_is_one_line_and_exit_2(
 
 
 def test_help_costs_at_most_6_bare_interpreters() -> None:
-    def best(command: list[str]) -> float:
-        times = []
-        for _ in range(9):
-            start = time.perf_counter()
-            subprocess.run(command, check=True, capture_output=True)
-            times.append(time.perf_counter() - start)
-        return min(times)
-
+    cached = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}  # as once installed
     script = str(Path(sys.executable).parent / "mithridate")
-    assert best([script, "--help"]) <= 6 * best([sys.executable, "-c", "pass"])
+    commands, best = ([script, "--help"], [sys.executable, "-c", "pass"]), [math.inf, math.inf]
+    for _ in range(15):  # in turn, so that a busy moment hits both
+        for place, command in enumerate(commands):
+            start = time.perf_counter()
+            subprocess.run(command, check=True, capture_output=True, env=cached)
+            best[place] = min(best[place], time.perf_counter() - start)
+    assert best[0] <= 6 * best[1]

@@ -15,12 +15,12 @@ import numpy.typing as npt
 from mithridate.audits.poison.combine import RowTable
 from mithridate.core.errors import InputError
 from mithridate.core.files import atomic
-from mithridate.core.findings import Finding, Severity, Subject
+from mithridate.core.findings import Finding, Subject
 from mithridate.core.report import Report
 from mithridate.data.arrow import arrow_table
 from mithridate.data.write import write
 from mithridate.flows.audit_inputs import Columns
-from mithridate.reports.notebook import to_notebook
+from mithridate.flows.live_report import LiveReport
 from mithridate.reports.write import write_report
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ MOST_ROWS = 10_000  # more rows than this in a subject go to a file beside the r
 
 
 @dataclass(frozen=True)
-class AuditReport(Report):
+class AuditReport(LiveReport):
     """A report that also holds the row table, for Python and notebooks."""
 
     table: RowTable | ShardRows | None = field(default=None, compare=False, repr=False)
@@ -45,20 +45,8 @@ class AuditReport(Report):
             raise InputError("this report holds no rows; run the audit again, or read the file that --scores wrote")
         return pa.concat_tables(arrow_table(part.columns()) for part in tables(self.table))
 
-    def save(self, *paths: str | Path) -> None:
-        """Write the report to each path, format by suffix (.json .html .sarif .xml .md .txt)."""
-        for path in paths:
-            save_report(self, path)
-
-    def assert_clean(self, fail_on: str = "high") -> None:
-        """Raise `AssertionError` with the claims when a finding reaches `fail_on`, or when a check could not run."""
-        bad = [finding.claim for finding in self.findings if finding.severity >= Severity.parse(fail_on)]
-        broken = [f"{check.method} {check.status}: {check.reason}" for check in self.checks if check.status == "failed"]
-        if bad or broken:
-            raise AssertionError("; ".join(bad + broken))
-
-    def _repr_html_(self) -> str:
-        return to_notebook(self)
+    def _write(self, path: str | Path) -> None:
+        save_report(self, path)
 
 
 def tables(table: RowTable | ShardRows) -> Iterator[RowTable]:

@@ -9,36 +9,23 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from mithridate.core.errors import InputError
-from mithridate.core.findings import Json, Severity
+from mithridate.core.findings import Json
 from mithridate.core.progress import Progress, Silent
 from mithridate.core.report import Report, Target
+from mithridate.flows.live_report import LiveReport
 from mithridate.run import Job, run
 from mithridate.supply.scan.family import ScanSettings
 from mithridate.supply.scan.files import Scanned
 
 
 @dataclass(frozen=True)
-class ScanReport(Report):
+class ScanReport(LiveReport):
     """A report that also holds what was scanned, for Python and notebooks."""
 
     files: tuple[Scanned, ...] = field(default=(), compare=False, repr=False)
 
-    def save(self, *paths: str | Path) -> None:
-        """Write the report to each path, format by suffix (.json .html .sarif .xml .md .txt)."""
-        for path in paths:
-            save_report(self, path)
-
-    def assert_clean(self, fail_on: str = "high") -> None:
-        """Raise `AssertionError` with the claims when a finding reaches `fail_on`, or when a check could not run."""
-        bad = [finding.claim for finding in self.findings if finding.severity >= Severity.parse(fail_on)]
-        broken = [f"{check.method} {check.status}: {check.reason}" for check in self.checks if check.status == "failed"]
-        if bad or broken:
-            raise AssertionError("; ".join(bad + broken))
-
-    def _repr_html_(self) -> str:
-        from mithridate.reports.notebook import to_notebook
-
-        return to_notebook(self)
+    def _write(self, path: str | Path) -> None:
+        save_report(self, path)
 
 
 def scan(

@@ -93,7 +93,7 @@ def find_bending(pairs: Sequence[Pair]) -> Bending:
     Notes
     -----
     Fitted to every second pair and tried on the others, and the other way round. What chance explains is taken off, so
-    that 1 is all there is to explain; what is no warp, or a warp of one kind alone, gives about 0 or less.
+    that 1 is all there is to explain; what is no warp has about 0, and some tenths by chance where images are few.
     """
     halves = (pairs[::2], pairs[1::2])
     best = max(DETAILS, key=lambda detail: _explained(halves, detail))

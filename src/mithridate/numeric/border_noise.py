@@ -15,7 +15,7 @@ EDGES = np.array([0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 4, 6])  # distanc
 NEAR = 1.5  # from here on inwards the excess is sought; outwards the slope of honest labels is learnt
 STEEPEST = 5.0
 SURE = 3.0  # standard errors
-MATTERS = 0.1  # share of the rows just across the border: a bend of the curve that honest data can have is smaller
+MATTERS = 0.1  # share of the rows just across the border: a smaller bend of the curve can be honest
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ from mithridate.numeric.random_map import random_map
 from mithridate.numeric.taught_rows import taught_scores
 
 LEAST_LOOKS, LEAST_ROWS = 4, 10  # kinds of content that a field is looked for in, and suspects of each
-EXPLAINED = 0.25  # share of what tells suspects of other looks from honest rows; natural suspects have about 0 or less
+EXPLAINED = (
+    0.25  # of what tells suspects of other looks from honest rows; few natural ones reach it: what follows decides
+)
 FOUND, TIMES = 0.5, 5.0  # share of the suspects that must be found, and how many times as many as of honest rows
 ROUNDS = 3  # the first field is that of suspects; the next ones that of the rows found
 LESSONS = 2  # the same for what suspects teach: more of them drift
