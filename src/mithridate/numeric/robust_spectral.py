@@ -22,8 +22,8 @@ def spectral_scores(values: npt.NDArray[np.floating[Any]]) -> Doubles:
     Notes
     -----
     Rows in their 16 leading directions are whitened by the mean and covariance of the 80 % nearest to the centre,
-    found in five rounds; what spreads beyond the bulk then has a variance above 1, and each row is scored by its
-    squared length with those directions weighted by exp(4 (variance / largest - 1)).
+    found in five rounds; what spreads beyond the bulk then has a variance above the others', and each row is scored by
+    its squared length with the directions weighted by exp(4 (excess / largest excess - 1)).
 
     References
     ----------
@@ -46,7 +46,8 @@ def spectral_scores(values: npt.NDArray[np.floating[Any]]) -> Doubles:
         return np.zeros(len(rows))
     white = _whitened(rows)
     variance, directions = np.linalg.eigh(np.atleast_2d(np.cov(white.T)))
-    weight = np.exp(SHARPNESS * (variance / max(float(variance.max()), 1e-300) - 1))
+    beyond = np.maximum(variance - np.median(variance), 0.0)
+    weight = np.exp(SHARPNESS * (beyond / max(float(beyond.max()), 1e-300) - 1))
     scores: Doubles = ((white @ directions) ** 2) @ weight / weight.sum()
     return scores
 

@@ -51,7 +51,7 @@ class Apart(NamedTuple):
 
     @property
     def contradicted(self) -> bool:
-        """Whether the group looks like other labels, the rest of the label doesn't, and it isn't merely hard to learn."""
+        """Whether the group looks like other labels, the others don't, and it isn't merely hard to learn."""
         looks = self.denied >= MORE_DENIED and self.denied >= TIMES * self.usual and self.p_value <= UNLIKELY
         return looks and self.early + self.firm >= 1.0
 
@@ -141,12 +141,18 @@ def _with_model(context: Context, model: Fitted, inside: tuple[Floats, ...], dee
         known = place[one.rows] >= 0
         at, group = place[one.rows[known]], one.group[known]
         early, firm = advantage(sooner[at], group), advantage(firmly[at], group)
-        if max(early, firm) <= 1 - EARLY or (not one.contradicted and early + firm < 1):  # the other side is the odd one
-            other = {"group": ~one.group, "denied": one.usual, "usual": one.denied, "p_value": 1.0}
-            one, early, firm = one._replace(**other), 1 - early, 1 - firm  # noqa: PLW2901
+        if max(early, firm) <= 1 - EARLY or (
+            not one.contradicted and early + firm < 1
+        ):  # the other side is the odd one
+            one, early, firm = _turned(one), 1 - early, 1 - firm  # noqa: PLW2901
         spectral = advantage(spectral_scores(inside[one.layer][one.rows]), one.group)
         made.append(one._replace(early=early, firm=firm, spectral=spectral))
     return made
+
+
+def _turned(one: Apart) -> Apart:
+    """The label's other side as the group."""
+    return one._replace(group=~one.group, denied=one.usual, usual=one.denied, p_value=1.0)
 
 
 def _probed(context: Context, deep: list[Apart]) -> Rows:
