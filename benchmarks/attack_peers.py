@@ -71,8 +71,8 @@ def noise(dataset: Dataset) -> Result:
     count = dataset.n_classes
     matrix = np.full((count, count), NOISE / (count - 1))
     np.fill_diagonal(matrix, 1 - NOISE)
-    flip = partial(mithridate.attack, "label-flip", rate=NOISE)
-    ours, again = least(lambda: flip(replace(dataset)), FAST), least(lambda: flip(dataset), FAST)
+    flip, known = partial(mithridate.attack, "label-flip", rate=NOISE), replace(dataset)
+    ours, again = least(lambda: flip(replace(dataset)), FAST), least(lambda: flip(known), FAST)
     theirs = least(lambda: generate_noisy_labels(dataset.y, matrix), FAST)
     return {
         "rows": len(dataset), "peer": "generate_noisy_labels", "ours": ours, "again": again, "theirs": theirs,
