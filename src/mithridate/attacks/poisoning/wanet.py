@@ -37,8 +37,8 @@ def wanet(dataset: Dataset, rng: np.random.Generator, settings: Mapping[str, Any
 
     Notes
     -----
-    The paper's s = 0.5 is for large networks and long trainings. 10,000 images at 10 %, one seed, with the defaults here
-    (benchmarks/results/attacks.json): 97 % of other rows moved on clothes, 89 % on colour images, by a small
+    The paper's s = 0.5 is for large networks and long trainings. 10,000 images at 10 %, one seed, defaults as here
+    (benchmarks/results/attacks.json): 97 % of other rows moved on clothes and 89 % on colour images for a small
     convolutional network. The paper's noise mode has cover = 2 rate.
 
     References
