@@ -54,6 +54,8 @@ def fingerprint(content: npt.NDArray[Any], codes: npt.NDArray[np.int32]) -> npt.
     Multilinear hashing (Lemire, Kaser 2014, arXiv 1202.4961). Collisions by chance are rare, and one only leaves two
     rows in reading order. No protection from somebody who seeks collisions: `hash_rows` is for that.
     """
+    if not len(content):
+        return np.zeros(0, np.uint64)
     rows = np.ascontiguousarray(content).reshape(len(content), -1).view(np.uint8)
     n_bytes = rows.shape[1]
     n_words, n_digits = n_bytes // 8, n_bytes // 4
