@@ -245,13 +245,14 @@ def _finding(context: Context, group: Group, scores: RowScores) -> Finding:
     dataset, (rows, any_flagged) = context.dataset, _suspects(context, group.code, scores)
     label = dataset.label_of(group.code)
     who = f"{len(rows):,} rows labelled {label}" if any_flagged else f"most rows labelled {label}"
+    errors = f"{group.grain_errors:,} error{'' if group.grain_errors == 1 else 's'} in {group.rows:,}"
     return Finding(
         ID,
         SLUG,
         Severity.MEDIUM if any_flagged else Severity.LOW,
         float(np.clip(1 - group.p_value, 0, 0.99)),
         f"{who} carry a noise that other rows don't: how rough they are gives their label away with "
-        f"{group.grain_errors:,} error{'' if group.grain_errors == 1 else 's'} in {group.rows:,}, where their content leads to {group.content_errors:,}",
+        f"{errors}, where their content leads to {group.content_errors:,}",
         Subject("rows", tuple(sorted(int(i) for i in dataset.ids[rows])), label, dataset.source_counts(rows)),
         (
             *_numbers(group),
