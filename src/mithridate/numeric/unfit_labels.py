@@ -13,7 +13,7 @@ from mithridate.numeric.table_tokens import Floats
 Codes: TypeAlias = npt.NDArray[np.int32]
 
 UNFIT = 1  # the class of rows whose label doesn't fit
-CLEARLY = 1.0  # times as likely as its own label another must be, for a row to be one of them
+CLEARLY = 2.0  # times as likely as its own label another must be, for a row to be one of them
 SHARPNESS = np.geomspace(0.25, 64, 25)
 STAMPED = 0.5  # of the carriers, at least: natural values come with labels that fit
 ONE_TARGET = 0.9  # of the stamped rows may have one label: more than that is a trigger with a target
