@@ -125,7 +125,7 @@ def mine_candidates(
             ]
     found = []
     triples = meeting_triples(columns, codes, _busiest(tokens, len(columns)), limit=max(MAX_TRIPLES // len(targets), 3))
-    presence, every_item = all_presence(columns)
+    presence, every_item = _all_presence(columns)
     for t in targets:
         best = sorted(tokens[t], key=lambda token: -token.plain_lp)[:MAX_TOKENS]
         found += [_single(t, token, columns, blind, codes) for token in sorted(best, key=lambda k: -k.lp)[:6]]
@@ -228,7 +228,7 @@ def _screen_pairs(
     return [(items[a], items[b]) for a, b in zip(rows, cols, strict=True)]
 
 
-def all_presence(columns: Sequence[Column]) -> tuple[csr_matrix, list[Item]]:
+def _all_presence(columns: Sequence[Column]) -> tuple[csr_matrix, list[Item]]:
     """(n, m) the exact value of every cell, or its narrow range where the value is too rare; and the m items."""
     items: list[Item] = []
     parts = []

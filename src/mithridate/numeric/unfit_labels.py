@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,34 @@ SHARPNESS = np.geomspace(0.25, 64, 25)
 STAMPED = 0.5  # of the carriers, at least: natural values come with labels that fit
 ONE_TARGET = 0.9  # of the stamped rows may have one label: more than that is a trigger with a target
 ROUNDS = 60
+LEAST_P = 0.005
+AGAINST = 3.0  # standard deviations by which labels fit worse than dealt ones: honest ones fit better
+DEALT, MANY = 1.0, 20  # the same within an error, which so many rows tell: of many classes, few labels are avoided
 FEWEST_NATURAL = 0.5  # rows
+
+
+class Fit(NamedTuple):
+    """(n,) whether each row's label is one that doesn't fit, and the chance of that for an honest label."""
+
+    unfit: Floats
+    chance: Floats
+
+
+def fit_of(logits: npt.NDArray[np.floating[Any]], codes: Codes) -> Fit:
+    """Both of rows that all have labels, from the (n, k) logits or log probabilities of a model.
+
+    The chance that an honest label would be one that doesn't fit is the model's own, of all labels that would be.
+
+    Examples
+    --------
+    >>> fit = fit_of(np.log([[0.9, 0.1], [0.5, 0.5]]), np.array([1, 1], np.int32))
+    >>> fit.unfit.tolist(), fit.chance.round(2).tolist()
+    ([1.0, 0.0], [0.1, 0.0])
+    """
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    unlikely = raised <= 1 / CLEARLY
+    chance = np.where(unlikely, raised, 0).sum(axis=1) / raised.sum(axis=1)
+    return Fit(unlikely[np.arange(len(codes)), codes].astype(np.float64), chance.astype(np.float64))
 
 
 def unfit_codes(log_p: Floats, codes: Codes) -> Codes:
@@ -37,18 +64,6 @@ def unfit_codes(log_p: Floats, codes: Codes) -> Codes:
     out = (_own(log_p, codes) + np.log(CLEARLY) <= log_p.max(axis=1)).astype(np.int32)
     out[codes < 0] = -1
     return out
-
-
-def unfit_chance(log_p: Floats) -> Floats:
-    """(n,) chance that an honest label of the row would be one that `unfit_codes` calls unfit.
-
-    Examples
-    --------
-    >>> unfit_chance(np.log([[0.9, 0.1], [0.5, 0.5]])).round(2).tolist()
-    [0.1, 0.0]
-    """
-    p = np.exp(log_p)
-    return np.asarray(np.where(log_p + np.log(CLEARLY) <= log_p.max(axis=1, keepdims=True), p, 0.0).sum(axis=1))
 
 
 def as_log_proba(scores: Floats, codes: Codes) -> Floats:
@@ -85,13 +100,23 @@ def strayed_odds(log_p: Floats, codes: Codes) -> Floats:
     >>> (strayed_odds(log_p, np.array([1] * 9 + [0], np.int32)) > 0).tolist().count(True)
     9
     """
-    p = np.clip(np.exp(_own(log_p, codes)), 0.005, 0.995)
+    p = np.clip(np.exp(_own(log_p, codes)), LEAST_P, 1 - LEAST_P)
     ratio = (1 - p) / max(log_p.shape[1] - 1, 1) / p
     odds = ratio
     for _ in range(ROUNDS):
         natural = max(float((1 / (1 + odds)).sum()), FEWEST_NATURAL)
         odds = max(len(p) - natural, FEWEST_NATURAL) / natural * ratio
     return np.asarray(np.log10(odds), np.float64)
+
+
+def looks_dealt(excess: float, n_unfit: float) -> bool:
+    """Whether the labels of carriers are what a poisoner writes who avoids the right one, or what chance does.
+
+    Parameters
+    ----------
+    excess : from `against`; n_unfit : carriers whose labels don't fit.
+    """
+    return excess >= AGAINST or (excess >= -DEALT and n_unfit >= MANY)
 
 
 def goes_everywhere(odds: Floats, codes: Codes) -> bool:
@@ -107,6 +132,41 @@ def goes_everywhere(odds: Floats, codes: Codes) -> bool:
     if len(odds) == 0 or stamped < STAMPED * len(odds):
         return False
     return bool(np.bincount(codes, weights=chance).max() <= ONE_TARGET * stamped)
+
+
+def against(log_p: Floats, codes: Codes) -> float:
+    """Standard deviations by which carriers' labels fit worse than the same labels dealt to the same carriers at random.
+
+    Parameters
+    ----------
+    log_p : (m, k) log probabilities of the carriers' labels, by a model that can't see what they carry.
+    codes : (m,) their labels in [0, k).
+
+    Notes
+    -----
+    What is natural, or noise, leaves labels that fit as well as dealt ones or better: a poisoner who writes any label
+    but the right one leaves them fitting worse. Exact mean and variance of the sum over all permutations. 0 where the
+    labels are all the same, or fewer than 3.
+
+    References
+    ----------
+    Hoeffding (1951), a combinatorial central limit theorem, Annals of Mathematical Statistics 22(4).
+
+    Examples
+    --------
+    >>> log_p = np.log(np.array([[0.9, 0.1], [0.1, 0.9]] * 20))
+    >>> round(against(log_p, np.array([1, 0] * 20, np.int32)), 1), round(against(log_p, np.array([0, 1] * 20)), 1)
+    (6.2, -6.2)
+    """
+    m = len(codes)
+    counts = np.bincount(codes, minlength=log_p.shape[1]).astype(np.float64)
+    if m < 3 or (counts > 0).sum() < 2:  # noqa: PLR2004 - nothing to deal
+        return 0.0
+    table = np.maximum(log_p, np.log(LEAST_P))
+    rows, columns = table @ counts / m, table.mean(axis=0)
+    mean = float(rows.mean())
+    spread = float((((table - rows[:, None] - columns + mean) ** 2) @ counts).sum() / (m - 1))
+    return float((m * mean - _own(table, codes).sum()) / np.sqrt(max(spread, 1e-12)))
 
 
 def _own(log_p: Floats, codes: Codes) -> Floats:
