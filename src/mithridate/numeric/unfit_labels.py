@@ -135,7 +135,7 @@ def goes_everywhere(odds: Floats, codes: Codes) -> bool:
 
 
 def against(log_p: Floats, codes: Codes) -> float:
-    """Standard deviations by which carriers' labels fit worse than the same labels dealt to the same carriers at random.
+    """Standard deviations by which carriers' labels fit worse than the same labels dealt to them at random.
 
     Parameters
     ----------

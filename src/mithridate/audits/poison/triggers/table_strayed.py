@@ -63,7 +63,6 @@ class _Stage:
         """(n,) audited rows with a label."""
         return (self.codes >= 0) & ~self.trusted
 
-
     def log_p(self, rows: npt.NDArray[np.int64], left_out: Sequence[int]) -> Floats:
         """(m, k) log probabilities of these rows' labels by a model that doesn't see the columns `left_out`."""
         logits = self.blind.logits[rows]
@@ -81,9 +80,7 @@ class _Carriers(NamedTuple):
     against: float
 
 
-def strayed_groups(
-    context: Context, coded: Coded, codes: npt.NDArray[np.int32], trusted: Mask
-) -> list[Group]:
+def strayed_groups(context: Context, coded: Coded, codes: npt.NDArray[np.int32], trusted: Mask) -> list[Group]:
     """Values whose carriers have labels that go everywhere, each put to the causal test.
 
     Parameters

@@ -136,7 +136,11 @@ def outcome_of(context: Context, groups: Sequence[Group], ranking: Callable[[], 
         if group.reported:
             flagged[group.flagged] = True
     best = max((group for group in found if group.confirmed), key=lambda g: g.flips.rate, default=None)
-    numbers = (_flip_number(best.flips, targeted=best.target is not None),) if best else (number("flip_rate", 0.0, unit="share"),)
+    numbers = (
+        (_flip_number(best.flips, targeted=best.target is not None),)
+        if best
+        else (number("flip_rate", 0.0, unit="share"),)
+    )
     scores = RowScores("trigger", score.astype(np.float32), _p_values(score, flagged).astype(np.float32), flagged)
     return Outcome(tuple(_finding(context, group) for group in found), scores, numbers)
 

@@ -77,8 +77,9 @@ def strayed_groups(stage: Stage) -> list[Group]:
 
     Notes
     -----
-    As `table_strayed`: the labels surprise a model of the words, the texts are like any others, the neighbours don't foretell the word, and a model of whether a label fits expects one that doesn't
-    for other texts that get it. The user's own model isn't asked.
+    As `table_strayed`: the labels surprise a model of the words, the texts are like any others, the neighbours don't
+    foretell the word, and a model of whether a label fits expects one that doesn't for other texts that get it. The
+    user's own model isn't asked.
     """
     rng = stage.context.rng("text triggers without a target")
     codes = stage.codes.copy()
