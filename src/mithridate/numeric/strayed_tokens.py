@@ -88,10 +88,9 @@ def straying_items(
         known = np.logical_and.reduce([part >= 0 for part in codes])
         cells = codes[0] if len(chosen) == 1 else codes[0] * sizes[1] + codes[1]
         beside = fit(chosen)
-        sums = np.stack(
-            [np.bincount(cells[known], part, minlength=int(np.prod(sizes))) for part in
-             (np.ones(int(known.sum())), beside.unfit[known], beside.chance[known])], axis=1,
-        )  # fmt: skip
+        weights = (np.ones(int(known.sum())), beside.unfit[known], beside.chance[known])
+        counts = [np.bincount(cells[known], part, minlength=int(np.prod(sizes))) for part in weights]
+        sums = np.asarray(np.stack(counts, axis=1), np.float64)
         for found in _strongest(sums, beside, limit):
             values = (found.token,) if len(chosen) == 1 else divmod(found.token, sizes[1])
             items = tuple(places[i].item(i, int(value)) for i, value in zip(chosen, values, strict=True))

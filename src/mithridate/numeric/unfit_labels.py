@@ -63,7 +63,7 @@ def unfit_codes(log_p: Floats, codes: Codes) -> Codes:
     """
     out = (_own(log_p, codes) + np.log(CLEARLY) <= log_p.max(axis=1)).astype(np.int32)
     out[codes < 0] = -1
-    return out
+    return np.asarray(out, np.int32)
 
 
 def as_log_proba(scores: Floats, codes: Codes) -> Floats:

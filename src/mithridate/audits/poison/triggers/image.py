@@ -71,9 +71,10 @@ def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  
     overlays too (a scanner's pattern, a watermark); then it is high, never critical, and the claim says that the labels
     fit. Where its rows stand clearly apart they are flagged without that, at medium severity: a small model that isn't
     moved says little of a large one. A trigger under cover, pieces of which rows of all classes carry with right labels
-    too (adaptive blend, patch), is found by the excess of one class among its carriers; cover of under 20 rows or of a few classes hides it from
-    that search. Labels that go everywhere (all-to-all, untargeted) are found by what badly labelled rows of all classes
-    share. Trusted rows say what ordinary images have, and take the place of other classes' rows as the null sample.
+    too (adaptive blend, patch), is found by the excess of one class among its carriers; cover of under 20 rows or of
+    a few classes hides it from that search. Labels that go everywhere (all-to-all, untargeted) are found by what
+    badly labelled rows of all classes share. Trusted rows say what ordinary images have, and take the place of other
+    classes' rows as the null sample.
 
     References
     ----------

@@ -114,8 +114,8 @@ def mine_table_triggers(context: Context, settings: AuditSettings) -> Outcome:
     del settings
     work = _start(context)
     groups = strayed_groups(work.context, work.coded, work.codes, work.trusted)
-    for group in groups:
-        work.codes[group.stamped] = -1
+    for strayed in groups:
+        work.codes[strayed.stamped] = -1
     left: list[Candidate] = []
     suspects: list[_Suspect] = []
     for _ in range(MAX_ROUNDS):

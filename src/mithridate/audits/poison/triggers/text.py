@@ -123,8 +123,8 @@ def mine_text_triggers(context: Context, settings: AuditSettings) -> Outcome:
     groups = strayed_groups(
         Stage(work.context, work.corpus, work.tokens, work.presence, work.features, work.codes, work.trusted)
     )
-    for group in groups:
-        work.codes[group.stamped] = -1
+    for strayed in groups:
+        work.codes[strayed.stamped] = -1
     found: list[Found] = []
     suspects: list[Found] = []
     low = np.zeros((0, 0), dtype=bool)
