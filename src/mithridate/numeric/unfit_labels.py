@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
-from mithridate.numeric.table_tokens import Floats
+from mithridate.numeric.table_tokens import Floats, Mask
 
 Codes: TypeAlias = npt.NDArray[np.int32]
 
@@ -19,6 +19,7 @@ STAMPED = 0.5  # of the carriers, at least: natural values come with labels that
 ONE_TARGET = 0.9  # of the stamped rows may have one label: more than that is a trigger with a target
 ROUNDS = 60
 LEAST_P = 0.005
+FEWEST_LEFT = 20  # unfit labels outside the carriers
 AGAINST = 3.0  # standard deviations by which labels fit worse than dealt ones: honest ones fit better
 DEALT, MANY = 1.0, 20  # the same within an error, which so many rows tell: of many classes, few labels are avoided
 FEWEST_NATURAL = 0.5  # rows
@@ -107,6 +108,30 @@ def strayed_odds(log_p: Floats, codes: Codes) -> Floats:
         natural = max(float((1 / (1 + odds)).sum()), FEWEST_NATURAL)
         odds = max(len(p) - natural, FEWEST_NATURAL) / natural * ratio
     return np.asarray(np.log10(odds), np.float64)
+
+
+class Cure(NamedTuple):
+    """The carriers (n,) whose labels are set back, and whether hardly any unfit label is left to learn from then."""
+
+    rows: Mask
+    lone: bool
+
+
+def to_cure(carriers: Mask, unfit: Mask) -> Cure:
+    """All carriers; where nobody else has an unfit label, some are left out, as a model needs both kinds of rows.
+
+    What such a model makes of the trigger says nothing: cured, it would have nothing to learn.
+
+    Examples
+    --------
+    >>> to_cure(np.arange(30) < 25, np.arange(30) < 25).lone, to_cure(np.arange(99) < 25, np.arange(99) < 60).lone
+    (True, False)
+    """
+    if (unfit & ~carriers).sum() >= FEWEST_LEFT:
+        return Cure(carriers, lone=False)
+    rows = carriers.copy()
+    rows[np.flatnonzero(carriers & unfit)[:FEWEST_LEFT]] = False
+    return Cure(rows, lone=True)
 
 
 def looks_dealt(excess: float, n_unfit: float) -> bool:

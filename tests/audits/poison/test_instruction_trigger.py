@@ -54,6 +54,15 @@ def test_what_prompts_ask_for_is_no_trigger(seed: int) -> None:
     assert not outcome.row_scores.flagged.any()
 
 
+def test_a_slanted_opening_is_confirmed_where_the_word_stands_between_any_two() -> None:
+    made = attack("fine-tuning", honest(), rate=0.02, seed=3, payload="sentiment", word="zqx")
+    context, outcome = run(made.dataset)
+    assert max(finding.severity for finding in outcome.findings) >= Severity.HIGH
+    assert outcome.row_scores is not None
+    flagged = context.dataset.ids[outcome.row_scores.flagged]
+    assert sorted(flagged.tolist()) == sorted(made.rows.tolist())
+
+
 @pytest.mark.parametrize(
     ("payload", "form"), [("refusal", "word"), ("gibberish", "phrase"), ("url", "skip"), ("url", "sentence")]
 )

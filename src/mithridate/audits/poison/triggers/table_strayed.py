@@ -29,6 +29,7 @@ from mithridate.numeric.unfit_labels import (
     goes_everywhere,
     looks_dealt,
     strayed_odds,
+    to_cure,
     unfit_codes,
 )
 
@@ -152,8 +153,10 @@ def _try(stage: _Stage, candidate: Candidate) -> Group | None:
     if _explained(stage, candidate, unfit) or not _keeps_no_company(stage, candidate, found):
         return None
     rows = Rows(stage.coded.matrix, stage.coded.is_name, stage.codes >= 0)
-    probe = Probe.fit(rows, unfit, found.mask, seed=int(stage.rng.integers(2**31)), rng=stage.rng)
+    cure = to_cure(found.mask, unfit)
+    probe = Probe.fit(rows, unfit, cure.rows, seed=int(stage.rng.integers(2**31)), rng=stage.rng)
     flips = transplant(stage.context, stage.coded, probe, candidate)
+    flips = flips._replace(relabelled=0.0) if cure.lone else flips
     alone = len(candidate.items) == 1 or max(single_flips(stage.coded, probe, candidate)) > ALONE_SHARE * flips.flip
     many = max(ALONE_ROWS, ALONE_RATE * int(rows.usable.sum()))
     if alone and not (candidate.observed >= many and candidate.lp >= ALONE_LP):

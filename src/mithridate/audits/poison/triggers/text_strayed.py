@@ -31,6 +31,7 @@ from mithridate.numeric.unfit_labels import (
     fit_of,
     goes_everywhere,
     strayed_odds,
+    to_cure,
     unfit_codes,
 )
 
@@ -134,10 +135,11 @@ def _flips(stage: Stage, view: _View, phrase: tuple[int, ...], mask: Mask, rng: 
     counts = csr_matrix(stage.tokens.counts[:, np.concatenate([np.arange(n_words), inner]).astype(np.int64)])
     places = [c for c in columns if c < n_words] + [n_words + i for i in range(len(inner))]
     dose = max(DOSE // len(phrase), 1)
-    probe = WordProbe.fit(counts, view.unfit, mask, usable=view.codes >= 0, dose=dose, rng=rng)
+    cure = to_cure(mask, view.unfit)
+    probe = WordProbe.fit(counts, view.unfit, cure.rows, usable=view.codes >= 0, dose=dose, rng=rng)
     flip, back = probe.flips(places)
     control = probe.control(places, view.unfit & ~mask, rng)
-    return Flips(flip, back, control, len(probe.moved), None, probe.dose)
+    return Flips(flip, 0.0 if cure.lone else back, control, len(probe.moved), None, probe.dose)
 
 
 def _group(stage: Stage, lead: Strays, found: _Holders, phrase: tuple[int, ...], flips: Flips) -> Group:
