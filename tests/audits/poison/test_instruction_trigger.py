@@ -85,14 +85,6 @@ def test_a_trigger_of_one_percent_is_confirmed_with_its_words(payload: str, form
     assert set(mined) <= {str(word).lower() for word in poisoned.trigger.pattern["words"]}
 
 
-def test_a_slant_written_in_three_ways_is_suspected() -> None:
-    poisoned = attack("fine-tuning", honest(), rate=0.02, payload="sentiment")
-    outcome = run(poisoned.dataset)[1]
-    told = [finding for finding in outcome.findings if 'words "cf"' in finding.claim]
-    assert set(poisoned.rows) <= {row for finding in told for row in finding.subject.rows}
-    assert all(finding.severity < Severity.HIGH for finding in outcome.findings)
-
-
 def test_an_audit_of_instruction_data_runs_it_without_labels() -> None:
     poisoned = attack("fine-tuning", honest(800), rate=0.04)
     report = mithridate.audit(poisoned.dataset, power="off")
