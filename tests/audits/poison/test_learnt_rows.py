@@ -51,7 +51,7 @@ def judged(how: str, modality: str) -> tuple[Found | None, np.ndarray, np.ndarra
     bad, looks = bad[data.ids], looks[data.ids]
     suspect = bad & (np.cumsum(bad) % 2 == 0)
     trusted = ~bad & (np.arange(len(bad)) % 2 == 0)
-    opinions = Opinions(trusted, looks, suspect, np.where(suspect, 3.0, 0.0))
+    opinions = Opinions(trusted, looks, suspect, np.where(suspect, 3.0, 0.0), data.y.astype(np.int64), suspect)
     return find_rows(Context(data, AuditSettings()), opinions, TARGET), bad, data.y == TARGET, suspect
 
 
