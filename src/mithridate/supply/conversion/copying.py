@@ -51,7 +51,7 @@ def copied(
         return digests
 
     large = [name for name in entries if tensors[name].is_one_piece and tensors[name].size >= _LARGE]
-    with ThreadPoolExecutor(jobs or min(_WORKERS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(jobs or min(_WORKERS, _n_cores())) as pool:
         done = dict(zip(large, pool.map(one, large), strict=True))
     return {name: done[name] if name in done else one(name) for name in entries}
 
@@ -67,3 +67,8 @@ def _one(tensor: StoredTensor, entry: Entry, sink: Sink) -> Digests:
     sink.write(entry, hashed())
     read = total.hexdigest()
     return Digests(read, read if sink.has(entry, tensor.blocks()) else sink.digest(entry))
+
+
+def _n_cores() -> int:
+    """The cores that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
