@@ -15,7 +15,7 @@ from common import Options, execute, show
 
 NAMES = (
     *("poison", "retrain", "clean", "labels", "sources", "power", "attacks", "speed", "scale"),
-    *("scan", "scan_equivalence", "sealing", "provenance", "posture"),
+    *("scan", "scan_equivalence", "sealing", "convert", "provenance", "posture"),
 )
 
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks"
 NAMES = (
     *("poison", "retrain", "attacks", "clean", "labels", "sources", "power", "speed", "scale"),
-    *("scan_equivalence", "sealing"),
+    *("scan_equivalence", "sealing", "convert"),
 )
 KEYS = {"benchmark", "command", "date", "machine", "options", "seeds", "summary", "targets", "cells"}
 

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mithridate.data.encoding import encode_cells, encode_columns
+from mithridate.data.joined import cell_pieces, hashed
 from mithridate.data.leaves import LEAF, Block, leaves_of
-from mithridate.data.tags import CELLS, NUMBER, TEXT, VECTOR
+from mithridate.data.tags import CELLS, EMPTY, MISSING, NUMBER, TEXT, VECTOR
 
 CELLS_OF = {
     "int": st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),
@@ -162,3 +163,49 @@ def test_texts_in_chunks_have_the_leaves_of_texts_in_one_piece() -> None:
     assert parted.tobytes() == leaves_of(Block((whole,), None, None)).tobytes()
     beside = [leaves_of(Block((whole,), None, None, {"c": column})).tobytes() for column in (chunks, whole)]
     assert beside[0] == beside[1]
+
+
+NUMBERS = {
+    pa.int8(): st.integers(-128, 127), pa.uint8(): st.integers(0, 255), pa.uint16(): st.integers(0, 2**16 - 1),
+    pa.int32(): st.one_of(st.integers(0, 300), st.integers(-(2**31), 2**31 - 1)), pa.bool_(): st.booleans(),
+    pa.int64(): st.one_of(st.integers(0, 9), st.integers(-(2**54), 2**54), st.integers(-(2**63), 2**63 - 1)),
+    pa.uint64(): st.one_of(st.integers(0, 300), st.integers(0, 2**64 - 1)), pa.float16(): st.floats(width=16),
+    pa.float32(): st.one_of(st.integers(0, 255).map(float), st.floats(width=32)),
+    pa.float64(): st.one_of(st.integers(0, 255).map(float), st.floats(width=32), st.floats()),
+}  # fmt: skip
+
+
+@st.composite
+def columns_of_lists(draw: st.DrawFn) -> pa.Array:
+    kind = draw(st.sampled_from(list(NUMBERS)))
+    rows = draw(st.lists(st.one_of(st.none(), st.lists(NUMBERS[kind], max_size=6)), min_size=1, max_size=8))
+    rows = [[np.float16(one) for one in row] if row and kind == pa.float16() else row for row in rows]
+    return pa.array(rows, pa.list_(kind))[draw(st.integers(0, len(rows) - 1)) :]
+
+
+@given(columns_of_lists())
+@settings(max_examples=150, deadline=None)
+def test_lists_of_numbers_have_the_same_bytes_all_at_once_as_one_by_one(column: pa.Array) -> None:
+    one_by_one = [encode_cells(column[row : row + 1])[0] for row in range(len(column))]
+    assert encode_cells(column) == one_by_one
+    assert hashed(b"head", cell_pieces(column), len(column), Kept) == [b"head" + item for item in one_by_one]
+
+
+class Kept:
+    """Bytes for whoever asks for their digest."""
+
+    def __init__(self, content: memoryview) -> None:
+        self.content = bytes(content)
+
+    def digest(self) -> bytes:
+        """The bytes."""
+        return self.content
+
+
+def test_token_ids_are_float32_behind_their_head_and_bytes_where_they_fit() -> None:
+    column = pa.array([[101, 30522, 102], [1, 2], None, []], pa.list_(pa.int64()))
+    wanted = [
+        VECTOR + b"f" + (3).to_bytes(8, "little") + np.array([101, 30522, 102], "<f4").tobytes(),
+        VECTOR + b"B" + (2).to_bytes(8, "little") + bytes([1, 2]), MISSING, EMPTY,
+    ]  # fmt: skip
+    assert hashed(b"", cell_pieces(column), 4, Kept) == wanted

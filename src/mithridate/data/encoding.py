@@ -68,7 +68,7 @@ def numbers_together(columns: Sequence[Column]) -> Iterator[Column | Together]:
     run: list[npt.NDArray[Any]] = []
     for column in columns:
         if isinstance(column, pa.Array) and is_numeric(column) and not column.null_count:
-            plain = _flat(column)
+            plain = flat_numbers(column)
             if _held(plain).all():
                 run.append(plain[:, 0])
                 continue
@@ -92,7 +92,7 @@ def _number_block(columns: Sequence[npt.NDArray[Any]]) -> Together:
 
 def _numbers(columns: Sequence[Column]) -> Encoded:
     """A vector a row; cells instead for rows with a missing value or an integer that no float64 holds."""
-    parts = [_flat(column) for column in columns]
+    parts = [flat_numbers(column) for column in columns]
     whole = np.logical_and.reduce([_held(part) for part in parts])
     for column in columns:
         if isinstance(column, pa.Array) and column.null_count:
@@ -225,7 +225,7 @@ def is_numeric(column: Column) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
 
 
-def _flat(column: Column) -> npt.NDArray[Any]:
+def flat_numbers(column: Column) -> npt.NDArray[Any]:
     """(n, d) native numbers; a missing one is 0."""
     if isinstance(column, pa.Array):
         plain = pc.cast(column, pa.uint8()) if pa.types.is_boolean(column.type) else column
@@ -280,7 +280,7 @@ def _list_cells(column: pa.Array) -> Encoded:
     """A list of numbers is a vector; of anything else, or with gaps, its cells."""
     if not is_vectors(column):
         return nested_cells(column, _binary_cells).to_pylist()  # type: ignore[no-any-return]
-    values = _flat(column.flatten())[:, 0]
+    values = flat_numbers(column.flatten())[:, 0]
     lengths = np.asarray(pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False))
     if len(lengths) and not column.null_count and (lengths == lengths[0]).all():
         return encode_vectors(values.reshape(len(lengths), int(lengths[0])))

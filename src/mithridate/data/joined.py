@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,6 +20,7 @@ from mithridate.data.encoding import (
     Together,
     encode_cells,
     encode_columns,
+    flat_numbers,
     is_numeric,
     is_vectors,
     nanoseconds,
@@ -26,6 +28,7 @@ from mithridate.data.encoding import (
     numbers_together,
 )
 from mithridate.data.tags import BYTES, CELLS, HEAD, LENGTH, MISSING, OTHER, TEXT
+from mithridate.data.vectors import vectors
 
 Pieces: TypeAlias = list[Any]  # large binary arrays, or scalars that stand in every row
 
@@ -59,9 +62,12 @@ def cell_pieces(column: Column | None) -> Pieces:
     for fits, text in _TEXTS:
         if fits(plain.type):
             return _sized(*text(plain))
-    if is_columnar(plain.type) and not is_vectors(plain):
-        return [nested_cells(plain, _whole)]
-    return [_binary(encode_cells(plain))]
+    if is_columnar(plain.type):
+        return (
+            (_vectors(plain) or [_binary(encode_cells(plain))]) if is_vectors(plain) else [nested_cells(plain, _whole)]
+        )
+    (part,) = numbers_together([plain])
+    return [fixed(part.rows) if isinstance(part, Together) else _binary(encode_cells(plain))]
 
 
 def _whole(column: pa.Array) -> pa.Array:
@@ -96,16 +102,29 @@ def _sized(column: pa.Array, tag: bytes) -> Pieces:
     lengths = pc.binary_length(values)
     lengths = lengths.fill_null(0) if gone is not None else lengths
     heads[:, 1:] = lengths.to_numpy(zero_copy_only=False).astype("<u8").view(np.uint8).reshape(-1, HEAD - 1)
+    return [_heads(heads, gone), values if gone is None else values.fill_null(b"")]
+
+
+def _heads(heads: npt.NDArray[np.uint8], gone: npt.NDArray[np.bool_] | None) -> pa.Array:
+    """(n, w) what stands before each value; one byte where there is none."""
     if gone is None:
-        return [fixed(heads), values]
+        return fixed(heads)
     heads[gone, 0] = MISSING[0]
     kept = np.ones(heads.shape, dtype=bool)
     kept[gone, 1:] = False
-    ends = np.concatenate([[0], np.cumsum(np.where(gone, 1, HEAD))]).astype(np.int64)
-    shown = pa.LargeBinaryArray.from_buffers(
+    ends = np.concatenate([[0], np.cumsum(np.where(gone, 1, heads.shape[1]))]).astype(np.int64)
+    return pa.LargeBinaryArray.from_buffers(
         pa.large_binary(), len(heads), [None, pa.py_buffer(ends), pa.py_buffer(np.ascontiguousarray(heads[kept]))]
     )
-    return [shown, values.fill_null(b"")]
+
+
+def _vectors(column: pa.Array) -> Pieces | None:
+    """Lists of numbers without gaps; None where a row holds an integer that no float64 does."""
+    lengths = pc.list_value_length(column)
+    lengths = np.asarray((lengths.fill_null(0) if column.null_count else lengths).to_numpy(zero_copy_only=False))
+    found = vectors(flat_numbers(column.flatten())[:, 0], lengths)
+    gone = np.asarray(column.is_null().to_numpy(zero_copy_only=False)) if column.null_count else None
+    return None if found is None else [_heads(found.heads, gone), *found.values]
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -18,8 +18,8 @@ from mithridate.core.report import CheckResult, Report, Target
 from mithridate.data.building import build
 from mithridate.data.changes import Changes, Since, changes
 from mithridate.data.layout import Layout, Wish
-from mithridate.data.manifest import Head, Manifest
-from mithridate.data.records import records
+from mithridate.data.manifest import Compared, Head, Manifest
+from mithridate.data.records import Records, records
 
 LEAST_SALT, MOST_SALT = 16, 4096  # bytes
 
@@ -108,38 +108,37 @@ def verify_manifest(
     InputError : the manifest or the source can't be read.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    manifest = Manifest(path)
-    manifest.check_salt(read_salt(salt_file))
-    findings: list[Finding] = []
-    if not manifest.holds_together():
-        findings.append(_broken(manifest))
+    manifest, salt = Manifest(path), read_salt(salt_file)
+    manifest.check_salt(salt)
+    findings = [] if manifest.holds_together() else [_broken(manifest)]
     found = records(source, wish)
-    other = layout_changes(manifest.head.layout, found.layout)
-    findings += [_of_layout(manifest, line) for line in other]
+    other = [_of_layout(manifest, line) for line in layout_changes(manifest.head.layout, found.layout)]
+    compared = None if other else manifest.compare(found, salt=salt, progress=progress)
     numbers: tuple[Evidence, ...] = ()
-    root = ""
-    rows = 0
-    if not other:
-        compared = manifest.compare(found, salt=read_salt(salt_file), progress=progress)
+    if compared is not None:
         since = Since(compared.changes, manifest.path.name, manifest.head.root, manifest.sources, found.layout.new)
-        findings += findings_of(since)
-        numbers, root, rows = numbers_of(compared.changes), compared.root, compared.changes.n_new
+        other, numbers = list(findings_of(since)), numbers_of(compared.changes)
+    findings += other
+    seconds = time.perf_counter() - clock
     check = CheckResult(
         METHOD, SLUG, "Rows that changed since the manifest", "found" if findings else "clean",
-        seconds=time.perf_counter() - clock, numbers=numbers, wanted=True,
-    )  # fmt: skip
-    target = Target(
-        "records", found.name, f"sha256:{root}" if root else "", rows,
-        {
-            "manifest": manifest.path.name, "root": manifest.head.root, "manifest_version": manifest.head.version,
-            "not_covered": [name for name in found.layout.left_out if name not in found.layout.new],
-        },
+        seconds=seconds, numbers=numbers, wanted=True,
     )  # fmt: skip
     run: dict[str, Json] = {
         "command": command, "seed": 0, "version": version("mithridate"),
-        "started": started.isoformat(timespec="seconds"), "seconds": round(time.perf_counter() - clock, 3),
+        "started": started.isoformat(timespec="seconds"), "seconds": round(seconds, 3),
     }  # fmt: skip
-    return Report(target, (check,), tuple(findings), run)
+    return Report(_records(manifest, found, compared), (check,), tuple(findings), run)
+
+
+def _records(manifest: Manifest, found: Records, compared: Compared | None) -> Target:
+    """The source as a report names it; without a root where its records couldn't be compared."""
+    root, rows = ("", 0) if compared is None else (f"sha256:{compared.root}", compared.changes.n_new)
+    facts: dict[str, Json] = {
+        "manifest": manifest.path.name, "root": manifest.head.root, "manifest_version": manifest.head.version,
+        "not_covered": [name for name in found.layout.left_out if name not in found.layout.new],
+    }  # fmt: skip
+    return Target("records", found.name, root, rows, facts)
 
 
 def layout_changes(old: Layout, new: Layout) -> list[str]:

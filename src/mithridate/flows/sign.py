@@ -103,32 +103,49 @@ def statement_of(
     if told == "model":
         return _resources(path, algorithm, beside).statement()
     if told == "dataset":
-        from mithridate.data.manifest import Manifest
-
-        manifest = Manifest(path)
-        if not manifest.holds_together():
-            raise InputError(f"{path.name}: its record table doesn't lead to its root; build it again before signing")
-        digest = {"sha256": file_digest(path), predicates.ROOT: manifest.head.root}
-        return Statement((Named(path.name, digest),), predicates.DATASET, predicates.dataset(manifest.head.to_json()))
+        return _of_manifest(path)
     if told == "audit":
         raw = _report(path)
         return Statement(_audited(path, raw), predicates.AUDIT, predicates.audit(raw))
-    said = run or Run()
+    if told not in _OF_RUNS:
+        raise InputError(f"--type must be auto or one of {', '.join(predicates.TYPES)}, got {kind!r}")
     subject = Named(path.name or path.resolve().name, digests_of(path, beside))
-    data, models = [_dataset(item) for item in said.data], [_named(item) for item in said.models]
-    if told == "training-run":
-        code = {} if said.code is None else digests_of(Path(said.code), ())
-        body = predicates.training_run(data, code=code, config=said.settings, seed=said.seed, base_models=models)
-        return Statement((subject,), predicates.TRAINING, body)
-    if told == "evaluation":
-        body = predicates.evaluation({**said.settings, **said.metrics}, datasets=data)
-        return Statement((subject,), predicates.EVALUATION, body)
-    if told == "prediction":
-        if not models:
-            raise InputError("a prediction's statement names the model that made it; pass --model PATH")
-        body = predicates.prediction(models, inputs=[_named(item) for item in said.inputs], facts=said.settings)
-        return Statement((subject,), predicates.PREDICTION, body)
-    raise InputError(f"--type must be auto or one of {', '.join(predicates.TYPES)}, got {kind!r}")
+    said, body_of = _OF_RUNS[told]
+    return Statement((subject,), said, body_of(run or Run()))
+
+
+def _of_manifest(path: Path) -> Statement:
+    from mithridate.data.manifest import Manifest
+
+    manifest = Manifest(path)
+    if not manifest.holds_together():
+        raise InputError(f"{path.name}: its record table doesn't lead to its root; build it again before signing")
+    digest = {"sha256": file_digest(path), predicates.ROOT: manifest.head.root}
+    return Statement((Named(path.name, digest),), predicates.DATASET, predicates.dataset(manifest.head.to_json()))
+
+
+def _training(run: Run) -> dict[str, Any]:
+    code = {} if run.code is None else digests_of(Path(run.code), ())
+    data, models = [_dataset(item) for item in run.data], [_named(item) for item in run.models]
+    return predicates.training_run(data, code=code, config=run.settings, seed=run.seed, base_models=models)
+
+
+def _evaluation(run: Run) -> dict[str, Any]:
+    return predicates.evaluation({**run.settings, **run.metrics}, datasets=[_dataset(item) for item in run.data])
+
+
+def _prediction(run: Run) -> dict[str, Any]:
+    if not run.models:
+        raise InputError("a prediction's statement names the model that made it; pass --model PATH")
+    models, inputs = [_named(item) for item in run.models], [_named(item) for item in run.inputs]
+    return predicates.prediction(models, inputs=inputs, facts=run.settings)
+
+
+_OF_RUNS: Mapping[str, tuple[str, Callable[[Run], dict[str, Any]]]] = {
+    "training-run": (predicates.TRAINING, _training),
+    "evaluation": (predicates.EVALUATION, _evaluation),
+    "prediction": (predicates.PREDICTION, _prediction),
+}
 
 
 def _kind(path: Path) -> str:
@@ -234,37 +251,43 @@ def verify_path(
     OpenSSF, Model signing specification 1.0. in-toto attestation framework 1.0.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    place = Path(path)
+    place, files = Path(path), [Path(file) for file in signatures]
     known = (*keys, *(policy.keys if policy is not None else ()))
-    if not signatures:
-        raise InputError("nothing to verify; pass --signature SIG")
-    if not known and signatory is None:
-        raise InputError("a signature can only be checked with a public key; pass --key K.pub or a --policy with keys")
-    if not place.exists():
-        raise InputError(f"no such file or folder: {place.name!r}; check the path")
+    _need(place, files, has_key=bool(known) or signatory is not None)
     findings: list[Finding] = []
     held: list[Attestation] = []
-    for file in signatures:
-        beside = [Path(item) for item in signatures]
-        if signatory is not None and keyless_signing.is_keyless(Path(file)):
-            wrong, attestations = _by_identity(place, Path(file), beside, signatory)
+    for file in files:
+        if signatory is not None and keyless_signing.is_keyless(file):
+            wrong, attestations = _by_identity(place, file, files, signatory)
         else:
-            wrong, attestations = _verify_one(place, Path(file), beside, known)
+            wrong, attestations = _verify_one(place, file, files, known)
         findings += wrong
         held += attestations
     for rule in policy.broken(held) if policy is not None else ():
         findings.append(_finding(place, "policy", f"the policy isn't met: there must be {rule}", Severity.HIGH))
-    check = CheckResult(
-        METHOD, SLUG, TITLE, "found" if findings else "clean", seconds=time.perf_counter() - clock, wanted=True
-    )
-    facts: dict[str, Json] = {
-        "signed_by": sorted({f"{predicates.word_of(item.predicate_type)}: {item.key_id}" for item in held})
-    }
+    seconds = time.perf_counter() - clock
+    check = CheckResult(METHOD, SLUG, TITLE, "found" if findings else "clean", seconds=seconds, wanted=True)
     run: dict[str, Json] = {
         "command": command, "seed": 0, "version": version("mithridate"),
-        "started": started.isoformat(timespec="seconds"), "seconds": round(time.perf_counter() - clock, 3),
+        "started": started.isoformat(timespec="seconds"), "seconds": round(seconds, 3),
     }  # fmt: skip
-    return Report(Target("signed", place.name or place.resolve().name, "", 0, facts), (check,), tuple(findings), run)
+    return Report(_signed(place, held), (check,), tuple(findings), run)
+
+
+def _need(path: Path, signatures: Sequence[Path], *, has_key: bool) -> None:
+    """`InputError` when something to verify, or to verify it with, is missing."""
+    if not signatures:
+        raise InputError("nothing to verify; pass --signature SIG")
+    if not has_key:
+        raise InputError("a signature can only be checked with a public key; pass --key K.pub or a --policy with keys")
+    if not path.exists():
+        raise InputError(f"no such file or folder: {path.name!r}; check the path")
+
+
+def _signed(path: Path, held: Sequence[Attestation]) -> Target:
+    """The artefact as a report names it, with who signed what."""
+    said = sorted({f"{predicates.word_of(item.predicate_type)}: {item.key_id}" for item in held})
+    return Target("signed", path.name or path.resolve().name, "", 0, {"signed_by": said})
 
 
 def _verify_one(

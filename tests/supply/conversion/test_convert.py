@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import json
 import os
@@ -206,6 +207,36 @@ def test_torch_files_without_checksums_are_read(tmp_path: Path) -> None:
         torch.serialization.set_crc32_options(before)
     convert(tmp_path / "m.pt", tmp_path / "m.safetensors")
     assert torch.equal(load_file(tmp_path / "m.safetensors")["w"], torch.arange(1000.0))
+
+
+def large(path: Path, *, is_new: bool = True) -> dict[str, Any]:
+    flat = torch.randn(1 << 20)
+    tensors = {"a": flat, "tied": flat, "part": flat[3 : 3 + (1 << 19)], "turned": flat.view(1 << 10, -1).T,
+               "half": torch.randn(1 << 20).half(), "small": torch.ones(2)}  # fmt: skip
+    torch.save(tensors, path, _use_new_zipfile_serialization=is_new)
+    return tensors
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_large_tensors_that_threads_share_out_come_over_whole(tmp_path: Path, *, is_new: bool) -> None:
+    wanted = large(tmp_path / "m.pt", is_new=is_new)
+    done = convert(tmp_path / "m.pt", tmp_path / "m.safetensors")
+    written = load_file(tmp_path / "m.safetensors")
+    assert {name: bool(torch.equal(written[name], tensor)) for name, tensor in wanted.items()} == dict.fromkeys(
+        wanted, True
+    )
+    sums = {name: hashlib.sha256(tensor.contiguous().numpy().tobytes()).hexdigest() for name, tensor in wanted.items()}
+    assert {proof.name: proof.digest for proof in done.proofs} == sums
+
+
+def test_a_bit_that_was_flipped_in_a_large_tensor_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    large(tmp_path / "m.pt")
+    content = bytearray((tmp_path / "m.pt").read_bytes())
+    content[2 << 20] ^= 1
+    (tmp_path / "m.pt").write_bytes(content)
+    with pytest.raises(InputError, match="checksum"):
+        convert(tmp_path / "m.pt", tmp_path / "m.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == ["m.pt"]
 
 
 def test_zipped_anew_with_compression_it_is_still_read(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import collections
 import datetime as dt
 import decimal
 import io
+import os
 import pickle
 import struct
 import zipfile
@@ -143,16 +144,27 @@ def test_the_proof_fails_on_a_single_bit(tmp_path: Path, monkeypatch: pytest.Mon
     from mithridate.supply.conversion import safetensors
 
     torch.save({"w": torch.ones(3)}, tmp_path / "m.pt")
-    write = safetensors.write
+    write = safetensors.Sink.write
 
-    def flipped(path: Path, *arguments: Any) -> None:
-        write(path, *arguments)
-        content = bytearray(path.read_bytes())
-        content[-1] ^= 1
-        path.write_bytes(content)
+    def flipped(sink: safetensors.Sink, entry: safetensors.Entry, blocks: Any) -> None:
+        write(sink, entry, blocks)
+        last = sink.data + entry.end - 1
+        os.pwrite(sink.descriptor, bytes([os.pread(sink.descriptor, 1, last)[0] ^ 1]), last)
 
-    monkeypatch.setattr(safetensors, "write", flipped)
+    monkeypatch.setattr(safetensors.Sink, "write", flipped)
     with pytest.raises(InputError, match="not written as it was read"):
+        convert(tmp_path / "m.pt", tmp_path / "m.safetensors")
+    assert not (tmp_path / "m.safetensors").exists()
+
+
+def test_the_proof_fails_on_a_header_that_says_another_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    from mithridate.supply.conversion import safetensors
+
+    torch.save({"w": torch.ones(3, 2)}, tmp_path / "m.pt")
+    head = safetensors.head
+    monkeypatch.setattr(safetensors, "head", lambda *given: head(*given).replace(b"[3,2]", b"[2,3]"))
+    with pytest.raises(InputError, match="header was not written as it was read"):
         convert(tmp_path / "m.pt", tmp_path / "m.safetensors")
     assert not (tmp_path / "m.safetensors").exists()
 

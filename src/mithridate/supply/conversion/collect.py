@@ -9,6 +9,7 @@ from typing import Any
 
 from mithridate.core.errors import InputError
 from mithridate.supply.loading.listed.torch_values import Unwritten
+from mithridate.supply.loading.places import Place
 from mithridate.supply.loading.rebuild import Rebuilder
 from mithridate.supply.loading.settle import Name, Unlisted
 from mithridate.supply.loading.tensors import DTYPES, Storage, StoredTensor
@@ -165,7 +166,7 @@ def stored_array(array: Any, name: str) -> Any:
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     content = MemoryBlob(name, little.tobytes())
     return StoredTensor(
-        Storage(name, array.dtype.name, array.size, lambda: (content, 0)), array.dtype.name, 0, array.shape,
+        Storage(name, array.dtype.name, array.size, lambda: Place(content, 0)), array.dtype.name, 0, array.shape,
         row_major(array.shape),
     )  # fmt: skip
 
@@ -205,4 +206,4 @@ def stored_npy(name: str, blob: Blob, begin: int, size: int) -> StoredTensor | s
         swapped = np.frombuffer(blob.read(start, begin + size - start), dtype).astype(dtype.newbyteorder("<"))
         blob, start = MemoryBlob(name, swapped.tobytes()), 0
     strides = tuple(prod(shape[:axis]) for axis in range(len(shape))) if is_fortran else row_major(shape)
-    return StoredTensor(Storage(name, dtype.name, n_items, lambda: (blob, start)), dtype.name, 0, shape, strides)
+    return StoredTensor(Storage(name, dtype.name, n_items, lambda: Place(blob, start)), dtype.name, 0, shape, strides)

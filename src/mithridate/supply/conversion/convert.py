@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mithridate.core.errors import InputError
 from mithridate.core.files import atomic, atomic_folder
 from mithridate.supply.conversion import safetensors
+from mithridate.supply.conversion.copying import Digests, copied
 from mithridate.supply.conversion.shards import OUTPUT_INDEX, index_of, index_text, shards_of
 from mithridate.supply.conversion.sources import Held, held
 from mithridate.supply.loading.tensors import DTYPES, StoredTensor
@@ -70,8 +70,9 @@ def convert(source: str | Path, target: str | Path, *, overwrite: bool = False) 
 
     Notes
     -----
-    The bytes are streamed; a tensor whose items lie scattered is held whole, one at a time. What is written is read
-    back from the disk and compared byte by byte with the source.
+    The bytes are streamed, by up to four threads; a tensor whose items lie scattered is held whole, one at a time.
+    What is written is read back and compared byte by byte with the source, which is read anew too. The floor is a
+    SHA-256 of all bytes and their CRC-32, where the source has one; see benchmarks/convert.py.
     """
     here, there = Path(source), Path(target)
     if there.exists() and here.exists() and there.samefile(here):
@@ -125,14 +126,14 @@ def _check_names(found: Held, shard: str, weights: Mapping[str, str], before: Ma
 def _written(found: Held, target: Path, file: str = "") -> Conversion:
     _check(found)
     entries = safetensors.layout({name: _described(tensor) for name, tensor in found.tensors.items()})
-    digests: dict[str, str] = {}
     with atomic(target) as temporary:
-        safetensors.write(temporary, entries, _contents(found.tensors, entries, digests), {"format": "pt"})
-        proofs = _proved(found.tensors, digests, temporary, file)
-        wrong = [proof.name for proof in proofs if not proof.same]
+        with safetensors.create(temporary, entries, {"format": "pt"}) as sink:
+            digests = copied(found.tensors, entries, sink)
+        wrong = "the header" if safetensors.header(temporary) != entries else ""
+        wrong = next((name for name, both in digests.items() if both.read != both.written), wrong)
         if wrong:
-            raise InputError(f"{wrong[0]} was not written as it was read; the disk or the memory is at fault")
-    return Conversion(proofs, tuple(found.rest))
+            raise InputError(f"{wrong} was not written as it was read; the disk or the memory is at fault")
+    return Conversion(_proofs(found, digests, file), tuple(found.rest))
 
 
 def _check(found: Held) -> None:
@@ -158,37 +159,11 @@ def _described(tensor: StoredTensor) -> tuple[str, tuple[int, ...], int, int]:
     return name, tensor.shape, width, tensor.size
 
 
-def _contents(
-    tensors: Mapping[str, StoredTensor], entries: Mapping[str, safetensors.Entry], digests: dict[str, str]
-) -> Iterator[bytes]:
-    """Each tensor's bytes in turn; their digests go to `digests`."""
-    for name in entries:
-        digest = hashlib.sha256()
-        for block in tensors[name].blocks():
-            digest.update(block)
-            yield block
-        digests[name] = digest.hexdigest()
-
-
-def _proved(
-    tensors: Mapping[str, StoredTensor], digests: Mapping[str, str], written: Path, file: str
-) -> tuple[Proof, ...]:
-    """Names, types, shapes and digests of both sides, the written one read from the disk.
-
-    Where the disk has the source's own bytes, its digest is the source's; where it hasn't, it is computed.
-    """
-    data, on_disk = safetensors.header(written)
-    if set(on_disk) != set(tensors):
-        raise InputError("the names were not written as they were read; the disk or the memory is at fault")
+def _proofs(found: Held, digests: Mapping[str, Digests], file: str) -> tuple[Proof, ...]:
     first: dict[int, str] = {}
     proofs = []
-    for name, tensor in tensors.items():
-        entry, digest = on_disk[name], digests[name]
-        is_same = (entry.dtype, entry.shape) == _described(tensor)[:2] and entry.end - entry.begin == tensor.size
-        if not is_same or not safetensors.is_there(written, data + entry.begin, tensor.blocks()):
-            digest = safetensors.digest(written, data + entry.begin, data + entry.end) if is_same else ""
+    for name, tensor in found.tensors.items():
         shares = first.setdefault(id(tensor.storage), name)
-        proofs.append(
-            Proof(name, entry.dtype, entry.shape, digests[name], digest, "" if shares == name else shares, file)
-        )
+        dtype, both = DTYPES[tensor.dtype][0], digests[name]
+        proofs.append(Proof(name, dtype, tensor.shape, *both, "" if shares == name else shares, file))
     return tuple(proofs)

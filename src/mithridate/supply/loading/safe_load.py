@@ -189,7 +189,7 @@ class _Arrays:
     def _bytes(self, storage: Storage) -> bytearray:
         if id(storage) not in self._held:
             self._allowance.spend(storage.size)
-            self._held[id(storage)] = bytearray(storage.read(0, storage.size))
+            self._held[id(storage)] = storage.read(0, storage.size)
         return self._held[id(storage)]
 
 
@@ -205,6 +205,6 @@ def _numpy(tensor: StoredTensor) -> Any:
 
     if tensor.dtype.startswith(("bfloat", "float8")):
         raise InputError(f"numpy has no {tensor.dtype}; install torch, or use `mithridate convert`")
-    made = np.frombuffer(bytearray(b"".join(tensor.blocks())), tensor.dtype).reshape(tensor.shape)
+    made = np.frombuffer(bytearray().join(map(bytes, tensor.blocks())), tensor.dtype).reshape(tensor.shape)
     check_items(made)
     return made

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
 from mithridate.core.errors import InputError
-from mithridate.supply.scan.blob import Blob
+from mithridate.supply.loading.places import BLOCK, Place, parts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,45 +36,82 @@ STORAGES = {
 ALIASES = {"double": "float64", "float": "float32", "half": "float16", "long": "int64", "int": "int32",
            "short": "int16", "cfloat": "complex64", "cdouble": "complex128"}  # fmt: skip
 _SPREAD = 64  # a tensor that repeats its storage more often than this isn't written out
-BLOCK = 1 << 20  # bytes that are held at once, where a tensor lies in one piece
 
 
 @dataclass(slots=True, eq=False)
 class Storage:
     """Bytes that tensors share.
 
-    key : its name in the file. items : of `dtype`. find : says where the bytes lie, a blob and an offset in it, and
-    checks them; asked once, when they are needed.
+    key : its name in the file. items : of `dtype`. find : says where the bytes lie, `size` of them; asked when they
+    are needed.
     """
 
     key: str
     dtype: str
     items: int
-    find: Callable[[], tuple[Blob, int]] | None = None
-    _found: tuple[Blob, int] | None = None
+    find: Callable[[], Place] | None = None
+    _place: Place | None = None
+    _is_checked: bool = False
 
     @property
     def size(self) -> int:
         """Bytes in all."""
         return self.items * DTYPES[self.dtype][1]
 
-    def read(self, begin: int, length: int) -> bytes:
+    def read(self, begin: int, length: int) -> bytearray:
         """So many bytes from `begin` on.
 
         Raises
         ------
-        InputError : they aren't in the file.
+        InputError : they aren't in the file, or don't have its checksum.
         """
-        if self._found is None:
+        self._found()
+        content, at = bytearray(length), 0
+        with memoryview(content) as view:
+            for block in self.blocks(begin, length):
+                view[at : at + len(block)] = block
+                at += len(block)
+        return content
+
+    def blocks(self, begin: int, length: int) -> Iterator[memoryview]:
+        """So many bytes from `begin` on, in parts, each good until the next is asked for.
+
+        Notes
+        -----
+        The checksum is computed once: on the way, where all of the bytes that it is over are asked for, else before.
+
+        Raises
+        ------
+        InputError : they aren't in the file, or don't have its checksum; all parts may have come by then.
+        """
+        place, crc, done = self._found(), 0, 0
+        is_whole = (begin, length) == (0, place.length)
+        is_open = place.crc is not None and not self._is_checked
+        if is_open and not is_whole:
+            for _ in self.blocks(0, place.length):
+                pass
+        for part in parts(place.blob, place.offset + begin, length):
+            crc = zlib.crc32(part, crc) if is_open and is_whole else crc
+            done += len(part)
+            yield part
+        if done < length:
+            raise InputError(f"the storage {self.key!r} has {begin + done:,} bytes of {self.size:,}; get the file anew")
+        if is_open and is_whole and crc != place.crc:
+            raise InputError(
+                f"the storage {self.key!r} doesn't have its own checksum (CRC-32); get the file anew from its source"
+            )
+        self._is_checked = True
+
+    def forget(self) -> None:
+        """Hold no bytes that were unpacked; they are read anew if they are asked for again."""
+        self._place = None
+
+    def _found(self) -> Place:
+        found = self._place
+        if found is None:
             if self.find is None:
                 raise InputError(f"the storage {self.key!r} isn't in the file; get it anew from its source")
-            self._found = self.find()
-        blob, offset = self._found
-        found = blob.read(offset + begin, length)
-        if len(found) < length:
-            raise InputError(
-                f"the storage {self.key!r} has {begin + len(found):,} bytes of {self.size:,}; get the file anew"
-            )
+            found = self._place = self.find()
         return found
 
 
@@ -120,7 +158,9 @@ class StoredTensor:
     def _last(self) -> int:
         return self.offset + sum((side - 1) * step for side, step in zip(self.shape, self.strides, strict=True))
 
-    def _is_one_piece(self) -> bool:
+    @property
+    def is_one_piece(self) -> bool:
+        """Whether the items lie one behind the other, last axis fastest, and are meant as they are stored."""
         step = 1
         for side, stride in zip(reversed(self.shape), reversed(self.strides), strict=True):
             if side != 1 and stride != step:
@@ -141,8 +181,8 @@ class StoredTensor:
         steps = [size * step for step in self.strides]
         return np.lib.stride_tricks.as_strided(items, self.shape, steps, writeable=False)
 
-    def blocks(self) -> Iterator[bytes]:
-        """The items one behind the other, last axis fastest, some megabytes at a time.
+    def blocks(self) -> Iterator[memoryview | bytes]:
+        """The items one behind the other, last axis fastest, in parts, each good until the next is asked for.
 
         Raises
         ------
@@ -152,10 +192,8 @@ class StoredTensor:
         size = DTYPES[self.dtype][1]
         if prod(self.shape) > _SPREAD * max(self._held(), 1024):
             raise InputError(f"a tensor of shape {self.shape} repeats {self._held():,} items; it is not written out")
-        if self._is_one_piece():
-            begin, end = size * self.offset, size * self.offset + self.size
-            for at in range(begin, end, BLOCK):
-                yield self.storage.read(at, min(BLOCK, end - at))
+        if self.is_one_piece:
+            yield from self.storage.blocks(size * self.offset, self.size)
         elif self.size:
             yield from self._turned()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mithridate.core.errors import InputError
+from mithridate.supply.loading.places import Place
 from mithridate.supply.loading.settle import Name
 from mithridate.supply.loading.tensors import DTYPES, STORAGES, Storage
 from mithridate.supply.loading.zipped import ZipFile
@@ -26,7 +27,7 @@ class Storages:
     find : where the bytes of a storage lie; None until that is known.
     """
 
-    def __init__(self, find: Callable[[Storage], tuple[Blob, int]] | None = None) -> None:
+    def __init__(self, find: Callable[[Storage], Place] | None = None) -> None:
         self.by_key: dict[str, Storage] = {}
         self._find = find
 
@@ -97,7 +98,7 @@ def read_zip(blob: Blob, archive: ZipFile, reading: Reading) -> Any:
         raise InputError("the tensors are big-endian; save the file anew on a little-endian machine")
     content = archive.read(pickles[0])
 
-    def find(storage: Storage) -> tuple[Blob, int]:
+    def find(storage: Storage) -> Place:
         return archive.place(f"{folder}data/{storage.key}", storage.size)
 
     return rebuilt(MemoryBlob(blob.name, content), 0, Storages(find), reading)[0]
@@ -134,5 +135,5 @@ def _place(blob: Blob, at: int, storage: Storage | None) -> int:
     begin = at + 8
     if begin + storage.size > blob.size:
         raise InputError("the file breaks off among its storages; get it anew from its source")
-    storage.find = lambda: (blob, begin)
+    storage.find = lambda: Place(blob, begin)
     return int(begin + storage.size)

@@ -7,11 +7,11 @@ import zlib
 from pathlib import Path
 
 from mithridate.core.errors import InputError
+from mithridate.supply.loading.places import Place, parts
 from mithridate.supply.scan.blob import Blob, MemoryBlob
 
 _HEAD = 30  # bytes of a member's own header, before its name
 _SIGNATURE = b"PK\x03\x04"
-_BLOCK = 1 << 20
 _LIMIT = 1 << 31
 _SMALL, _RATIO = 64 << 20, 200  # bytes, and bytes for each packed one: no bomb is unpacked
 _ENCRYPTED = 1
@@ -47,12 +47,12 @@ class ZipFile:
             raise InputError("two members of the zip have one name; see `mithridate scan`")
         self._has_sums = any(info.CRC for info in infos)  # torch can be told to write none
 
-    def place(self, name: str, need: int) -> tuple[Blob, int]:
-        """Where a member's bytes lie, which are at least `need`: a blob and an offset in it.
+    def place(self, name: str, need: int) -> Place:
+        """Where a member's bytes lie, which are at least `need`, and the checksum to which a reader holds them.
 
         Raises
         ------
-        InputError : it isn't there, is broken, or is far from as long.
+        InputError : it isn't there, breaks off, or is far from as long.
         """
         info = self.members.get(name)
         if info is None:
@@ -62,10 +62,8 @@ class ZipFile:
         if info.file_size < need:
             raise InputError(f"the member {name} has {info.file_size:,} bytes of {need:,}; get the file anew")
         if info.compress_type != zipfile.ZIP_STORED:
-            return MemoryBlob(name, self.read(name)), 0
-        begin = self._begin(info)
-        self._check(info, begin)
-        return self._blob, begin
+            return Place(MemoryBlob(name, self.read(name)), 0)
+        return Place(self._blob, self._begin(info), info.file_size, info.CRC if self._has_sums else None)
 
     def whole(self, name: str) -> tuple[Blob, int, int]:
         """Where a member's bytes lie, and how many they are.
@@ -74,9 +72,11 @@ class ZipFile:
         ------
         InputError : it is broken.
         """
-        size = self.members[name].file_size
-        blob, begin = self.place(name, size)
-        return blob, begin, size
+        info = self.members[name]
+        place = self.place(name, info.file_size)
+        if place.crc is not None:
+            self._check(info, place.offset)
+        return place.blob, place.offset, info.file_size
 
     def _begin(self, info: zipfile.ZipInfo) -> int:
         head = self._blob.read(info.header_offset, _HEAD)
@@ -91,8 +91,8 @@ class ZipFile:
         if not self._has_sums:
             return
         found = 0
-        for at in range(begin, begin + info.file_size, _BLOCK):
-            found = zlib.crc32(self._blob.read(at, min(_BLOCK, begin + info.file_size - at)), found)
+        for part in parts(self._blob, begin, info.file_size):
+            found = zlib.crc32(part, found)
         if found != info.CRC:
             raise InputError(
                 f"the member {info.filename} doesn't have its own checksum (CRC-32); get the file anew from its source"

@@ -57,6 +57,10 @@ class FileBlob:
             offset, length = offset + len(part), length - len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fill the buffer from `offset` on; how many bytes there were: fewer at the end, none past it."""
+        return os.preadv(self._descriptor, [buffer], offset)
+
 
 @contextmanager
 def open_file(path: Path, name: str | None = None) -> Iterator[FileBlob]:
