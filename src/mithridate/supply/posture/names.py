@@ -35,11 +35,15 @@ _CHANGES = {"update", "setdefault", "pop", "clear", "popitem"}
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """imported: dotted name by name. constants: value by name. mappings: entries by name, of dicts left as made."""
+    """imported: dotted name by name. constants: value by name. mappings: entries by name, of dicts left as made.
+
+    opens : whether an address of everybody stands somewhere in the file.
+    """
 
     imported: Mapping[str, str]
     constants: Mapping[str, Constant]
     mappings: Mapping[str, Mapping[str, ast.expr]]
+    opens: bool = False
 
     def dotted(self, node: ast.AST) -> str | None:
         """`torch.load` for what an import leads to; `.load` for a method of anything else; None for the rest."""
