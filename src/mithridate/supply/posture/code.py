@@ -19,9 +19,11 @@ _MARKS = ("pickle", "Pickle", "joblib", "dill", "shelve", "yaml", "trust_re", "t
           "dangerous", "safe_mode", "unsafe", "hub.load", "gradio", "ServerApp", "NotebookApp", "marshal",
           "insecure_port", "weights_only", "HTTPServer", "TCPServer", "skops", "flask", "gunicorn")  # fmt: skip
 _BY_PLACE = re.compile(r"\bload\([^()\n]*,\s*True\b")  # numpy.load(path, None, True)
-_LOADS = re.compile(r"\.load\b|\bload\s*[,()]|\b(?:load\s+as|import\s+load)\b|[\"']load[\"']|load_state_dict_from_url|load_url")
+_LOADS = re.compile(
+    r"\.load\b|\bload\s*[,()]|\b(?:load\s+as|import\s+load)\b|[\"']load[\"']|load_state_dict_from_url|load_url"
+)
 _WORDS = re.compile(
-    r"^numpy\.load$|pickle|Pickle|joblib|torch\.(?:load|hub|serialization)|dill|shelve|yaml|trust[-_]re|dangerous|safe_mode|unsafe|"
+    r"^numpy\.load$|pickle|Pickle|joblib|torch\.(?:load|hub|serialization|utils\.model_zoo)|dill|shelve|yaml|trust[-_]re|dangerous|safe_mode|unsafe|"
     r"marshal|weights_only|^ray\.init|^uvicorn\.|^http\.server|(?:HTTP|TCP|UDP)Server$|^skops\.io\.load|\.run_simple$"
 )
 _METHODS = {".run", ".launch", ".add_insecure_port", ".run_server"}  # of objects of no known class: a server's, perhaps
@@ -100,12 +102,17 @@ def notebook(source: str) -> Module | None:
 
 def cell_text(source: str) -> str:
     """The code of a notebook's cells, one below the other; empty when it isn't one."""
+    return "\n".join(code for _, code in code_cells(source))
+
+
+def code_cells(source: str) -> list[tuple[int, str]]:
+    """The code of a notebook's cells, each with its 1-based number; empty when it isn't one."""
     try:
         raw: Any = json.loads(source)
-        cells = raw["cells"]
-        return "\n".join(_source(cell) for cell in cells if cell.get("cell_type") == "code")
+        cells = enumerate(raw["cells"], 1)
+        return [(number, _source(cell)) for number, cell in cells if cell.get("cell_type") == "code"]
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
-        return ""
+        return []
 
 
 def _source(cell: Mapping[str, Any]) -> str:

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 
 from mithridate.supply.posture.walk import File
 
+DOCKERFILE = (  # gpu.Dockerfile, Dockerfile_amd, Dockerfile.j2; a program or a text about one is none
+    r"[^/]*(?:docker|container)file(?![^/]*\.(?:py|pyc|ipynb|md|rst|txt|go|rs|[jt]sx?|java|rb|php|cs|cc?|cpp|html?|svg|png|pdf)$)[^/]*"
+)
 _NAMES = re.compile(
-    r"(?:^|/)(?:[^/]*dockerfile[^/]*|containerfile|procfile|makefile|[^/]*\.env|\.env[^/]*|"
+    rf"(?:^|/)(?:{DOCKERFILE}|procfile|makefile|[^/]*\.env|\.env[^/]*|"
     r"[^/]*\.(?:ya?ml|toml|ini|cfg|conf|properties|sh|bash|zsh|bat|cmd|service|json|env|envrc|dockerfile|tfvars)|"
     r"\.(?:netrc|pypirc|npmrc|pgpass|databrickscfg))$", re.IGNORECASE,
 )  # fmt: skip

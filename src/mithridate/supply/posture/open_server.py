@@ -11,7 +11,7 @@ from mithridate.core.method import Outcome
 from mithridate.supply.posture.code import Assigned, Module, Use
 from mithridate.supply.posture.compose import services
 from mithridate.supply.posture.context import Context, PostureSettings
-from mithridate.supply.posture.lines import commands, is_configuration
+from mithridate.supply.posture.lines import DOCKERFILE, commands, is_configuration
 from mithridate.supply.posture.say import Kind, Spot, finding
 from mithridate.supply.posture.server_files import docker_run, in_own_file, reaches_outside
 from mithridate.supply.posture.servers import SERVERS, exposed
@@ -22,7 +22,7 @@ _ALL = {"0.0.0.0", "::", "*"}  # noqa: S104 - what is looked for
 _JUPYTER = re.compile(
     r"^c\.(?:ServerApp|NotebookApp|JupyterHub|LabApp|IdentityProvider|PasswordIdentityProvider)\.(\w+)$"
 )
-_SCRIPT = re.compile(r"(?:\.(?:sh|bash|service|dockerfile)|(?:^|/)(?:procfile|[^/]*dockerfile[^/]*))$", re.IGNORECASE)
+_SCRIPT = re.compile(rf"(?:\.(?:sh|bash|service)|(?:^|/)(?:procfile|{DOCKERFILE}))$", re.IGNORECASE)
 _MANIFEST = re.compile(r"(?m)^apiVersion:\s*\S")
 _GRPC = re.compile(r"0\.0\.0\.0:|\[::\]:")
 _SOCKET = re.compile(r"(?:HTTP|TCP|UDP)Server$")
@@ -39,7 +39,9 @@ _PLACE = re.compile(r"""["'](?:0\.0\.0\.0|::)["']|\{["']host["']: ["']0\.0\.0\.0
 _PAIR = re.compile(r"""^\(["'](?:0\.0\.0\.0|::|)["'],""")
 _SHELLS = re.compile(r"subprocess\.(?:run|Popen|call|check_call|check_output|getoutput)|os\.(?:system|popen|execvp?)")
 _TLS = {"ssl_keyfile", "ssl_certfile", "ssl_context", "certfile", "keyfile", "ssl", "ssl_options", "ssl_key", "**"}
-_IMAGE = re.compile(r"(?:^|/)[^/]*(?:dockerfile|containerfile)[^/]*$", re.IGNORECASE)
+_PROXIED = re.compile(  # started by a platform, or in a cluster, that stands before it
+    rf"(?:^|/)(?:{DOCKERFILE}|procfile|(?:railway|fly|nixpacks|render)\.(?:toml|json|ya?ml))$|\.ya?ml$", re.IGNORECASE
+)
 _COMPOSE = re.compile(r"(?:^|/)(?:[\w.-]+[.-])?compose[\w.-]*\.ya?ml$", re.IGNORECASE)
 _BIND = (
     "bind it to 127.0.0.1 (in compose: 127.0.0.1:PORT:PORT), or put a proxy with TLS and authentication before it and "
@@ -66,9 +68,9 @@ def open_server(context: Context, settings: PostureSettings) -> Outcome:
     -----
     Read: compose files, Dockerfiles, shell scripts, unit files, Procfiles, `.env`, TorchServe properties, Jupyter's
     configuration and Python. High: the program has no authentication, or has it switched off, at this place. Medium: it
-    has, but everything goes over plain HTTP; or a Dockerfile starts it: a container must listen on all of its own
-    addresses, and is open once its port is published; or a program that listens on all of them (vLLM, Triton) isn't
-    told where to. Of Kubernetes' manifests those are judged that bring their own LoadBalancer, NodePort or host port;
+    has, but everything goes over plain HTTP; or a Dockerfile, a platform or a chart starts it: a container must listen
+    on all of its own addresses, and is open once its port is published; or a program that listens on all of them (vLLM,
+    Triton) isn't told where to. Of Kubernetes' manifests those are judged that bring their own LoadBalancer, NodePort or host port;
     also read are `docker run` and the own files of Redis, MongoDB, PostgreSQL, Ray Serve, BentoML, Streamlit. Blind to
     firewalls, and to a proxy that stands in another file: it can be right that the server is open, and then the
     baseline is the place to say so.
@@ -139,7 +141,7 @@ def _in_commands(file: File, body: str) -> Iterator[Open]:
         else:
             verdict = exposed(line, published=False, script=script, around=whole)
         if verdict is not None:
-            image = bool(_IMAGE.search(file.name))
+            image = bool(_PROXIED.search(file.name))
             bare = _INSIDE if image or not verdict.told else _WIDE
             plain = _BOXED if image and container is None else _PLAIN
             if verdict.told or not verdict.guarded:
@@ -188,7 +190,7 @@ def _call(use: Use, module: Module) -> Iterator[Open]:
             yield Open(_PLAIN if verdict.guarded else _WIDE, Spot(use.where, verdict.what, use.line))
     elif _address(use) and _STARTS.search(use.name) and not _TLS & set(keys):
         debug = keys.get("debug") is True or "'debug': True" in str(use.written)
-        who = "Flask" if "flask" in module.imports and use.name in {".run", "flask.run"} else use.name.strip(".")
+        who = "Flask" if "flask" in module.imports and use.name in {".run", "flask.run"} else f"{use.name.strip('.')}()"
         what = f"{who}'s debugger on every address" if debug else f"{who} on every address without TLS"
         yield Open(_DEBUG if debug else _PLAIN, Spot(use.where, what, use.line))
 

@@ -8,7 +8,7 @@ from mithridate.core.findings import Severity
 from mithridate.core.method import Outcome
 from mithridate.supply.posture.code import Module, Use
 from mithridate.supply.posture.context import Context, PostureSettings
-from mithridate.supply.posture.say import Kind, Spot, finding
+from mithridate.supply.posture.say import TESTS, Kind, Spot, finding
 
 ID, SLUG = "SUP425", "unsafe-load"
 _PICKLES = re.compile(
@@ -24,7 +24,6 @@ _FROM_NETWORK = re.compile(
     r"\b(?:requests\.(?:get|post|request)|urllib|httpx\.|urlopen|aiohttp|recv(?:from|_bytes)?\()|"
     r"\b(?:r|res|resp|response)\.(?:content|read\()|\brequest\.(?:data|get_data|body|files|stream)"
 )
-_TESTS = re.compile(r"(?:^|/)(?:tests?|testing|conftest\.py|test_[^/]*\.py|[^/]*_test\.py)(?:/|$)")
 _ROUND_TRIP = re.compile(r"^[\w.]*dumps\(")
 _TORCH_SAFE = "torch.load(path, weights_only=True)"
 
@@ -62,7 +61,7 @@ def unsafe_load(context: Context, settings: PostureSettings) -> Outcome:
     del settings
     found = []
     for file, module in context.modules():
-        spots = _sorted(module, test=bool(_TESTS.search(file.name)))
+        spots = _sorted(module, test=bool(TESTS.search(file.name)))
         for kind, claim in (
             (_KIND, "{path} unpickles at {where}: a file that was tampered with runs code there"),
             (_TORCH, "{path} calls torch.load without weights_only=True at {where}: a model file can run code there"),
