@@ -69,11 +69,11 @@ def open_server(context: Context, settings: PostureSettings) -> Outcome:
     Read: compose files, Dockerfiles, shell scripts, unit files, Procfiles, `.env`, TorchServe properties, Jupyter's
     configuration and Python. High: the program has no authentication, or has it switched off, at this place. Medium: it
     has, but everything goes over plain HTTP; or a Dockerfile, a platform or a chart starts it: a container must listen
-    on all of its own addresses, and is open once its port is published; or a program that listens on all of them (vLLM,
-    Triton) isn't told where to. Of Kubernetes' manifests those are judged that bring their own LoadBalancer, NodePort or host port;
-    also read are `docker run` and the own files of Redis, MongoDB, PostgreSQL, Ray Serve, BentoML, Streamlit. Blind to
-    firewalls, and to a proxy that stands in another file: it can be right that the server is open, and then the
-    baseline is the place to say so.
+    on all of its own addresses, and is open once its port is published; or a program that listens on all of them
+    (vLLM, Triton) isn't told where to. Of Kubernetes' manifests those are judged that bring their own LoadBalancer,
+    NodePort or host port; also read are `docker run` and the own files of Redis, MongoDB, PostgreSQL, Ray Serve,
+    BentoML, Streamlit. Blind to firewalls, and to a proxy that stands in another file: it can be right that the server
+    is open, and then the baseline is the place to say so.
 
     References
     ----------
