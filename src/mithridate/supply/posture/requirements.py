@@ -17,6 +17,7 @@ from mithridate.supply.posture.walk import File
 
 ID, SLUG = "SUP422", "loose-requirement"
 _FILES = re.compile(r"(?:^|/)(?:[\w.-]*requirements[\w.-]*\.txt|requirements/[\w.-]+\.txt)$", re.IGNORECASE)
+_SOMETIMES = frozenset({".yaml", ".yml", ".ipynb"})  # of which few install anything
 _NAME = re.compile(r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(.*)$")
 _EXACT = re.compile(r"^={2,3}\s*([^\s,;*]+)\s*$")
 _COMMIT = re.compile(r"@[0-9a-f]{40}\b")
@@ -121,7 +122,7 @@ def requirements(context: Context, settings: PostureSettings) -> Outcome:
         body = context.text(file) if pip or is_installer(file) or _PIP_FILES.search(file.name) else None
         if body is None:
             continue
-        if not pip and "pip" not in body and "dependencies" not in body:
+        if file.suffix in _SOMETIMES and "pip" not in body and "dependencies" not in body:
             continue
         seen = True
         found += _of_requirements(file, body) if pip else _of_others(file, body, names)
