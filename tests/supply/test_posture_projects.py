@@ -192,3 +192,14 @@ def test_one_line_of_megabytes_and_a_notebook_of_none_end_soon(tmp_path: Path) -
     report = look(tmp_path, {"n.ipynb": "not json", "b.js": "x='a';" * 300_000, "empty.ipynb": "", "list.ipynb": "[1]"})
     said = {str(f.subject.extra["kind_of"]): f.subject.extra["files"] for f in report.findings if f.method == "SUP441"}
     assert said == {"text of more than 2 MiB": 1, "no Python 3 that can be parsed": 3}
+
+
+def test_what_follows_pips_list_in_a_conda_file_is_condas_again(tmp_path: Path) -> None:
+    body = "dependencies:\n  - python=3.10\n  - pip:\n    - a==1.0\n    - b=1\n\n  # more\n  - attrs=20.3\n  - six\n"
+    report = look(tmp_path, {"environment.yml": body})
+    assert [f.subject.extra["lines"] for f in report.findings if f.method == "SUP422"] == [[5, 9]]
+
+
+def test_what_only_tests_install_is_low(tmp_path: Path) -> None:
+    report = look(tmp_path, {"tests/e2e/requirements.txt": "flask\n", "tests/Dockerfile": "RUN pip install x\n"})
+    assert found(report, "SUP422") == [("low", "tests/Dockerfile"), ("low", "tests/e2e/requirements.txt")]

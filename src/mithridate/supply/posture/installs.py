@@ -141,15 +141,18 @@ def _is_open(word: str) -> bool:
 def _of_conda(body: str) -> list[Wanted]:
     found: list[Wanted] = []
     inside = pip = False
+    depth = 0  # of `- pip:`: what stands as far left as that is conda's again
     for number, line in enumerate(body.splitlines(), 1):
         key = _KEY.match(line)
         if key:
+            depth = len(line) - len(line.lstrip())
             inside, pip = (True, False) if key[1] == "dependencies" else (inside and key[1] == "pip", key[1] == "pip")
             continue
         match = _ENTRY.match(line) if inside else None
         if match is None:
             inside = inside and (not line.strip() or line[0] in " -#")
             continue
+        pip = pip and len(match["indent"]) > depth
         entry = match["entry"].rpartition("::")[2]
         exact = re.fullmatch(r"[\w.\[\],-]+\s*={1,3}\s*[^=<>*,\s]+(?:=\S+)?(?:\s*;.*)?", entry) and not (
             pip and "==" not in entry

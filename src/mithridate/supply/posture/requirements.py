@@ -12,7 +12,7 @@ from mithridate.core.method import Outcome
 from mithridate.supply.posture.context import Context, PostureSettings
 from mithridate.supply.posture.installs import is_installer, is_passing, loose
 from mithridate.supply.posture.lines import DOCKERFILE, commands
-from mithridate.supply.posture.say import Kind, Spot, finding
+from mithridate.supply.posture.say import TESTS, Kind, Spot, finding
 from mithridate.supply.posture.walk import File
 
 ID, SLUG = "SUP422", "loose-requirement"
@@ -105,7 +105,7 @@ def requirements(context: Context, settings: PostureSettings) -> Outcome:
     without a hash, which trusts the index not to serve other bytes. Ranges in `pyproject.toml` are not judged: they
     say what a library works with, not what is installed.
     Also read: `pip install` in Dockerfiles, scripts, compose files and manifests, conda's environment files and a
-    Pipfile, each unless a lock lies beside it; low in notebooks, workflows and Makefiles. A further index of a
+    Pipfile, each unless a lock lies beside it; low in tests, notebooks, workflows and Makefiles. A further index of a
     well-known maker of builds (PyTorch, NVIDIA) is low. A file that only another one with pins is compiled from
     (`.in`) isn't judged either.
 
@@ -137,10 +137,9 @@ def _of_requirements(file: File, body: str) -> Iterator[Finding]:
     open_ones = [Spot(f"line {r.line}", r.text, r.line) for r in lines if not r.version]
     bare = [Spot(f"line {r.line}", r.text, r.line) for r in lines if r.version and not r.hashed]
     if open_ones:
+        kind = _PASSING if TESTS.search(file.name) else _LOOSE
         share = f"{len(open_ones)} of {len(lines)} requirements"
-        yield finding(
-            _LOOSE, file, f"{{path}} leaves {share} open at {{where}}: the next install may differ", open_ones
-        )
+        yield finding(kind, file, f"{{path}} leaves {share} open at {{where}}: the next install may differ", open_ones)
     if bare:
         yield finding(_BARE, file, f"{{path}} pins {len(bare)} of {len(lines)} requirements without a hash", bare)
 
@@ -150,7 +149,7 @@ def _of_others(file: File, body: str, names: set[str]) -> Iterator[Finding]:
         Spot(f"{f'cell {one.cell}, ' * bool(one.cell)}line {one.line}", one.text, one.line)
         for one in loose(file, body, names)
     ]
-    if spots and is_passing(file):
+    if spots and (is_passing(file) or TESTS.search(file.name)):
         yield finding(
             _PASSING, file, "{path} installs packages of any version at {where}: the next run may differ", spots
         )
