@@ -4,7 +4,8 @@
     python benchmarks/posture_projects.py FOLDER --sample 20
 
 FOLDER holds one checkout a project; nothing of it is run. `commits.txt` has `owner/name commit` a line. `judged.json`
-is what a person found by reading a sample: `{"SUP425 torch.load": {"n": 20, "true": 20, "false": 0, "arguable": 0}}`.
+is what a person found by reading a sample:
+`{"how": "...", "kinds": {"SUP425 torch.load": {"n": 20, "true": 20, "false": 0, "arguable": 0, "severity": "medium"}}}`.
 What nobody found can't be counted in projects that nobody labelled: recall is the subject of `posture.py`.
 """
 
@@ -15,16 +16,16 @@ import json
 import random
 import subprocess
 import sys
-import time
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from common import SOURCE, machine
+from common import SOURCE, machine, show, target
 
 MOST_OF_A_PROJECT = 4  # of a sample: one project with a thousand places of one kind would be all of it
 TIMEOUT_S = 900
+WANTED = 0.8  # below, a kind needs a better rule or a lower severity
 
 
 def looked_at(folder: Path) -> dict[str, Any]:
@@ -57,8 +58,9 @@ def counted(report: dict[str, Any]) -> dict[str, Any]:
         places[kind_of(finding)] += max(1, len(finding["subject"].get("lines") or ()))
     failed = [check["reason"] for check in report["checks"] if check["status"] == "failed"]
     return {
-        "files": report["target"]["files"], "findings": dict(sorted(findings.items())),
-        "places": dict(sorted(places.items())), "failed": failed, **report["cost"],
+        "files": report["target"].get("files"), "findings": dict(sorted(findings.items())),
+        "places": dict(sorted(places.items())), "failed": failed,
+        **report.get("cost", {}),
     }  # fmt: skip
 
 
@@ -83,32 +85,61 @@ def sampled(reports: dict[str, dict[str, Any]], n: int, seed: int) -> dict[str, 
     return drawn
 
 
+def summary(projects: dict[str, dict[str, Any]], judged: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row a kind: findings, places, projects, and what reading a sample of the places said."""
+    rows = []
+    for kind in sorted({kind for project in projects.values() for kind in project["findings"]}):
+        some = [project for project in projects.values() if kind in project["findings"]]
+        row = {
+            "kind": kind, "findings": sum(project["findings"][kind] for project in some),
+            "places": sum(project["places"][kind] for project in some), "projects": len(some),
+        }  # fmt: skip
+        read = judged.get(kind, {})
+        certain = read.get("true", 0) + read.get("false", 0)
+        rows.append({**row, **read, "precision": read["true"] / certain if certain else None})
+    return rows
+
+
 def main() -> None:
     """Count, and write or print."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("folder", type=Path)
+    made.add_argument(
+        "--reports", type=Path, help="folder of NAME.json by `mithridate posture --offline -o`, made before"
+    )
     made.add_argument("--commits", type=Path)
     made.add_argument("--judged", type=Path)
     made.add_argument("--sample", type=int, metavar="N", help="print N places of each kind to judge")
     made.add_argument("--seed", type=int, default=0)
     made.add_argument("-o", "--output", type=Path)
     given = made.parse_args()
-    started, clock = datetime.now(UTC), time.perf_counter()
+    started = datetime.now(UTC).isoformat(timespec="seconds")
     lines = given.commits.read_text(encoding="utf-8").splitlines() if given.commits else []
     commits = {line.split()[0].rpartition("/")[2]: "@".join(line.split()[:2]) for line in lines if line.strip()}
     reports, projects = {}, {}
     for folder in sorted(path for path in given.folder.iterdir() if path.is_dir()):
-        reports[folder.name] = looked_at(folder)
+        stored = given.reports / f"{folder.name}.json" if given.reports else None
+        if stored is not None and not stored.exists():
+            continue
+        reports[folder.name] = looked_at(folder) if stored is None else json.loads(stored.read_text(encoding="utf-8"))
         projects[commits.get(folder.name, folder.name)] = counted(reports[folder.name])
-        print(folder.name, json.dumps(projects[commits.get(folder.name, folder.name)]), flush=True)
     if given.sample:
         print(json.dumps(sampled(reports, given.sample, given.seed), indent=1, ensure_ascii=False))
+    judged = json.loads(given.judged.read_text(encoding="utf-8")) if given.judged else {}
+    rows = summary(projects, judged.get("kinds", {}))
+    show("Findings on real projects", rows)
+    serious = [row["precision"] for row in rows if row["precision"] is not None and row.get("severity") != "low"]
+    worst = min(serious, default=None)
+    goals = [
+        target("kinds of medium or high severity, the worst precision of a sample", ">= 0.8", worst,
+               met=worst is not None and worst >= WANTED),
+    ]  # fmt: skip
     if given.output:
-        judged = json.loads(given.judged.read_text(encoding="utf-8")) if given.judged else {}
         content = {
-            "benchmark": "posture_projects", "date": started.isoformat(timespec="seconds"), "machine": machine(),
-            "seconds": time.perf_counter() - clock, "command": "benchmarks/posture_projects.py FOLDER -o FILE",
-            **judged, "projects": projects,
+            "benchmark": "posture_projects", "date": started, "machine": machine(), "seeds": [given.seed],
+            "command": "benchmarks/posture_projects.py FOLDER --commits F --judged F -o F", "options": {},
+            "how": judged.get("how", ""), "peers": judged.get("peers", {}), "summary": rows, "targets": goals,
+            "cells": [{"project": name, **project} for name, project in projects.items()],
         }  # fmt: skip
         given.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 

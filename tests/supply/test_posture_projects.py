@@ -203,3 +203,28 @@ def test_what_follows_pips_list_in_a_conda_file_is_condas_again(tmp_path: Path) 
 def test_what_only_tests_install_is_low(tmp_path: Path) -> None:
     report = look(tmp_path, {"tests/e2e/requirements.txt": "flask\n", "tests/Dockerfile": "RUN pip install x\n"})
     assert found(report, "SUP422") == [("low", "tests/Dockerfile"), ("low", "tests/e2e/requirements.txt")]
+
+
+@pytest.mark.parametrize(
+    ("code", "open_"),
+    [
+        ("import uvicorn\np.add_argument('--host', default='0.0.0.0')\nuvicorn.run(app, host=args.host)", True),
+        ("import click, flask\n@click.option('--host', default='0.0.0.0')\ndef f(host): app.run(host=host)", True),
+        ("from fastapi import FastAPI\ndef serve(host: str = '0.0.0.0'): uvicorn.run(app, host=host)", True),
+        ("import fastapi\nclass Settings:\n    host: str = '0.0.0.0'", True),
+        ("import requests\np.add_argument('--host', default='0.0.0.0')\nrequests.get(args.host)", False),
+        ("import uvicorn\np.add_argument('--host', default='127.0.0.1')\nuvicorn.run(app, host=args.host)", False),
+        ("import uvicorn\np.add_argument('--url', default='0.0.0.0')", False),
+    ],
+)
+def test_a_server_open_by_default_is_open(tmp_path: Path, code: str, open_: bool) -> None:  # noqa: FBT001 - a column
+    assert found(look(tmp_path, {"a.py": code}), "SUP427") == [("medium", "a.py")] * open_
+
+
+def test_modules_that_others_hand_on_are_known(tmp_path: Path) -> None:
+    report = look(tmp_path, {
+        "a.py": "try:\n    import joblib\nexcept ImportError:\n    from sklearn.utils._joblib import joblib\n"
+        "joblib.load(f)\n",
+        "b.py": "from .compat import torch\ntorch.load(f)\n", "c.py": "from . import pickle\npickle.load(f)\n",
+    })  # fmt: skip
+    assert found(report, "SUP425") == [("medium", "a.py"), ("medium", "b.py")]

@@ -128,6 +128,8 @@ def _imported(nodes: Iterable[ast.AST]) -> dict[str, str]:
             if node.names[0].name == "*" and node.module in _STARRED:
                 names = {name: f"{node.module}.{name}" for name in _LOADERS} | names
             names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:  # the project's own module hands a known one on
+            names |= {alias.asname or alias.name: alias.name for alias in node.names if alias.name in _STARRED}
     return names
 
 

@@ -31,6 +31,16 @@ _STARTS = re.compile(
     r"WSGIServer|make_server|TCPSite|Granian|DeploymentHandle)$|(?:HTTP|TCP|UDP)Server$"
 )
 _ADDRESS = re.compile(r"host|hostname|server_name|address|ip|interface|bind|bind_addr(?:ess)?|listen|addr|http_options")
+_OPTION = re.compile(r"\.add_argument|(?:\w+\.)*click\.option|(?:\w+\.)*add_option")
+_HOST = re.compile(
+    r"(?:--?)?(?:server|listen|bind|api|http|controller|worker|gradio)?[-_]?(?:host|hostname|host_?ip|bind|listen)",
+    re.IGNORECASE,
+)
+_LISTENING = ("0.0.0.0", "::")  # noqa: S104 - what is looked for
+_SERVING = frozenset(
+    {"uvicorn", "fastapi", "flask", "starlette", "gradio", "aiohttp", "tornado", "sanic", "bottle", "waitress",
+     "hypercorn", "gunicorn", "socketserver", "websockets", "dash", "quart", "litestar", "falcon", "cherrypy"}
+)  # fmt: skip
 _EVERYWHERE = re.compile(  # the value itself, an entry of a dict, or what is taken where a variable isn't set
     r"""^["'](?:0\.0\.0\.0|::|\*)(?::\d+)?["']$|["']host["']: ["']0\.0\.0\.0["']|"""
     r"""(?:getenv|environ\.get)\([^()]*,\s*["'](?:0\.0\.0\.0|::)["']\)|\bor ["']0\.0\.0\.0["']$"""
@@ -150,9 +160,22 @@ def _in_commands(file: File, body: str) -> Iterator[Open]:
 
 def _in_python(module: Module) -> Iterator[Open]:
     yield from _jupyter([item for item in module.assigned if _JUPYTER.match(item.name)])
+    found = [place for use in module.uses if use.called for place in _call(use, module)]
+    yield from found or _by_default(module)
+
+
+def _by_default(module: Module) -> Iterator[Open]:
+    """Programs that serve, and listen on every address by an option's or a function's default."""
+    if not module.imports & _SERVING:
+        return
     for use in module.uses:
-        if use.called:
-            yield from _call(use, module)
+        option = use.arguments[0] if use.arguments else ""
+        named = use.called and _OPTION.fullmatch(use.name) and _HOST.fullmatch(option.strip("\"'"))
+        if named and use.keywords.get("default") in _LISTENING:
+            yield Open(_PLAIN, Spot(use.where, f"{option} is every address by default, without TLS", use.line))
+    for item in module.assigned:
+        if _HOST.fullmatch(item.name.rpartition(".")[2]) and item.value in _LISTENING:
+            yield Open(_PLAIN, Spot(item.where, f"{item.name} is every address by default, without TLS", item.line))
 
 
 def _jupyter(items: list[Assigned]) -> Iterator[Open]:

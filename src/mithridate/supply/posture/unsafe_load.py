@@ -13,7 +13,7 @@ from mithridate.supply.posture.say import TESTS, Kind, Spot, finding
 ID, SLUG = "SUP425", "unsafe-load"
 _PICKLES = re.compile(
     r"(?:(?:\w+\.)*(?:_pickle|cPickle|pickle|dill|cloudpickle|pickle5)\.(?:loads?|Unpickler|_Unpickler|load_session|load_module)"
-    r"|(?:sklearn\.externals\.)?joblib\.load|shelve\.(?:open|DbfilenameShelf)|jsonpickle\.(?:decode|unpickler\.decode)"
+    r"|(?:\w+\.)*joblib\.load|shelve\.(?:open|DbfilenameShelf)|jsonpickle\.(?:decode|unpickler\.decode)"
     r"|pandas\.(?:io\.pickle\.)?read_pickle|marshal\.loads?|(?:\w+\.)*keras\.config\.enable_unsafe_deserialization)"
 )
 _TORCH_LOAD = re.compile(r"torch\.(?:serialization\.|_load_internal\.)?load")
