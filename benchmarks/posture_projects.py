@@ -5,7 +5,7 @@
 
 FOLDER holds one checkout a project; nothing of it is run. `commits.txt` has `owner/name commit` a line. `judged.json`
 is what a person found by reading a sample:
-`{"how": "...", "kinds": {"SUP425 torch.load": {"n": 20, "true": 20, "false": 0, "arguable": 0, "severity": "medium"}}}`.
+`{"how": "...", "kinds": {"SUP425 pickle": {"n": 20, "true": 20, "false": 0, "arguable": 0, "severity": "medium"}}}`.
 What nobody found can't be counted in projects that nobody labelled: recall is the subject of `posture.py`.
 """
 

@@ -60,6 +60,9 @@ def test_hashes_expressions_and_cell_ids_are_no_secrets(tmp_path: Path) -> None:
         ("compose.yml", "POSTGRES_PASSWORD: ${DB_PASSWORD:-minivess_secret}", "low"),
         ("compose.yml", "- MINIO_ROOT_PASSWORD=minioadmin", "low"),
         (".env", "MYSQL_ROOT_PASSWORD=toor", "low"),
+        (".env", "JWT_SECRET=change-me", "low"),
+        ("application.yaml", "  password: ${OPERATOR_PASSWORD:change-operator}", "low"),
+        ("pod.yaml", "  secretKey: apikey", None),
         (".env", "MYSQL_ROOT_PASSWORD=kJ8fQ2mZx9Lw4R", "medium"),
         ("compose.yml", "POSTGRES_PASSWORD: ${DB_PASSWORD}", None),
         ("compose.yml", "POSTGRES_PASSWORD: ${DB_PASSWORD:?set it}", None),
@@ -135,6 +138,11 @@ def test_loads_by_address_are_found_in_both_modules(tmp_path: Path) -> None:
         "b.py": "from torch.hub import load_state_dict_from_url\nx = load_state_dict_from_url(url)\n",
     })  # fmt: skip
     assert found(report, "SUP425") == [("medium", "a.py"), ("medium", "b.py")]
+
+
+def test_pickles_that_are_only_written_are_left_alone(tmp_path: Path) -> None:
+    code = "import numpy as np\nnp.save('x', y, allow_pickle=True)\nstore.numpy.save(f, y, allow_pickle=True)\n"
+    assert found(look(tmp_path, {"a.py": code}), "SUP425") == []
 
 
 def test_remote_code_of_a_test_is_low(tmp_path: Path) -> None:
@@ -228,3 +236,16 @@ def test_modules_that_others_hand_on_are_known(tmp_path: Path) -> None:
         "b.py": "from .compat import torch\ntorch.load(f)\n", "c.py": "from . import pickle\npickle.load(f)\n",
     })  # fmt: skip
     assert found(report, "SUP425") == [("medium", "a.py"), ("medium", "b.py")]
+
+
+def test_cells_with_shell_commands_are_read_and_broken_ones_are_said(tmp_path: Path) -> None:
+    code = "#@title x\nfiles = !ls *.pkl\nif True:\n  !A=1 \\\n  B=2 ./run.sh\n  %cd x\nlen?\nimport pickle\npickle.load(f)\n"
+    html = "# a\n%%html\n<a>"
+    cells = [{"cell_type": "code", "source": source} for source in (code, html, "print 'two'")]
+    report = look(tmp_path, {"n.ipynb": json.dumps({"cells": cells})})
+    assert next(f.claim for f in report.findings if f.method == "SUP425").startswith(
+        "n.ipynb unpickles at cell 1, line 9"
+    )
+    assert [f.subject.extra["kind_of"] for f in report.findings if f.method == "SUP441"] == [
+        "cells that are no Python 3"
+    ]

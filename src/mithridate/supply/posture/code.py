@@ -34,6 +34,9 @@ _ASKS = re.compile(
 )
 _EVERY = re.compile(r"""["'](?:[\w ./-]*[ =/])?(?:0\.0\.0\.0|::)["':]|--bind_all|\[::\]""")
 _OPENS = re.compile(r"0\.0\.0\.0|[\"']::|\[::|bind_all")
+_SHELL = re.compile(r"(?m)^([ \t]*)[%!?](?:[^\n]*\\\n)*[^\n]*$")
+_TAKEN = re.compile(r"(?m)^([ \t]*[\w, ]+=[ \t]*)[%!][^\n]*$")  # files = !ls
+_HELP = re.compile(r"(?m)^[\w.]+\?{1,2}[ \t]*$")
 _FAILS = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
@@ -72,11 +75,12 @@ class Assigned:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """What one file does: uses, named constants, and the packages it imports."""
+    """What one file does: uses, named constants, the packages it imports; `unread` cells are no Python 3."""
 
     uses: tuple[Use, ...]
     assigned: tuple[Assigned, ...]
     imports: frozenset[str]
+    unread: int = 0
 
 
 def python(source: str) -> Module | None:
@@ -122,9 +126,11 @@ def _source(cell: Mapping[str, Any]) -> str:
 
 def _plain(body: str) -> str:
     """The cell as Python: magic and shell lines become `pass`; a cell of another language becomes nothing."""
-    if body.lstrip().startswith("%%") and not body.lstrip().startswith(("%%time", "%%capture")):
+    first = next((line for line in body.splitlines() if line.strip() and not line.lstrip().startswith("#")), "")
+    if first.lstrip().startswith("%%") and not first.lstrip().startswith(("%%time", "%%capture")):
         return ""
-    return re.sub(r"(?m)^(\s*)[%!?].*$", r"\1pass", body)
+    body = _SHELL.sub(lambda match: f"{match[1]}pass" + "\n" * match[0].count("\n"), body)
+    return _HELP.sub("pass", _TAKEN.sub(r"\1None", body))
 
 
 def _read(parts: list[tuple[str, str]]) -> Module | None:
@@ -160,7 +166,7 @@ def _module(parts: list[tuple[str, str]]) -> Module | None:
         else:
             assigned += _constants(node, prefix)
     imports = frozenset(name.partition(".")[0] for name in names.imported.values())
-    return Module(tuple(uses), tuple(assigned), imports)
+    return Module(tuple(uses), tuple(assigned), imports, len(parts) - len(trees))
 
 
 def _every(tree: ast.AST) -> list[ast.AST]:

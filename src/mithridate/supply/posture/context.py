@@ -119,6 +119,8 @@ class Context:
         module = notebook(body) if file.suffix == ".ipynb" else python(body)
         if module is None:
             self.missed["no Python 3 that can be parsed"].add(file.name)
+        elif module.unread:
+            self.missed["cells that are no Python 3"].add(file.name)
         return module
 
 

@@ -139,9 +139,9 @@ _DOCUMENTS = re.compile(r"(?m)^---.*$")
 _DATA = re.compile(r"(?m)^(?:data|stringData)\s*:\s*\n(?:(?:[ \t][^\n]*)?\n)*(?:[ \t][^\n]*)?")
 _SEALED = re.compile(r"(?m)^kind:\s*[\"']?SealedSecret\b|^sops:\s*$")
 _ENTRY = re.compile(r"(?m)^\s+[\w.-]+:\s*[\"']?(?P<value>[A-Za-z0-9+/]{12,}={0,2})[\"']?\s*$")
-_GUESSED = re.compile(  # a password that is a word, also as what holds where a variable isn't set
-    r"""(?i)(?<![\w.-])["']?(?P<name>[\w.-]{0,60}(?:passw(?:or)?d|_pass))["']?[ \t]*[:=][ \t]*["']?"""
-    r"""(?:\$\{\w{1,60}:?-)?(?P<value>[A-Za-z0-9_!@#.-]{3,40})\}?["']?[ \t]*(?:#.*)?$"""
+_GUESSED = re.compile(  # a password that is a word, also one for when no variable is set (compose `:-`, Spring `:`)
+    r"""(?i)(?<![\w.-])["']?(?P<name>[\w.-]{0,60}(?:passw(?:or)?d|_pass|secret_key|jwt_secret))["']?[ \t]*[:=][ \t]*"""
+    r"""["']?(?:\$\{\w{1,60}(?::-|-|:(?![?+])))?(?P<value>[A-Za-z0-9_!@#.-]{3,80})\}?["']?[ \t]*(?:#.*)?$"""
 )
 _NO_WORD = re.compile(
     r"(?i)(?:string|str|text|bool(?:ean)?|null|none|nil|true|false|required|optional|int|file|env|input|vault|secrets?|"
@@ -262,7 +262,7 @@ def _in_line(line: str, number: int, *, bare: bool) -> Iterator[Secret]:
         lone = name.lower() == "token" and len(value) < _LEAST_LONE
         if _told(value) and not refers and not lone and (bare or match["quote"]):
             yield Secret(f"value of {name[-40:]}", number, "name")
-    guessed = _GUESSED.search(line) if bare and "pass" in line.lower() else None
+    guessed = _GUESSED.search(line) if bare else None
     if guessed and not (
         _told(guessed["value"]) or _NO_WORD.fullmatch(guessed["value"]) or _REFERS.search(guessed["name"])
     ):

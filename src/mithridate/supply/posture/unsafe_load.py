@@ -20,6 +20,7 @@ _TORCH_LOAD = re.compile(r"torch\.(?:serialization\.|_load_internal\.)?load")
 _BY_URL = re.compile(r"torch\.(?:hub|utils\.model_zoo)\.(?:load_state_dict_from_url|load_url)")
 _NUMPY_PLACE = 2  # of allow_pickle among numpy.load's positional arguments
 _FLAGS = {"allow_dangerous_deserialization": True, "safe_mode": False, "allow_pickle": True}
+_WRITES = re.compile(r"\.(?:save|dump|write|to_)\w*$")
 _FROM_NETWORK = re.compile(
     r"\b(?:requests\.(?:get|post|request)|urllib|httpx\.|urlopen|aiohttp|recv(?:from|_bytes)?\()|"
     r"\b(?:r|res|resp|response)\.(?:content|read\()|\brequest\.(?:data|get_data|body|files|stream)"
@@ -92,7 +93,8 @@ def _word(use: Use) -> str:
         return "" if safe or _is_variable(use) else _TORCH.word
     if use.keywords.get("weights_only") is False:
         return _TORCH.word
-    flagged = any(use.keywords.get(flag) is bad for flag, bad in _FLAGS.items())
+    writes = _WRITES.search(use.name) is not None  # numpy.save(..., allow_pickle=True)
+    flagged = not writes and any(use.keywords.get(flag) is bad for flag, bad in _FLAGS.items())
     flagged = flagged or (use.name == "numpy.load" and use.arguments[_NUMPY_PLACE:] == ("True",))
     flagged = flagged or (use.name.startswith("skops.io.load") and use.keywords.get("trusted") is True)
     if not (flagged or _PICKLES.fullmatch(use.name)):
