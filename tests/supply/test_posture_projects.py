@@ -239,7 +239,7 @@ def test_modules_that_others_hand_on_are_known(tmp_path: Path) -> None:
 
 
 def test_cells_with_shell_commands_are_read_and_broken_ones_are_said(tmp_path: Path) -> None:
-    code = "#@title x\nfiles = !ls *.pkl\nif True:\n  !A=1 \\\n  B=2 ./run.sh\n  %cd x\nlen?\nimport pickle\npickle.load(f)\n"
+    code = "#@title\nfiles = !ls\nif True:\n  !A=1 \\\n  B=2 ./run.sh\n  %cd x\nlen?\nimport pickle\npickle.load(f)\n"
     html = "# a\n%%html\n<a>"
     cells = [{"cell_type": "code", "source": source} for source in (code, html, "print 'two'")]
     report = look(tmp_path, {"n.ipynb": json.dumps({"cells": cells})})

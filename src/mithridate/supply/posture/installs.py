@@ -88,7 +88,9 @@ def loose(file: File, body: str, beside: set[str]) -> list[Wanted]:
     if _CONDA.search(file.name) and re.search(r"(?m)^dependencies\s*:", body):
         locked = {f"{here}conda-lock.yml", f"{here}conda-lock.yaml", f"{here}{name.rpartition('.')[0]}.lock"} & beside
         return [] if locked else _of_conda(body)
-    if "pip" in body and (_YAML.search(name) or _CI.search(file.name)):  # what a container or a job is told to type
+    if _INSTALL.search(body) and (
+        _YAML.search(name) or _CI.search(file.name)
+    ):  # what a container or a job is told to type
         return [Wanted(number, word) for number, line in commands(body) for word in _typed(line)]
     return []
 

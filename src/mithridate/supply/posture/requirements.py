@@ -160,7 +160,8 @@ def _of_others(file: File, body: str, names: set[str]) -> Iterator[Finding]:
 
 
 def _of_indexes(file: File, body: str, *, pip: bool) -> Iterator[Finding]:
-    spots = [] if file.suffix == ".ipynb" else _indexes(body, pip=pip or file.path.name.startswith("pip."))
+    idle = file.suffix == ".ipynb" or (file.suffix in _SOMETIMES and not _TYPED.search(body))
+    spots = [] if idle else _indexes(body, pip=pip or file.path.name.startswith("pip."))
     known = [spot for spot, where in spots if _VENDORS.match(where)]
     other = [spot for spot, where in spots if not _VENDORS.match(where)]
     for kind, found in ((_OPEN, other), (_SECOND, known)):
