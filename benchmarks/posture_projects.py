@@ -134,7 +134,7 @@ def main() -> None:
     serious = [row["now"] for row in rows if row["now"] is not None and row.get("severity") != "low"]
     worst = min(serious, default=None)
     goals = [
-        target("medium and high kinds, worst precision of a sample that led to corrections, after them", ">= 0.8", worst,
+        target("medium and high kinds, worst precision of a sample, after its corrections", ">= 0.8", worst,
                met=worst is not None and worst >= WANTED),
     ]  # fmt: skip
     if given.output:
