@@ -151,6 +151,7 @@ def page(report: Report, *, limit: int) -> Page:
     """The page of a report with its `limit` worst findings; how many were left out stands in `hidden`."""
     checks = tuple(map(_check, report.checks))
     done = tuple(check for check in checks if check.status in {"found", "clean"})
+    ordered = _ordered(report)
     return Page(
         name=line(report.target.name, limit=200),
         target=_target(report),
@@ -165,9 +166,9 @@ def page(report: Report, *, limit: int) -> Page:
         failed=tuple(check for check in checks if check.status == "failed"),
         done=done,
         unchecked=every_ran(report) if len(done) == len(checks) else chosen(report),
-        groups=_groups(report, limit),
+        groups=_groups(report, ordered[:limit]),
         total=len(report.findings),
-        hidden=max(0, len(report.findings) - limit),
+        hidden=max(0, len(ordered) - limit),
         power=power(report),
         no_power=no_power(report),
         command=line(fields(report.run).get("command") or "", limit=1000),
@@ -236,10 +237,15 @@ def _coverage_tile(report: Report) -> Tile:
     return Tile("Checks run", f"{words.count(n_ran)} of {words.count(len(report.checks))}", note, tone_of)
 
 
-def _groups(report: Report, limit: int) -> tuple[Group, ...]:
+def _ordered(report: Report) -> list[Finding]:
+    """The findings, worst first; of a project, what many files have in common is said once."""
+    ordered = sorted(report.findings, key=worst_first)
+    return project.folded(ordered) if voice(report) is project else ordered
+
+
+def _groups(report: Report, ordered: list[Finding]) -> tuple[Group, ...]:
     titles = {check.method: line(check.title, limit=160) for check in report.checks}
     made: dict[tuple[str, str], list[Item]] = {}
-    ordered = sorted(report.findings, key=worst_first)[:limit]
     for position, finding in enumerate(ordered, start=1):
         made.setdefault(_kind(finding), []).append(_item(finding, titles.get(finding.method, ""), position))
     return tuple(Group(title, about, tuple(some)) for (title, about), some in made.items())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from mithridate.core.findings import Finding
+from mithridate.core.findings import Finding, Json, Subject, table
 from mithridate.core.report import Report
 from mithridate.reports import words
 from mithridate.reports.coverage import chosen
@@ -36,6 +36,10 @@ TAG = "supply-chain"
 NOTHING_TO_DO = "Nothing to do. Run it again when the project changes."
 NO_DIGEST = ""
 _UNSEEN = "not-looked-at"
+_SHOWN_OF_A_KIND = 3
+_LEAST_FOLDED = 2  # one more is as short said as folded
+_NAMED = 5
+_LISTED = 200
 
 
 def target(report: Report) -> str:
@@ -99,6 +103,34 @@ def file_of(finding: Finding, report: Report) -> str:
     if not path or folder.startswith("/") or ".." in folder.split("/"):
         return path
     return posixpath.normpath(posixpath.join(folder, path))
+
+
+def folded(ordered: Sequence[Finding]) -> list[Finding]:
+    """The findings, those of a kind after the first three made one that lists their files: JSON keeps all."""
+    kinds: dict[tuple[str, str, int], list[Finding]] = {}
+    for finding in ordered:
+        key = (finding.method, plain(finding.subject.extra.get("kind_of") or ""), int(finding.severity))
+        kinds.setdefault(key, []).append(finding)
+    made: list[Finding] = []
+    for some in kinds.values():
+        more = some[_SHOWN_OF_A_KIND:]
+        made += some if len(more) < _LEAST_FOLDED else [*some[:_SHOWN_OF_A_KIND], _together(more)]
+    return made
+
+
+def _together(some: Sequence[Finding]) -> Finding:
+    first, files = some[0], [_path(finding) for finding in some]
+    kind = line(first.subject.extra.get("kind_of") or first.slug, limit=60)
+    shown = ", ".join(line(file, limit=80) for file in files[:_NAMED])
+    rest = f" and {words.count(len(files) - _NAMED)} more" if len(files) > _NAMED else ""
+    rows: list[list[Json]] = [[file, finding.claim] for file, finding in zip(files[:_LISTED], some, strict=False)]
+    return Finding(
+        method=first.method, slug=first.slug, severity=first.severity, confidence=first.confidence,
+        claim=f"the same ({kind}) in {words.many(len(files), 'more file')}: {shown}{rest}",
+        subject=Subject("file", extra={"kind_of": kind}), standards=first.standards,
+        evidence=(table("files", ["file", "what"], rows, caption=f"{kind}: the other files"),),
+        remedy=first.remedy, place=f"{kind}, the others",
+    )  # fmt: skip
 
 
 def _path(finding: Finding) -> str:

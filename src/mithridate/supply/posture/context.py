@@ -17,6 +17,9 @@ from mithridate.supply.posture.walk import File, Tree, walk
 MOST_TEXT = 2 << 20  # bytes of a file that is read as text: no code or configuration of people's own is larger
 MOST_NOTEBOOK = 32 << 20  # notebooks hold their pictures
 _SNIFFED = 8192
+_WIDE = (b"\xff\xfe", b"\xfe\xff")  # byte order marks of UTF-16
+_CHECKS = 12  # of this family
+_TOLD_EVERY = 50  # files
 _CODE = {".py", ".pyw", ".ipynb"}
 _HELD = 64 << 20  # bytes of text kept for the next check
 
@@ -36,7 +39,7 @@ class Context:
         self.root, self.files, self.settings, self.progress = root, tree.files, settings, progress
         self.missed, self.left_out = tree.missed, tree.left_out
         self._texts: dict[str, str | None] = {}
-        self._held = 0
+        self._held = self._read_so_far = self._checked = 0
         self._modules: dict[str, Module | None] | None = None
 
     def has(self, need: str) -> bool:
@@ -45,17 +48,26 @@ class Context:
         return False
 
     def learn(self, method: str, outcome: Outcome) -> None:
-        """No posture check leans on another."""
+        """No posture check leans on another; how many are done, progress says."""
+        del method, outcome
+        self._checked += 1
 
     def text(self, file: File) -> str | None:
         """The file's text; None when it is binary; or when it is too large or can't be read, which is noted."""
         if file.name in self._texts:
             return self._texts[file.name]
         found = self._read(file)
+        self._read_so_far += 1
+        self._tell("reading", self._read_so_far)
         if found is None or self._held + len(found) <= _HELD:
             self._texts[file.name] = found
             self._held += len(found or "")
         return found
+
+    def _tell(self, what: str, number: int) -> None:
+        if number % _TOLD_EVERY == 0:
+            share = min(1.0, number / max(1, len(self.files)))
+            self.progress.step(f"{what}: file {number:,} of {len(self.files):,}", (self._checked + share) / _CHECKS)
 
     def _read(self, file: File) -> str | None:
         most = MOST_NOTEBOOK if file.suffix == ".ipynb" else MOST_TEXT
@@ -65,7 +77,7 @@ class Context:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     return None
                 content = opened.read(_SNIFFED)
-                if b"\0" in content and file.suffix not in _CODE:
+                if b"\0" in content and file.suffix not in _CODE and not content.startswith(_WIDE):
                     return None
                 if file.size <= most:
                     content += opened.read(most)
@@ -75,13 +87,24 @@ class Context:
         if file.size > most:
             self.missed[f"text of more than {most >> 20} MiB"].add(file.name)
             return None
-        return None if b"\0" in content[:_SNIFFED] else content.decode("utf-8", errors="replace")
+        return self._decoded(file, content)
+
+    def _decoded(self, file: File, content: bytes) -> str | None:
+        """The text as its byte order mark says, UTF-8 without one; None for what is no text: said, where it is code."""
+        if content.startswith(_WIDE):  # what PowerShell's `>` writes
+            return content.decode("utf-16", errors="replace")
+        if b"\0" not in content[:_SNIFFED]:
+            return content.decode("utf-8-sig", errors="replace")
+        if file.suffix in _CODE:
+            self.missed["code with NUL bytes"].add(file.name)
+        return None
 
     def modules(self) -> Iterator[tuple[File, Module]]:
         """Every Python file and notebook whose code could be parsed, with the calls that matter."""
         if self._modules is None:
             self._modules = {}
-            for file in self.files:
+            for number, file in enumerate(self.files):
+                self._tell("reading code", number)
                 if file.suffix in _CODE:
                     self._modules[file.name] = self._module(file)
         for file in self.files:
@@ -96,6 +119,8 @@ class Context:
         module = notebook(body) if file.suffix == ".ipynb" else python(body)
         if module is None:
             self.missed["no Python 3 that can be parsed"].add(file.name)
+        elif module.unread:
+            self.missed["cells that are no Python 3"].add(file.name)
         return module
 
 

@@ -6,12 +6,17 @@ import re
 import shlex
 from typing import NamedTuple
 
-from mithridate.supply.posture.lines import commands
+from mithridate.supply.posture.code import code_cells
+from mithridate.supply.posture.lines import DOCKERFILE, commands
 from mithridate.supply.posture.walk import File
 
-_SCRIPTS = re.compile(
-    r"(?:^|/)(?:[^/]*(?:dockerfile|containerfile)[^/]*|[^/]+\.(?:sh|bash|dockerfile))$", re.IGNORECASE
-)
+_SCRIPTS = re.compile(rf"(?:^|/)(?:{DOCKERFILE}|[^/]+\.(?:sh|bash))$", re.IGNORECASE)
+_CI = re.compile(
+    r"(?:^|/)(?:\.github/(?:workflows|actions)/.+|\.circleci/.+|\.gitlab-ci|azure-pipelines[\w.-]*|\.travis)\.ya?ml$|"
+    r"(?:^|/)(?:makefile|justfile|noxfile\.py|tox\.ini)$", re.IGNORECASE,
+)  # fmt: skip
+_YAML = re.compile(r"\.ya?ml$", re.IGNORECASE)
+_CELL = re.compile(r"^\s*[!%]\s*(?:\S*python\S*\s+-m\s+|sudo\s+|\{sys\.executable\}\s+-m\s+|uv\s+)?pip")
 _CONDA = re.compile(r"(?:^|/)[\w.-]*(?:environment|conda|env)[\w.-]*\.ya?ml$", re.IGNORECASE)
 _INSTALL = re.compile(r"\bpip[\d.]*[\"',\s]+install\b(?P<rest>[^;&|]*)")
 _VALUED = re.compile(
@@ -45,15 +50,24 @@ _LONGEST = 4000
 
 
 class Wanted(NamedTuple):
-    """A package that is asked for without an exact version: its 1-based line and what is written."""
+    """A package asked for without an exact version: its 1-based line, what is written, its cell in a notebook."""
 
     line: int
     text: str
+    cell: int = 0
 
 
 def is_installer(file: File) -> bool:
     """Whether the name is that of a file that `loose` reads."""
-    return bool(_SCRIPTS.search(file.name) or _CONDA.search(file.name)) or file.path.name == "Pipfile"
+    patterns = (_SCRIPTS, _CONDA, _CI, _YAML)
+    return (
+        any(pattern.search(file.name) for pattern in patterns) or file.suffix == ".ipynb" or file.path.name == "Pipfile"
+    )
+
+
+def is_passing(file: File) -> bool:
+    """Whether what the file installs serves a run of tests or of a notebook, and is no part of what is deployed."""
+    return file.suffix == ".ipynb" or bool(_CI.search(file.name))
 
 
 def loose(file: File, body: str, beside: set[str]) -> list[Wanted]:
@@ -67,12 +81,30 @@ def loose(file: File, body: str, beside: set[str]) -> list[Wanted]:
     here = f"{folder}/" if folder else ""
     if _SCRIPTS.search(file.name):
         return [Wanted(number, word) for number, line in commands(body) for word in _typed(line)]
+    if file.suffix == ".ipynb":
+        return _of_notebook(body)
     if name == "Pipfile" and f"{here}Pipfile.lock" not in beside:
         return _of_pipfile(body)
     if _CONDA.search(file.name) and re.search(r"(?m)^dependencies\s*:", body):
         locked = {f"{here}conda-lock.yml", f"{here}conda-lock.yaml", f"{here}{name.rpartition('.')[0]}.lock"} & beside
         return [] if locked else _of_conda(body)
+    if _INSTALL.search(body) and (
+        _YAML.search(name) or _CI.search(file.name)
+    ):  # what a container or a job is told to type
+        return [Wanted(number, word) for number, line in commands(body) for word in _typed(line)]
     return []
+
+
+def _of_notebook(body: str) -> list[Wanted]:
+    """What `!pip install` and `%pip install` of the code cells leave open."""
+    if "pip" not in body or "install" not in body:
+        return []
+    return [
+        Wanted(number, word, cell)
+        for cell, code in code_cells(body)
+        for number, line in enumerate(code.splitlines(), 1) if _CELL.match(line)
+        for word in _typed(line.partition(" #")[0])
+    ]  # fmt: skip
 
 
 def _typed(line: str) -> list[str]:
@@ -111,15 +143,18 @@ def _is_open(word: str) -> bool:
 def _of_conda(body: str) -> list[Wanted]:
     found: list[Wanted] = []
     inside = pip = False
+    depth = 0  # of `- pip:`: what stands as far left as that is conda's again
     for number, line in enumerate(body.splitlines(), 1):
         key = _KEY.match(line)
         if key:
+            depth = len(line) - len(line.lstrip())
             inside, pip = (True, False) if key[1] == "dependencies" else (inside and key[1] == "pip", key[1] == "pip")
             continue
         match = _ENTRY.match(line) if inside else None
         if match is None:
             inside = inside and (not line.strip() or line[0] in " -#")
             continue
+        pip = pip and len(match["indent"]) > depth
         entry = match["entry"].rpartition("::")[2]
         exact = re.fullmatch(r"[\w.\[\],-]+\s*={1,3}\s*[^=<>*,\s]+(?:=\S+)?(?:\s*;.*)?", entry) and not (
             pip and "==" not in entry

@@ -36,16 +36,32 @@ _PROSE = frozenset(
     {".md", ".rst", ".txt", ".html", ".xml", ".log", ".out", ".csv", ".tsv", ".jsonl", ".ndjson", ".diff", ".patch"}
 )
 _LOCKS = re.compile(r"(?:^|/)(?:package-lock\.json|[\w.-]+\.lock|constraints[\w.-]*\.txt)$")
+_NO_SERVICE = re.compile(  # commands have variables of their own, and a database of a test run lives for minutes
+    r"(?:^|/)\.(?:github|circleci|gitlab)(?:/|-ci)|\.(?:sh|bash|zsh|bat|cmd)$|(?:^|/)makefile$", re.IGNORECASE
+)
+_BASELINES = re.compile(r"(?:^|/)\.secrets\.baseline$")  # detect-secrets' own list: hashes
 _KEY_FILES = frozenset({".pem", ".key"})
-_MORE = ("ArtifactoryDetector", "CloudantDetector", "DiscordBotTokenDetector", "IbmCloudIamDetector",
-         "MailchimpDetector", "SquareOAuthDetector", "TelegramBotTokenDetector", "TwilioKeyDetector",
-         "SoftlayerDetector")  # fmt: skip
+_MORE = {  # detectors of detect-secrets, and a piece of their forms that is quick to look for: most texts hold none
+    "ArtifactoryDetector": re.compile(r"AKC[a-zA-Z0-9]{60}"),
+    "CloudantDetector": re.compile(r"[cC][lL][oO][uU][dD][aA][nN][tT]"),
+    "DiscordBotTokenDetector": re.compile(r"\.[a-zA-Z\d_-]{6}\.[a-zA-Z\d_-]{27}"),
+    "IbmCloudIamDetector": re.compile(r"[iI][bB][mM]|[iI][aA][mM][_-]"),
+    "MailchimpDetector": re.compile(r"-us\d"),
+    "SquareOAuthDetector": re.compile("sq0csp-"),
+    "TelegramBotTokenDetector": re.compile(r":[0-9A-Za-z_-]{35}"),
+    "TwilioKeyDetector": re.compile(r"AC[a-z0-9]{32}|SK[a-z0-9]{32}"),
+    "SoftlayerDetector": re.compile(r"[sS][oO][fF][tT][lL][aA][yY][eE][rR]"),
+}
 
 _REVOKE = (
     "revoke it where it was issued (git keeps it even when the line goes), and read the new one from outside the files"
 )
 _FORM = Kind(ID, SLUG, "token", Severity.HIGH, 0.95, _REVOKE)
 _LIKE = Kind(ID, SLUG, "example", Severity.LOW, 0.5, "write a placeholder that can't be taken for a secret")
+_WORD = Kind(
+    ID, SLUG, "guessed password", Severity.LOW, 0.7,
+    "take the password from the environment without a default (`${PASSWORD:?set it}`), and set a random one",
+)  # fmt: skip
 _NAME = Kind(ID, SLUG, "named value", Severity.MEDIUM, 0.6, _REVOKE)
 
 
@@ -55,7 +71,8 @@ def leaked_secrets(context: Context, settings: PostureSettings) -> Outcome:
     Notes
     -----
     High: a token of the form that a known issuer gives it, or a private key in PEM; medium: a value beside a name such
-    as `api_key`, a password in an address or a header, outside tests and examples. Logs, data and prose are read for
+    as `api_key`, a password in an address or a header, outside tests and examples; low: a password of a configuration
+    that is a word, or falls back to one where no variable is set (CWE-1392). Logs, data and prose are read for
     tokens and keys only, up to 2 MiB a file. Values that are made up (words, runs, less than 3 bits of entropy a
     character) are left out, and tokens with "example" in them are low. More issuers' forms are looked for where
     detect-secrets is installed. The secret itself is never shown. A private key in a file of its own is judged by who
@@ -77,6 +94,7 @@ def leaked_secrets(context: Context, settings: PostureSettings) -> Outcome:
             (_FORM, {"form", "key"}, "{path} holds a secret at {where}: "),
             (_LIKE, {"example"}, "{path} holds what has a secret's form, but looks made up, at {where}: "),
             (_NAME, {"name"}, "{path} seems to hold a secret at {where}: "),
+            (_WORD, {"guessed"}, "{path} sets a password that is easily guessed at {where}: "),
         ):
             spots = [Spot(f"line {s.line}", s.title, s.line) for s in secrets if s.how in hows]
             if spots:
@@ -88,7 +106,7 @@ def _is_read(file: File) -> bool:
     known = file.suffix in _CODE or is_configuration(file) or not file.path.suffix
     known = known or file.path.name.startswith(".")
     known = known or (file.suffix in _PROSE and file.size <= MOST_TEXT)
-    return known and not _LOCKS.search(file.name)
+    return known and not _LOCKS.search(file.name) and not _BASELINES.search(file.name)
 
 
 def _secrets(body: str, file: File, more: list[Any]) -> Iterator[Secret]:
@@ -99,13 +117,15 @@ def _secrets(body: str, file: File, more: list[Any]) -> Iterator[Secret]:
             yield secret
     if file.suffix not in _PROSE:
         named = cell_text(body) if file.suffix == ".ipynb" else body
-        yield from by_name(named, file.name, bare=is_configuration(file) and file.suffix != ".json")
+        found = by_name(named, file.name, bare=is_configuration(file) and file.suffix != ".json")
+        yield from (secret for secret in found if secret.how != "guessed" or not _NO_SERVICE.search(file.name))
     if more and file.suffix not in _PROSE:
         yield from _by_plugins(body, more)
 
 
 def _by_plugins(body: str, more: list[Any]) -> Iterator[Secret]:
     """Lines in which a plugin finds its form; the whole text is searched at once, since most hold nothing."""
+    more = [look for look in more if _MORE[type(look).__name__].search(body)]
     matches = (match for look in more for form in look.denylist for match in form.finditer(body))
     starts = {body.rfind("\n", 0, m.start()) + 1 for m in matches if not _inside(body, m.start(), m.end())}
     for start in sorted(starts):

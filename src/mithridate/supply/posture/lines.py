@@ -7,8 +7,11 @@ from collections.abc import Iterator
 
 from mithridate.supply.posture.walk import File
 
+DOCKERFILE = (  # gpu.Dockerfile, Dockerfile_amd, Dockerfile.j2; a program or a text about one is none
+    r"[^/]*(?:docker|container)file(?![^/]*\.(?:py|pyc|ipynb|md|rst|txt|go|rs|[jt]sx?|java|rb|php|cs|cc?|cpp|html?|svg|png|pdf)$)[^/]*"
+)
 _NAMES = re.compile(
-    r"(?:^|/)(?:[^/]*dockerfile[^/]*|containerfile|procfile|makefile|[^/]*\.env|\.env[^/]*|"
+    rf"(?:^|/)(?:{DOCKERFILE}|procfile|makefile|[^/]*\.env|\.env[^/]*|"
     r"[^/]*\.(?:ya?ml|toml|ini|cfg|conf|properties|sh|bash|zsh|bat|cmd|service|json|env|envrc|dockerfile|tfvars)|"
     r"\.(?:netrc|pypirc|npmrc|pgpass|databrickscfg))$", re.IGNORECASE,
 )  # fmt: skip
@@ -25,7 +28,8 @@ def commands(body: str) -> Iterator[tuple[int, str]]:
     r"""Each line with its 1-based number, without its comment, joined with those it continues in (`\`)."""
     held, first = "", 0
     for number, raw in enumerate(body.splitlines(), 1):
-        line = _COMMENT.sub("", raw).rstrip()
+        told = "#" in raw or "//" in raw or ";" in raw  # a search for characters is ten times as quick
+        line = (_COMMENT.sub("", raw) if told else raw).rstrip()
         first = first or number
         if line.endswith("\\"):
             held += line[:-1] + " "

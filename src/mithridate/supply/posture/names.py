@@ -35,11 +35,15 @@ _CHANGES = {"update", "setdefault", "pop", "clear", "popitem"}
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """imported: dotted name by name. constants: value by name. mappings: entries by name, of dicts left as made."""
+    """imported: dotted name by name. constants: value by name. mappings: entries by name, of dicts left as made.
+
+    opens : whether an address of everybody stands somewhere in the file.
+    """
 
     imported: Mapping[str, str]
     constants: Mapping[str, Constant]
     mappings: Mapping[str, Mapping[str, ast.expr]]
+    opens: bool = False
 
     def dotted(self, node: ast.AST) -> str | None:
         """`torch.load` for what an import leads to; `.load` for a method of anything else; None for the rest."""
@@ -124,6 +128,8 @@ def _imported(nodes: Iterable[ast.AST]) -> dict[str, str]:
             if node.names[0].name == "*" and node.module in _STARRED:
                 names = {name: f"{node.module}.{name}" for name in _LOADERS} | names
             names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:  # the project's own module hands a known one on
+            names |= {alias.asname or alias.name: alias.name for alias in node.names if alias.name in _STARRED}
     return names
 
 

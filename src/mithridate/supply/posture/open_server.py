@@ -11,7 +11,7 @@ from mithridate.core.method import Outcome
 from mithridate.supply.posture.code import Assigned, Module, Use
 from mithridate.supply.posture.compose import services
 from mithridate.supply.posture.context import Context, PostureSettings
-from mithridate.supply.posture.lines import commands, is_configuration
+from mithridate.supply.posture.lines import DOCKERFILE, commands, is_configuration
 from mithridate.supply.posture.say import Kind, Spot, finding
 from mithridate.supply.posture.server_files import docker_run, in_own_file, reaches_outside
 from mithridate.supply.posture.servers import SERVERS, exposed
@@ -22,7 +22,7 @@ _ALL = {"0.0.0.0", "::", "*"}  # noqa: S104 - what is looked for
 _JUPYTER = re.compile(
     r"^c\.(?:ServerApp|NotebookApp|JupyterHub|LabApp|IdentityProvider|PasswordIdentityProvider)\.(\w+)$"
 )
-_SCRIPT = re.compile(r"(?:\.(?:sh|bash|service|dockerfile)|(?:^|/)(?:procfile|[^/]*dockerfile[^/]*))$", re.IGNORECASE)
+_SCRIPT = re.compile(rf"(?:\.(?:sh|bash|service)|(?:^|/)(?:procfile|{DOCKERFILE}))$", re.IGNORECASE)
 _MANIFEST = re.compile(r"(?m)^apiVersion:\s*\S")
 _GRPC = re.compile(r"0\.0\.0\.0:|\[::\]:")
 _SOCKET = re.compile(r"(?:HTTP|TCP|UDP)Server$")
@@ -31,6 +31,16 @@ _STARTS = re.compile(
     r"WSGIServer|make_server|TCPSite|Granian|DeploymentHandle)$|(?:HTTP|TCP|UDP)Server$"
 )
 _ADDRESS = re.compile(r"host|hostname|server_name|address|ip|interface|bind|bind_addr(?:ess)?|listen|addr|http_options")
+_OPTION = re.compile(r"\.add_argument|(?:\w+\.)*click\.option|(?:\w+\.)*add_option")
+_HOST = re.compile(
+    r"(?:--?)?(?:server|listen|bind|api|http|controller|worker|gradio)?[-_]?(?:host|hostname|host_?ip|bind|listen)",
+    re.IGNORECASE,
+)
+_LISTENING = ("0.0.0.0", "::")  # noqa: S104 - what is looked for
+_SERVING = frozenset(
+    {"uvicorn", "fastapi", "flask", "starlette", "gradio", "aiohttp", "tornado", "sanic", "bottle", "waitress",
+     "hypercorn", "gunicorn", "socketserver", "websockets", "dash", "quart", "litestar", "falcon", "cherrypy"}
+)  # fmt: skip
 _EVERYWHERE = re.compile(  # the value itself, an entry of a dict, or what is taken where a variable isn't set
     r"""^["'](?:0\.0\.0\.0|::|\*)(?::\d+)?["']$|["']host["']: ["']0\.0\.0\.0["']|"""
     r"""(?:getenv|environ\.get)\([^()]*,\s*["'](?:0\.0\.0\.0|::)["']\)|\bor ["']0\.0\.0\.0["']$"""
@@ -39,7 +49,9 @@ _PLACE = re.compile(r"""["'](?:0\.0\.0\.0|::)["']|\{["']host["']: ["']0\.0\.0\.0
 _PAIR = re.compile(r"""^\(["'](?:0\.0\.0\.0|::|)["'],""")
 _SHELLS = re.compile(r"subprocess\.(?:run|Popen|call|check_call|check_output|getoutput)|os\.(?:system|popen|execvp?)")
 _TLS = {"ssl_keyfile", "ssl_certfile", "ssl_context", "certfile", "keyfile", "ssl", "ssl_options", "ssl_key", "**"}
-_IMAGE = re.compile(r"(?:^|/)[^/]*(?:dockerfile|containerfile)[^/]*$", re.IGNORECASE)
+_PROXIED = re.compile(  # started by a platform, or in a cluster, that stands before it
+    rf"(?:^|/)(?:{DOCKERFILE}|procfile|(?:railway|fly|nixpacks|render)\.(?:toml|json|ya?ml))$|\.ya?ml$", re.IGNORECASE
+)
 _COMPOSE = re.compile(r"(?:^|/)(?:[\w.-]+[.-])?compose[\w.-]*\.ya?ml$", re.IGNORECASE)
 _BIND = (
     "bind it to 127.0.0.1 (in compose: 127.0.0.1:PORT:PORT), or put a proxy with TLS and authentication before it and "
@@ -66,12 +78,12 @@ def open_server(context: Context, settings: PostureSettings) -> Outcome:
     -----
     Read: compose files, Dockerfiles, shell scripts, unit files, Procfiles, `.env`, TorchServe properties, Jupyter's
     configuration and Python. High: the program has no authentication, or has it switched off, at this place. Medium: it
-    has, but everything goes over plain HTTP; or a Dockerfile starts it: a container must listen on all of its own
-    addresses, and is open once its port is published; or a program that listens on all of them (vLLM, Triton) isn't
-    told where to. Of Kubernetes' manifests those are judged that bring their own LoadBalancer, NodePort or host port;
-    also read are `docker run` and the own files of Redis, MongoDB, PostgreSQL, Ray Serve, BentoML, Streamlit. Blind to
-    firewalls, and to a proxy that stands in another file: it can be right that the server is open, and then the
-    baseline is the place to say so.
+    has, but everything goes over plain HTTP; or a Dockerfile, a platform or a chart starts it: a container must listen
+    on all of its own addresses, and is open once its port is published; or a program that listens on all of them
+    (vLLM, Triton) isn't told where to. Of Kubernetes' manifests those are judged that bring their own LoadBalancer,
+    NodePort or host port; also read are `docker run` and the own files of Redis, MongoDB, PostgreSQL, Ray Serve,
+    BentoML, Streamlit. Blind to firewalls, and to a proxy that stands in another file: it can be right that the server
+    is open, and then the baseline is the place to say so.
 
     References
     ----------
@@ -139,7 +151,7 @@ def _in_commands(file: File, body: str) -> Iterator[Open]:
         else:
             verdict = exposed(line, published=False, script=script, around=whole)
         if verdict is not None:
-            image = bool(_IMAGE.search(file.name))
+            image = bool(_PROXIED.search(file.name))
             bare = _INSIDE if image or not verdict.told else _WIDE
             plain = _BOXED if image and container is None else _PLAIN
             if verdict.told or not verdict.guarded:
@@ -148,9 +160,22 @@ def _in_commands(file: File, body: str) -> Iterator[Open]:
 
 def _in_python(module: Module) -> Iterator[Open]:
     yield from _jupyter([item for item in module.assigned if _JUPYTER.match(item.name)])
+    found = [place for use in module.uses if use.called for place in _call(use, module)]
+    yield from found or _by_default(module)
+
+
+def _by_default(module: Module) -> Iterator[Open]:
+    """Programs that serve, and listen on every address by an option's or a function's default."""
+    if not module.imports & _SERVING:
+        return
     for use in module.uses:
-        if use.called:
-            yield from _call(use, module)
+        option = use.arguments[0] if use.arguments else ""
+        named = use.called and _OPTION.fullmatch(use.name) and _HOST.fullmatch(option.strip("\"'"))
+        if named and use.keywords.get("default") in _LISTENING:
+            yield Open(_PLAIN, Spot(use.where, f"{option} is every address by default, without TLS", use.line))
+    for item in module.assigned:
+        if _HOST.fullmatch(item.name.rpartition(".")[2]) and item.value in _LISTENING:
+            yield Open(_PLAIN, Spot(item.where, f"{item.name} is every address by default, without TLS", item.line))
 
 
 def _jupyter(items: list[Assigned]) -> Iterator[Open]:
@@ -188,7 +213,7 @@ def _call(use: Use, module: Module) -> Iterator[Open]:
             yield Open(_PLAIN if verdict.guarded else _WIDE, Spot(use.where, verdict.what, use.line))
     elif _address(use) and _STARTS.search(use.name) and not _TLS & set(keys):
         debug = keys.get("debug") is True or "'debug': True" in str(use.written)
-        who = "Flask" if "flask" in module.imports and use.name in {".run", "flask.run"} else use.name.strip(".")
+        who = "Flask" if "flask" in module.imports and use.name in {".run", "flask.run"} else f"{use.name.strip('.')}()"
         what = f"{who}'s debugger on every address" if debug else f"{who} on every address without TLS"
         yield Open(_DEBUG if debug else _PLAIN, Spot(use.where, what, use.line))
 

@@ -9,7 +9,7 @@ from mithridate.core.method import Outcome
 from mithridate.supply.posture.code import Module, Use
 from mithridate.supply.posture.context import Context, PostureSettings
 from mithridate.supply.posture.lines import commands, is_configuration
-from mithridate.supply.posture.say import Kind, Spot, finding
+from mithridate.supply.posture.say import TESTS, Kind, Spot, finding
 
 ID, SLUG = "SUP424", "remote-code"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -24,6 +24,7 @@ _REMEDY = (
     'and pin it: revision="<the 40 digits of the commit you read>"'
 )
 _OPEN = Kind(ID, SLUG, "trust_remote_code", Severity.HIGH, 0.95, _REMEDY)
+_TEST = Kind(ID, SLUG, "trust_remote_code in a test", Severity.LOW, 0.9, _REMEDY)
 _PINNED = Kind(ID, SLUG, "trust_remote_code, pinned", Severity.LOW, 0.95, "read the pinned code again when it moves")
 
 
@@ -34,7 +35,7 @@ def remote_code(context: Context, settings: PostureSettings) -> Outcome:
     -----
     `trust_remote_code=True` in calls, defaults, dicts, configurations and command lines, and `torch.hub.load` with
     `trust_repo=True`. Low where the same call pins `revision` to a commit: then only code that was there when somebody
-    pinned it runs. A variable is not judged.
+    pinned it runs, and low in tests. A variable is not judged.
 
     References
     ----------
@@ -46,7 +47,7 @@ def remote_code(context: Context, settings: PostureSettings) -> Outcome:
         wide, pinned = _places(module)
         if wide:
             claim = "{path} lets a model repository run its own code at {where}"
-            found.append(finding(_OPEN, file, claim, wide))
+            found.append(finding(_TEST if TESTS.search(file.name) else _OPEN, file, claim, wide))
         if pinned:
             found.append(
                 finding(_PINNED, file, "{path} runs a model repository's code of one commit at {where}", pinned)
@@ -59,7 +60,7 @@ def remote_code(context: Context, settings: PostureSettings) -> Outcome:
                  if _TYPED.search(line) or _SET.search(line)]  # fmt: skip
         if spots:
             claim = "{path} lets a model repository run its own code ({where})"
-            found.append(finding(_OPEN, file, claim, spots))
+            found.append(finding(_TEST if TESTS.search(file.name) else _OPEN, file, claim, spots))
     return Outcome(tuple(found))
 
 

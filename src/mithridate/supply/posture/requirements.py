@@ -10,13 +10,14 @@ from mithridate.core.errors import Skip
 from mithridate.core.findings import Finding, Severity
 from mithridate.core.method import Outcome
 from mithridate.supply.posture.context import Context, PostureSettings
-from mithridate.supply.posture.installs import is_installer, loose
-from mithridate.supply.posture.lines import commands
-from mithridate.supply.posture.say import Kind, Spot, finding
+from mithridate.supply.posture.installs import is_installer, is_passing, loose
+from mithridate.supply.posture.lines import DOCKERFILE, commands
+from mithridate.supply.posture.say import TESTS, Kind, Spot, finding
 from mithridate.supply.posture.walk import File
 
 ID, SLUG = "SUP422", "loose-requirement"
 _FILES = re.compile(r"(?:^|/)(?:[\w.-]*requirements[\w.-]*\.txt|requirements/[\w.-]+\.txt)$", re.IGNORECASE)
+_SOMETIMES = frozenset({".yaml", ".yml", ".ipynb"})  # of which few install anything
 _NAME = re.compile(r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(.*)$")
 _EXACT = re.compile(r"^={2,3}\s*([^\s,;*]+)\s*$")
 _COMMIT = re.compile(r"@[0-9a-f]{40}\b")
@@ -24,9 +25,7 @@ _ARCHIVE = re.compile(r"://\S+\.(?:whl|tar\.gz|zip|tar\.bz2)(?:#\S*)?$")
 _INDEX = re.compile(
     r"(?:^|\s)-?-?(?P<option>extra-index-url|trusted-host|index-url|i|find-links|f)\b[ =]+(?P<where>\S*)"
 )
-_PIP_FILES = re.compile(
-    r"(?:^|/)(?:pip\.(?:conf|ini)|[^/]*(?:dockerfile|containerfile)[^/]*|[^/]+\.(?:sh|bash))$", re.IGNORECASE
-)
+_PIP_FILES = re.compile(rf"(?:^|/)(?:pip\.(?:conf|ini)|{DOCKERFILE}|[^/]+\.(?:sh|bash))$", re.IGNORECASE)
 _VENDORS = re.compile(  # public indexes of their makers' own builds: nobody's private names
     r"^https://(?:download\.pytorch\.org|(?:\w+\.)?pypi\.nvidia\.com|pypi\.ngc\.nvidia\.com|pip\.repos\.neuron\.amazonaws\.com|"
     r"storage\.googleapis\.com/(?:jax|libtpu)-releases|data\.pyg\.org|developer\.intel\.com|pypi\.org|wheels\.vllm\.ai|"
@@ -47,6 +46,9 @@ _BUILD = Kind(
     ID, SLUG, "unpinned install", Severity.MEDIUM, 0.85,
     "install from a file with versions and hashes: `pip install --require-hashes -r requirements.txt`",
 )  # fmt: skip
+_PASSING = Kind(
+    ID, SLUG, "unpinned install for a run", Severity.LOW, 0.85, "write the version: `pip install NAME==VERSION`"
+)
 _TYPED = re.compile(r"\bpip[\d.]*\W+(?:install|download|wheel|config)\b")
 _SECOND = Kind(ID, SLUG, "second index", Severity.LOW, 0.8, _OPEN.remedy)
 
@@ -102,9 +104,10 @@ def requirements(context: Context, settings: PostureSettings) -> Outcome:
     Medium: no exact version, or a repository without a commit: the next install can bring something else. Low: pinned
     without a hash, which trusts the index not to serve other bytes. Ranges in `pyproject.toml` are not judged: they
     say what a library works with, not what is installed.
-    Also read: `pip install` in Dockerfiles and scripts, conda's environment files and a Pipfile, each unless a lock
-    lies beside it. A further index of a well-known maker of builds (PyTorch, NVIDIA) is low. A file that only another
-    one with pins is compiled from (`.in`) isn't judged either.
+    Also read: `pip install` in Dockerfiles, scripts, compose files and manifests, conda's environment files and a
+    Pipfile, each unless a lock lies beside it; low in tests, notebooks, workflows and Makefiles. A further index of a
+    well-known maker of builds (PyTorch, NVIDIA) is low. A file that only another one with pins is compiled from
+    (`.in`) isn't judged either.
 
     References
     ----------
@@ -119,6 +122,8 @@ def requirements(context: Context, settings: PostureSettings) -> Outcome:
         body = context.text(file) if pip or is_installer(file) or _PIP_FILES.search(file.name) else None
         if body is None:
             continue
+        if file.suffix in _SOMETIMES and "pip" not in body and "dependencies" not in body:
+            continue
         seen = True
         found += _of_requirements(file, body) if pip else _of_others(file, body, names)
         found += _of_indexes(file, body, pip=pip)
@@ -132,24 +137,31 @@ def _of_requirements(file: File, body: str) -> Iterator[Finding]:
     open_ones = [Spot(f"line {r.line}", r.text, r.line) for r in lines if not r.version]
     bare = [Spot(f"line {r.line}", r.text, r.line) for r in lines if r.version and not r.hashed]
     if open_ones:
+        kind = _PASSING if TESTS.search(file.name) else _LOOSE
         share = f"{len(open_ones)} of {len(lines)} requirements"
-        yield finding(
-            _LOOSE, file, f"{{path}} leaves {share} open at {{where}}: the next install may differ", open_ones
-        )
+        yield finding(kind, file, f"{{path}} leaves {share} open at {{where}}: the next install may differ", open_ones)
     if bare:
         yield finding(_BARE, file, f"{{path}} pins {len(bare)} of {len(lines)} requirements without a hash", bare)
 
 
 def _of_others(file: File, body: str, names: set[str]) -> Iterator[Finding]:
-    spots = [Spot(f"line {wanted.line}", wanted.text, wanted.line) for wanted in loose(file, body, names)]
-    if spots:
+    spots = [
+        Spot(f"{f'cell {one.cell}, ' * bool(one.cell)}line {one.line}", one.text, one.line)
+        for one in loose(file, body, names)
+    ]
+    if spots and (is_passing(file) or TESTS.search(file.name)):
+        yield finding(
+            _PASSING, file, "{path} installs packages of any version at {where}: the next run may differ", spots
+        )
+    elif spots:
         packages = f"{len(spots)} package{'s' * (len(spots) > 1)}"
         claim = f"{{path}} installs {packages} of any version at {{where}}: the next build may differ"
         yield finding(_BUILD, file, claim, spots)
 
 
 def _of_indexes(file: File, body: str, *, pip: bool) -> Iterator[Finding]:
-    spots = _indexes(body, pip=pip or file.path.name.startswith("pip."))
+    idle = file.suffix == ".ipynb" or (file.suffix in _SOMETIMES and not _TYPED.search(body))
+    spots = [] if idle else _indexes(body, pip=pip or file.path.name.startswith("pip."))
     known = [spot for spot, where in spots if _VENDORS.match(where)]
     other = [spot for spot, where in spots if not _VENDORS.match(where)]
     for kind, found in ((_OPEN, other), (_SECOND, known)):

@@ -30,6 +30,7 @@ class Server:
     listens: bool = False
     bare: re.Pattern[str] = _NEVER
     secured: re.Pattern[str] = _NEVER
+    switched: str = "with authentication switched off"
 
 
 class Verdict(NamedTuple):
@@ -84,7 +85,11 @@ SERVERS = (
         "llama.cpp", _words(r"\bllama-server\b", r"image:\s*\S*llama\.cpp"), _host("--host"), _words(r"--api-key\b"),
     ),
     Server(
-        "Ollama", _words(r"\bOLLAMA_HOST\b", r"image:\s*[\"']?(?:docker\.io/)?ollama/ollama"),
+        "Ollama",
+        _words(
+            rf"\bOLLAMA_HOST\W+(?:http://)?{_EVERY}", r"\bollama serve\b",
+            r"image:\s*[\"']?(?:docker\.io/)?ollama/ollama",
+        ),
         _words(rf"OLLAMA_HOST\W+(?:http://)?{_EVERY}"), listens=True,
     ),
     Server(
@@ -137,7 +142,8 @@ SERVERS = (
     ),
     Server(
         "MinIO", _words(r"image:\s*\S*minio/minio"), _NEVER,
-        off=_words(r"MINIO_ROOT_PASSWORD\W+minioadmin"), always=True, listens=True,
+        off=_words(r"MINIO_ROOT_PASSWORD\W+(?:[A-Z_]+\W+)?minioadmin(?!\w)"), always=True, listens=True,
+        switched="with the password that it comes with",
     ),
     Server("Label Studio", _words(r"\blabel-studio start\b"), _host("--host"), always=True),
     Server(
@@ -185,7 +191,7 @@ def exposed(text: str, *, published: bool, script: bool = False, around: str = "
             return None
         off = bool(server.off.search(flat))
         guarded = not off and (server.always or bool(server.guard.search(f"{flat} {around}")))
-        how = " with authentication switched off" if off else ""
+        how = f" {server.switched}" if off else ""
         return Verdict(f"{server.name}{how}", guarded, told=wide or published)
     return None
 

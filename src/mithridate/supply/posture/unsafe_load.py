@@ -8,23 +8,23 @@ from mithridate.core.findings import Severity
 from mithridate.core.method import Outcome
 from mithridate.supply.posture.code import Module, Use
 from mithridate.supply.posture.context import Context, PostureSettings
-from mithridate.supply.posture.say import Kind, Spot, finding
+from mithridate.supply.posture.say import TESTS, Kind, Spot, finding
 
 ID, SLUG = "SUP425", "unsafe-load"
 _PICKLES = re.compile(
     r"(?:(?:\w+\.)*(?:_pickle|cPickle|pickle|dill|cloudpickle|pickle5)\.(?:loads?|Unpickler|_Unpickler|load_session|load_module)"
-    r"|(?:sklearn\.externals\.)?joblib\.load|shelve\.(?:open|DbfilenameShelf)|jsonpickle\.(?:decode|unpickler\.decode)"
+    r"|(?:\w+\.)*joblib\.load|shelve\.(?:open|DbfilenameShelf)|jsonpickle\.(?:decode|unpickler\.decode)"
     r"|pandas\.(?:io\.pickle\.)?read_pickle|marshal\.loads?|(?:\w+\.)*keras\.config\.enable_unsafe_deserialization)"
 )
 _TORCH_LOAD = re.compile(r"torch\.(?:serialization\.|_load_internal\.)?load")
 _BY_URL = re.compile(r"torch\.(?:hub|utils\.model_zoo)\.(?:load_state_dict_from_url|load_url)")
 _NUMPY_PLACE = 2  # of allow_pickle among numpy.load's positional arguments
 _FLAGS = {"allow_dangerous_deserialization": True, "safe_mode": False, "allow_pickle": True}
+_WRITES = re.compile(r"\.(?:save|dump|write|to_)\w*$")
 _FROM_NETWORK = re.compile(
     r"\b(?:requests\.(?:get|post|request)|urllib|httpx\.|urlopen|aiohttp|recv(?:from|_bytes)?\()|"
     r"\b(?:r|res|resp|response)\.(?:content|read\()|\brequest\.(?:data|get_data|body|files|stream)"
 )
-_TESTS = re.compile(r"(?:^|/)(?:tests?|testing|conftest\.py|test_[^/]*\.py|[^/]*_test\.py)(?:/|$)")
 _ROUND_TRIP = re.compile(r"^[\w.]*dumps\(")
 _TORCH_SAFE = "torch.load(path, weights_only=True)"
 
@@ -62,7 +62,7 @@ def unsafe_load(context: Context, settings: PostureSettings) -> Outcome:
     del settings
     found = []
     for file, module in context.modules():
-        spots = _sorted(module, test=bool(_TESTS.search(file.name)))
+        spots = _sorted(module, test=bool(TESTS.search(file.name)))
         for kind, claim in (
             (_KIND, "{path} unpickles at {where}: a file that was tampered with runs code there"),
             (_TORCH, "{path} calls torch.load without weights_only=True at {where}: a model file can run code there"),
@@ -93,7 +93,8 @@ def _word(use: Use) -> str:
         return "" if safe or _is_variable(use) else _TORCH.word
     if use.keywords.get("weights_only") is False:
         return _TORCH.word
-    flagged = any(use.keywords.get(flag) is bad for flag, bad in _FLAGS.items())
+    writes = _WRITES.search(use.name) is not None  # numpy.save(..., allow_pickle=True)
+    flagged = not writes and any(use.keywords.get(flag) is bad for flag, bad in _FLAGS.items())
     flagged = flagged or (use.name == "numpy.load" and use.arguments[_NUMPY_PLACE:] == ("True",))
     flagged = flagged or (use.name.startswith("skops.io.load") and use.keywords.get("trusted") is True)
     if not (flagged or _PICKLES.fullmatch(use.name)):
