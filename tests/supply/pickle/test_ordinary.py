@@ -146,6 +146,12 @@ def test_a_member_of_an_unknown_enumeration_is_no_gadget() -> None:
         assert worst(scanned(b"\x80\x02cmypkg\nColour\n" + reach + b"\x85R.")) == Severity.HIGH
 
 
+def test_an_exception_of_somebodys_own_keeps_its_sentence() -> None:
+    for message in (b"U\x07bad one", b"U\x07a/b.txt"):
+        assert worst(scanned(b"\x80\x02cmypkg\nLossError\n" + message + b"\x85R.")) == Severity.LOW
+    assert worst(scanned(b"\x80\x02cmypkg\nLossError\ncmypkg\nf\n)R\x85R.")) == Severity.HIGH
+
+
 def test_a_class_of_somebodys_own_named_for_a_family_is_judged_by_what_it_is_told() -> None:
     assert worst(scanned(b"\x80\x02cmypkg\nTracker\n)R.")) == Severity.LOW
     for call in (b"cmypkg\nTracker\nU\x01x\x85R", b"cmypkg\nShell\n)R", b"cmlflow\nMlflowClient\n)R"):

@@ -33,6 +33,7 @@ KEPT_ISSUES = 200
 _REACH = set("/\\:(;\n")
 _FILE_NAME = re.compile(r"\.[A-Za-z]\w{0,9}\Z")
 _LOOKED_AT, _DEPTH = 256, 4  # items and levels of the arguments of a constructor
+_EXCEPTIONS = ("Error", "Exception", "Warning")  # their messages are sentences
 _PLAIN_WORD = re.compile(r"[\w+.-]{0,64}")
 _CLAIM = 160  # characters of arguments in a sentence; the facts have more
 _NEEDS_A_PLACE = {"network", "file"}
@@ -264,7 +265,7 @@ def _called_issue(effect: Effect, function: Global, verdict: Verdict, arguments:
     if verdict.kind == "class" and verdict.origin == "library" and not _is_reach(arguments):
         claim = f"makes an instance of {path}"
         return Issue("pickle-class", Severity.LOW, claim, _place(effect), facts, _REMEDY_CLASS)
-    if verdict.kind == "class" and effect.subject == function and _is_plain(verdict, arguments):
+    if verdict.kind == "class" and effect.subject == function and _is_plain(verdict, function, arguments):
         claim = f"makes an instance of {path} from plain values"
         return Issue("pickle-class", Severity.LOW, claim, _place(effect), facts, _REMEDY_CLASS)
     claim = f"calls {path}{given}, which is on no list"
@@ -294,12 +295,14 @@ def _is_member(verdict: Verdict, arguments: Value) -> bool:
     return verdict.origin == "foreign" and len(items) == 1 and isinstance(items[0], int)
 
 
-def _is_plain(verdict: Verdict, arguments: Value) -> bool:
+def _is_plain(verdict: Verdict, function: Global, arguments: Value) -> bool:
     """Numbers and single words for a class of somebody's own: members of enumerations, exceptions, `__reduce__`.
 
     A command has a blank, a path or an address a separator; names of families that connect or run are judged before.
     """
     items = items_of(arguments) if isinstance(arguments, Tuple) else (arguments,)
+    if verdict.origin == "foreign" and function.name.endswith(_EXCEPTIONS):
+        return all(_is_value(item) or isinstance(item, str) for item in items)
     return verdict.origin == "foreign" and all(_is_value(item) for item in items) and not _is_reach(arguments)
 
 

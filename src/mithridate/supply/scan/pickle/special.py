@@ -73,8 +73,7 @@ def resolved(function: Global, arguments: Value) -> Global | None:
     """The import that a call amounts to: `getattr(module.Class, "name")`, a ufunc of numpy, a type of cloudpickle."""
     items = items_of(arguments)
     if function.path in _TYPES and len(items) == 1 and isinstance(items[0], str):
-        module = "types" if items[0][:1].isupper() and not hasattr(builtins, items[0]) else "builtins"
-        return Global(module, items[0], (module, items[0]))
+        return _named_type(items[0])
     if len(items) != 2 or not isinstance(items[1], str):  # noqa: PLR2004 - owner and name
         return None
     owner, name = items
@@ -87,6 +86,14 @@ def resolved(function: Global, arguments: Value) -> Global | None:
     if not isinstance(owner, Global):
         return None
     return Global(owner.module, f"{owner.name}.{name}", owner.asked)
+
+
+def _named_type(name: str) -> Global:
+    """What cloudpickle and dill call by a name of `types`, or of the builtins; dill names partials so too."""
+    if name == "PartialType":
+        return Global("functools", "partial", ("functools", "partial"))
+    module = "types" if name[:1].isupper() and not hasattr(builtins, name) else "builtins"
+    return Global(module, name, (module, name))
 
 
 def _class_behind(owner: Call) -> Value:
