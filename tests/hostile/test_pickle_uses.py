@@ -99,12 +99,27 @@ def test_their_ordinary_use_is_not_accused(key: str, protocol: int) -> None:
 
 
 def test_a_getter_of_dotted_or_hidden_names_stays_suspicious() -> None:
-    for name in (b"a.b", b"__class__", b"a.__globals__"):
+    for name in (b"os.system", b"a._os", b"a.sys.modules", b"__class__", b"a.__globals__", b"a..b"):
         assert worst(scanned(b"coperator\nattrgetter\n(S'" + name + b"'\ntR.")) >= Severity.HIGH
 
 
 def test_a_foreign_function_bound_and_not_called_is_no_more_than_named() -> None:
-    assert worst(scanned(b"\x80\x02cfunctools\npartial\nc__main__\ncollate\n\x85R.")) == Severity.MEDIUM
+    assert worst(scanned(b"\x80\x02cfunctools\npartial\nc__main__\ncollate\n\x85R.")) == Severity.LOW
+    assert worst(scanned(b"\x80\x02cfunctools\npartial\ncmine.own\nrun_shell\n\x85R.")) == Severity.MEDIUM
+
+
+def test_a_method_to_call_later_is_inert_where_it_computes_from_data() -> None:
+    for name in (b"lower", b"fillna", b"astype"):
+        assert worst(scanned(b"coperator\nmethodcaller\n(S'" + name + b"'\ntR.")) <= Severity.LOW
+    for name in (b"system", b"query", b"eval", b"pipe", b"format", b"__reduce__", b"load_library", b"frobnicate"):
+        assert worst(scanned(b"coperator\nmethodcaller\n(S'" + name + b"'\ntR.")) >= Severity.HIGH
+    assert worst(scanned(b"coperator\nmethodcaller\n(S'get'\ncos\nsystem\ntR.")) >= Severity.HIGH
+
+
+def test_a_map_over_converters_is_inert_and_over_anything_else_is_grave() -> None:
+    assert worst(scanned(b"c__builtin__\nmap\n(c__builtin__\nstr\n(lp0\nI1\natR.")) <= Severity.LOW
+    for name in (b"c__builtin__\neval\n", b"ccopyreg\n__newobj__\n", b"cmine.own\nf\n"):
+        assert worst(scanned(b"c__builtin__\nmap\n(" + name + b"(lp0\nI1\natR.")) >= Severity.HIGH
 
 
 def test_a_tower_that_doubles_at_each_of_many_levels_costs_nothing() -> None:

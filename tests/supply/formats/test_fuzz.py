@@ -24,6 +24,8 @@ from mithridate.supply.scan.formats import (
     keras_h5,
     onnx,
     parquet,
+    pdf,
+    picture,
     pyc_file,
     recognised,
     safetensors,
@@ -46,6 +48,8 @@ MODULES = (
     onnx,
     saved_model,
     pyc_file,
+    picture,
+    pdf,
     recognised,
     json_file,
     xml_file,
@@ -118,6 +122,8 @@ def seeds(message: Callable[..., bytes], pack: Callable[..., bytes]) -> list[byt
         message((1, 8), (2, "t"), (7, graph), (8, [(2, 17)])),
         message((1, 1), (2, [(2, [(1, [(1, "n"), (2, "PrintV2"), (5, [(1, "k"), (2, [(2, "v")])])])])])),
         struct.pack("<H", 3495) + b"\r\n" + bytes(12) + marshal.dumps(compile("import os", "a", "exec")),
+        b"\x89PNG\r\n\x1a\n\0\0\0\x06tEXta\0<?ph\0\0\0\0\0\0\0\0IEND\xaeB`\x82#!/bin/sh\n",
+        b"%PDF-1.4\n1 0 obj<</S/J#61vaScript/Type/ObjStm>>stream\n\x78\x9c\nendstream\n%%EOF\nPK\x03\x04",
         b"CBM1" + struct.pack("<II", 12, 4) + bytes(8),
         json.dumps(
             {

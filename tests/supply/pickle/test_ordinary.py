@@ -132,14 +132,30 @@ def test_what_loading_would_do_is_told_in_order() -> None:
     ]  # fmt: skip
 
 
-def test_a_function_of_somebodys_own_that_is_only_named_is_medium() -> None:
-    assert worst(scanned(b"\x80\x02c__main__\nprepare\n.")) == Severity.MEDIUM
+def test_a_function_of_somebodys_own_that_is_only_named_is_low_unless_its_name_says_more() -> None:
+    assert worst(scanned(b"\x80\x02c__main__\nprepare\n.")) == Severity.LOW
+    assert worst(scanned(b"\x80\x02cmine.own\nrun_command\n.")) == Severity.MEDIUM
+    assert worst(scanned(b"\x80\x02cos\nsystem\n.")) >= Severity.HIGH
     assert worst(scanned(b"\x80\x02c__main__\nNet\n)\x81}b.")) == Severity.LOW
 
 
 def test_a_member_of_an_unknown_enumeration_is_no_gadget() -> None:
-    assert worst(scanned(b"\x80\x02cmypkg\nColour\nK\x01\x85R.")) == Severity.MEDIUM
-    assert worst(scanned(b"\x80\x02cmypkg\nColour\nU\x01x\x85R.")) == Severity.HIGH
+    assert worst(scanned(b"\x80\x02cmypkg\nColour\nK\x01\x85R.")) == Severity.LOW
+    assert worst(scanned(b"\x80\x02cmypkg\nColour\nU\x03red\x85R.")) == Severity.LOW
+    for reach in (b"U\x07/etc/x1", b"U\x05rm -r", b"U\x04x.sh", b"cmypkg\nColour\n"):
+        assert worst(scanned(b"\x80\x02cmypkg\nColour\n" + reach + b"\x85R.")) == Severity.HIGH
+
+
+def test_an_exception_of_somebodys_own_keeps_its_sentence() -> None:
+    for message in (b"U\x07bad one", b"U\x07a/b.txt"):
+        assert worst(scanned(b"\x80\x02cmypkg\nLossError\n" + message + b"\x85R.")) == Severity.LOW
+    assert worst(scanned(b"\x80\x02cmypkg\nLossError\ncmypkg\nf\n)R\x85R.")) == Severity.HIGH
+
+
+def test_a_class_of_somebodys_own_named_for_a_family_is_judged_by_what_it_is_told() -> None:
+    assert worst(scanned(b"\x80\x02cmypkg\nTracker\n)R.")) == Severity.LOW
+    for call in (b"cmypkg\nTracker\nU\x01x\x85R", b"cmypkg\nShell\n)R", b"cmlflow\nMlflowClient\n)R"):
+        assert worst(scanned(b"\x80\x02" + call + b".")) == Severity.HIGH
 
 
 def test_a_scan_imports_nothing_heavy() -> None:

@@ -18,7 +18,7 @@ from mithridate.supply.scan.issue import Issue
 from mithridate.supply.scan.openers import compressed, npy, seven_zip, tar_archive, text_payloads, zip_archive
 from mithridate.supply.scan.openers.member import Member
 from mithridate.supply.scan.openers.unpack import BombError
-from mithridate.supply.scan.ordinary import kind_of
+from mithridate.supply.scan.ordinary import is_native, kind_of
 from mithridate.supply.scan.slices import StreamBlob
 
 Area = Literal["pickle", "format", "container", "code", "unknown"]
@@ -148,6 +148,9 @@ def _trouble(blob: Blob, kind: str, error: Exception) -> Located:
 def _unclaimed(head: bytes, blob: Blob, budget: Budget, claims: Sequence[Analyser]) -> Iterator[Located | Seen]:
     """What nobody recognised; and pickles that hide behind a long text from everybody but an unpickler."""
     if any(analyser in {*_OPENERS, _PICKLE} for analyser in claims):
+        if is_native(head):
+            claim = "this is a program, and an archive too: native code was not analysed"
+            yield Located(blob.name, "code", Issue("native-code", Severity.MEDIUM, claim))
         return
     try:
         pickled = pickles.against_all_looks(blob, budget)

@@ -63,6 +63,11 @@ def kind_of(head: bytes, blob: Blob) -> tuple[Kind, str]:
     return "unknown", ""
 
 
+def is_native(head: bytes) -> bool:
+    """Whether the first bytes are those of a program or of a library."""
+    return bool(_called(_NATIVE, head)) and (not head.startswith(b"MZ") or b"PE\0\0" in head or head[2:6] == b"qFpD")
+
+
 def _called(table: tuple[tuple[int, bytes, str], ...], head: bytes) -> str:
     return next((name for at, magic, name in table if head.startswith(magic, at)), "")
 

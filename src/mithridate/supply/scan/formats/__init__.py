@@ -30,6 +30,8 @@ FORMATS: tuple[Format, ...] = (
     Format("ONNX", f"{_HERE}.onnx"),
     Format("TensorFlow", f"{_HERE}.saved_model"),
     Format("compiled Python", f"{_HERE}.pyc_file"),
+    Format("picture", f"{_HERE}.picture"),
+    Format("PDF", f"{_HERE}.pdf"),
     Format("recognised", f"{_HERE}.recognised"),
     Format("JSON", f"{_HERE}.json_file"),
     Format("XML", f"{_HERE}.xml_file"),

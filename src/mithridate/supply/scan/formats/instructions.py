@@ -103,7 +103,9 @@ _ORDERS = (
     Searched(
         ("api", "password", "credential", "environment", "secret", "private", "access"),
         re.compile(
-            r"\b(?:reveal|print|output|repeat|include|dump)\s+(?:all\s+|any\s+|the\s+|your\s+|every\s+)*(?:api\s*keys?|passwords?|credentials?|"
+            r"(?<!never )(?<!don't )(?<!not )"
+            r"\b(?:reveal|print|output|repeat|include|dump)\s+(?:all\s+|any\s+|the\s+|your\s+|every\s+)*"
+            r"(?:api\s*keys?|passwords?|credentials?|"
             r"environment\s+variables?|secrets?|private\s+keys?|access\s+tokens?)\b",
             re.IGNORECASE,
         ),

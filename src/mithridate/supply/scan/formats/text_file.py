@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePath
 
 from mithridate.core.findings import Severity
 from mithridate.supply.scan.blob import Blob
@@ -11,12 +12,16 @@ from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.formats.boosters import examine_lightgbm
 from mithridate.supply.scan.formats.json_text import looks_like_json
 from mithridate.supply.scan.formats.notebook import packed_code_in
+from mithridate.supply.scan.formats.start_files import examine_start
 from mithridate.supply.scan.formats.text_bytes import decoded, looks_like_text
 from mithridate.supply.scan.formats.text_rules import examine_text
+from mithridate.supply.scan.formats.triton import examine_triton, is_triton
 from mithridate.supply.scan.formats.xml_file import looks_like_xml
 from mithridate.supply.scan.issue import Issue
 
 _BLOCK, _OVERLAP = 8 << 20, 4096
+_ACTED_ON = frozenset({".pth", ".py", ".txt", ".in", ".pbtxt"})
+_LONGEST_ACTED_ON = 1 << 20
 _LONGEST_MODEL = 256 << 20
 _SOURCE = re.compile(
     r"^(?:#!|import [a-zA-Z_][\w.]*|from [a-zA-Z_.][\w.]* import |def \w+\(|class \w+[(:]|async def )", re.MULTILINE
@@ -27,6 +32,14 @@ _STARTS_AS_SOURCE = re.compile(r"\s*(?:import \w[\w.]*[ \t]*;|(?:exec|eval)\()")
 def sniff(head: bytes, blob: Blob) -> bool:
     """Bytes that are text in UTF-8, UTF-16, UTF-32 or a Latin code page."""
     return blob.size > 0 and looks_like_text(head) and not looks_like_json(head) and not looks_like_xml(head)
+
+
+def _by_name(blob: Blob) -> Iterator[Issue]:
+    """What some program does with a text because of its name: Python at its start, pip, an inference server."""
+    suffix = PurePath(blob.name).suffix.lower()
+    if suffix in _ACTED_ON:
+        text = decoded(blob.read(0, _LONGEST_ACTED_ON))
+        yield from examine_triton(text) if suffix == ".pbtxt" and is_triton(text) else examine_start(blob.name, text)
 
 
 def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
@@ -40,6 +53,7 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
         yield Issue(
             "source-code", Severity.LOW, "source code, which runs when it is imported or started: read it first"
         )
+    yield from _by_name(blob)
     is_named_chat = "chat_template" in blob.name.lower()
     seen: set[str] = set()
     for at in range(0, blob.size, _BLOCK):

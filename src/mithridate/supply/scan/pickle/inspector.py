@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mithridate.core.findings import Json, Severity
@@ -21,7 +21,7 @@ from mithridate.supply.scan.pickle.forged import (
     takes_memory,
 )
 from mithridate.supply.scan.pickle.handed import handed, method_for, own_methods, partial_of
-from mithridate.supply.scan.pickle.reach import reach
+from mithridate.supply.scan.pickle.reach import is_known, reach
 from mithridate.supply.scan.pickle.recorder import Effect
 from mithridate.supply.scan.pickle.special import array_given, called_within, judged, rebuilt, resolved
 from mithridate.supply.scan.pickle.table import CAPABILITIES
@@ -33,7 +33,10 @@ KEPT_ISSUES = 200
 _REACH = set("/\\:(;\n")
 _FILE_NAME = re.compile(r"\.[A-Za-z]\w{0,9}\Z")
 _LOOKED_AT, _DEPTH = 256, 4  # items and levels of the arguments of a constructor
+_EXCEPTIONS = ("Error", "Exception", "Warning")  # their messages are sentences
+_PLAIN_WORD = re.compile(r"[\w+.-]{0,64}")
 _CLAIM = 160  # characters of arguments in a sentence; the facts have more
+_NEEDS_A_PLACE = {"network", "file"}
 _RUNS = {"exec", "import", "load", "native"}
 _REMEDY = "Don't load this file; ask its author for safetensors, ONNX, or another format that holds data alone."
 _REMEDY_CLASS = "Load it only where its author is trusted, or ask for its weights alone (a state dict, safetensors)."
@@ -178,10 +181,10 @@ class Inspector:
         if path == LOADER and followed is None:
             verdict = Verdict("harmful", "library", "load")
         if verdict.kind in {"class", "unknown"} and verdict.origin != "stdlib" and not _is_member(verdict, arguments):
-            capability = reach(function.module, function.name, items_of(arguments))
+            capability = _reach_of_call(verdict, function, items_of(arguments))
             verdict = Verdict("harmful", verdict.origin, capability, by_family=True) if capability else verdict
         if verdict.kind != "inert":
-            self._add(_called_issue(effect, path, verdict, arguments, followed=bool(followed)), path)
+            self._add(_called_issue(effect, function, verdict, arguments, followed=bool(followed)), path)
 
     def _new(self, effect: Effect, cls: Value) -> None:
         """An instance that `__new__` makes: its `__setstate__` runs, its `__init__` doesn't."""
@@ -231,7 +234,8 @@ class Inspector:
                 Issue(f"pickle-{verdict.capability}", Severity.HIGH, claim, place, _facts(verdict), _REMEDY), found.path
             )
         elif verdict.kind != "inert":
-            is_ordinary = verdict.origin == "library" or verdict.kind == "class"
+            is_own = verdict.origin == "foreign" and not reach(found.module, found.name)
+            is_ordinary = is_own or verdict.origin == "library" or verdict.kind == "class"
             severity = Severity.LOW if is_ordinary else Severity.MEDIUM
             claim = f"imports {found.path} without calling it"
             self._add(
@@ -246,8 +250,9 @@ class Inspector:
             self._found[issue.code, key] = (first, count + 1)
 
 
-def _called_issue(effect: Effect, path: str, verdict: Verdict, arguments: Value, *, followed: bool) -> Issue:
+def _called_issue(effect: Effect, function: Global, verdict: Verdict, arguments: Value, *, followed: bool) -> Issue:
     """The issue of a call that isn't inert."""
+    path = function.path
     known = told(path, arguments)
     given = "(...)" if "disassembly" in known else arguments_shown(arguments, _CLAIM)  # bytecode is for the facts
     facts: dict[str, Json] = {**_facts(verdict), "callable": path, "arguments": arguments_shown(arguments), **known}
@@ -260,8 +265,11 @@ def _called_issue(effect: Effect, path: str, verdict: Verdict, arguments: Value,
     if verdict.kind == "class" and verdict.origin == "library" and not _is_reach(arguments):
         claim = f"makes an instance of {path}"
         return Issue("pickle-class", Severity.LOW, claim, _place(effect), facts, _REMEDY_CLASS)
+    if verdict.kind == "class" and effect.subject == function and _is_plain(verdict, function, arguments):
+        claim = f"makes an instance of {path} from plain values"
+        return Issue("pickle-class", Severity.LOW, claim, _place(effect), facts, _REMEDY_CLASS)
     claim = f"calls {path}{given}, which is on no list"
-    severity = Severity.MEDIUM if verdict.kind == "class" and _is_member(verdict, arguments) else Severity.HIGH
+    severity = Severity.HIGH
     return Issue("pickle-unknown-call", severity, claim, _place(effect), facts, _REMEDY)
 
 
@@ -285,6 +293,33 @@ def _is_member(verdict: Verdict, arguments: Value) -> bool:
     """One whole number for a class of somebody's own package: how a member of an enumeration is stored."""
     items = items_of(arguments) if isinstance(arguments, Tuple) else ()
     return verdict.origin == "foreign" and len(items) == 1 and isinstance(items[0], int)
+
+
+def _is_plain(verdict: Verdict, function: Global, arguments: Value) -> bool:
+    """Numbers and single words for a class of somebody's own: members of enumerations, exceptions, `__reduce__`.
+
+    A command has a blank, a path or an address a separator; names of families that connect or run are judged before.
+    """
+    items = items_of(arguments) if isinstance(arguments, Tuple) else (arguments,)
+    if verdict.origin == "foreign" and function.name.endswith(_EXCEPTIONS):
+        return all(_is_value(item) or isinstance(item, str) for item in items)
+    return verdict.origin == "foreign" and all(_is_value(item) for item in items) and not _is_reach(arguments)
+
+
+def _is_value(item: Value) -> bool:
+    return (
+        item is None
+        or isinstance(item, int | float | complex)
+        or (isinstance(item, str) and _PLAIN_WORD.fullmatch(item) is not None)
+        or (isinstance(item, Tuple) and all(_is_value(part) for part in item.items[:_LOOKED_AT]))
+    )
+
+
+def _reach_of_call(verdict: Verdict, function: Global, items: Sequence[Value]) -> str:
+    """What a call reaches by its family; a class of somebody's own that is told no place goes to none by its name."""
+    found = reach(function.module, function.name, items)
+    is_told_nothing = verdict.origin == "foreign" and verdict.kind == "class" and not items
+    return "" if is_told_nothing and found in _NEEDS_A_PLACE and not is_known(function.module) else found
 
 
 def _is_reach(arguments: Value, depth: int = 0) -> bool:

@@ -86,6 +86,17 @@ def reach(module: str, name: str, arguments: Sequence[Value] = ()) -> str:
     return found or _verb(last) or _of_modules([*parts[1:], owner])
 
 
+def is_known(module: str) -> bool:
+    """Whether the package stands in the list of those that connect or run things.
+
+    Examples
+    --------
+    >>> is_known("redis.client"), is_known("my_project.nets")
+    (True, False)
+    """
+    return module.partition(".")[0] in _BY_PACKAGE
+
+
 def _verb(name: str) -> str:
     """By the word with which a function's name begins, or all of it."""
     plain = name.strip("_")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Sequence
 
+from mithridate.supply.scan.pickle.table import CONVERTERS, DATA_METHODS
 from mithridate.supply.scan.pickle.values import Call, Global, Tuple, Value, abstract, items_of
 from mithridate.supply.scan.pickle.verdict import Verdict, judge
 
@@ -16,14 +18,24 @@ _UFUNCS = {"numpy.core._ufunc_reconstruct", "numpy._core._ufunc_reconstruct"}
 _TYPED = {"torch._tensor._rebuild_from_type", "torch._tensor._rebuild_from_type_v2", "torch.tensor._rebuild_from_type"}
 _ENCODINGS = {"latin1", "latin-1", "ascii", "utf-8", "utf8", "utf_8", "iso-8859-1"}
 _REDUCERS = {"functools.reduce", "_functools.reduce"}
-_TYPES = {"cloudpickle.cloudpickle._builtin_type", "cloudpickle._builtin_type"}
+_TYPES = {"cloudpickle.cloudpickle._builtin_type", "cloudpickle._builtin_type", "dill._dill._load_type",
+          "dill.dill._load_type"}  # fmt: skip
 _ARRAYS = {"dill._dill._create_array", "dill.dill._create_array"}
 _ARRAY_MAKERS = {f"numpy.{place}._reconstruct" for place in ("core.multiarray", "_core.multiarray")}
 _UNIONS = {"operator.or_", "_operator.or_"}
+_MAPS = {"builtins.map", "builtins.filter"}
+_CONVERTERS = frozenset(f"builtins.{name}" for name in CONVERTERS.split())
 _ITEMS = {"operator.getitem", "_operator.getitem"}
 _BOOSTERS = {"xgboost.core.Booster", "lightgbm.basic.Booster"}  # given a path, they read it
 _SINGLE = {"builtins.type": "exec", "builtins.iter": "exec"}  # with more than one argument they make or call
 _PLAIN = re.compile(r"(?!__)[^\W\d]\w*")
+_DOTTED = re.compile(r"[^\W\d_]\w*(?:\.[^\W\d_]\w*)*")
+_CALLERS = {"operator.methodcaller", "_operator.methodcaller"}
+_DATA_METHODS = frozenset(DATA_METHODS.split())
+_TEXT_METHODS = frozenset(name for kind in (str, bytes, list, dict, set) for name in dir(kind)) - {
+    "format",
+    "format_map",
+}
 
 
 def array_given(function: Value, arguments: Value) -> tuple[Call, Value] | None:
@@ -61,7 +73,7 @@ def resolved(function: Global, arguments: Value) -> Global | None:
     """The import that a call amounts to: `getattr(module.Class, "name")`, a ufunc of numpy, a type of cloudpickle."""
     items = items_of(arguments)
     if function.path in _TYPES and len(items) == 1 and isinstance(items[0], str):
-        return Global("types", items[0], ("types", items[0]))
+        return _named_type(items[0])
     if len(items) != 2 or not isinstance(items[1], str):  # noqa: PLR2004 - owner and name
         return None
     owner, name = items
@@ -74,6 +86,14 @@ def resolved(function: Global, arguments: Value) -> Global | None:
     if not isinstance(owner, Global):
         return None
     return Global(owner.module, f"{owner.name}.{name}", owner.asked)
+
+
+def _named_type(name: str) -> Global:
+    """What cloudpickle and dill call by a name of `types`, or of the builtins; dill names partials so too."""
+    if name == "PartialType":
+        return Global("functools", "partial", ("functools", "partial"))
+    module = "types" if name[:1].isupper() and not hasattr(builtins, name) else "builtins"
+    return Global(module, name, (module, name))
 
 
 def _class_behind(owner: Call) -> Value:
@@ -111,11 +131,29 @@ def _is_plain_array(items: Sequence[Value]) -> bool:
 
 
 def _inert(path: str, items: Sequence[Value]) -> Verdict | None:
-    """`attrgetter` of plain names is inert, and dill's array of numpy; dots walk, dunders reach what classes hide."""
+    """`attrgetter`, `methodcaller` of plain names are inert, and dill's array; dunders reach what classes hide."""
     if path in _ARRAYS:
         return _INERT if _is_plain_array(items) else None
-    is_plain = all(isinstance(item, str) and _PLAIN.fullmatch(item) for item in items)
+    if path in _MAPS:
+        return _INERT if items and isinstance(items[0], Global) and items[0].path in _CONVERTERS else None
+    if path in _CALLERS:
+        return _INERT if _is_plain_method(items) else None
+    is_plain = all(isinstance(item, str) and _is_plain_path(item) for item in items)
     return _INERT if path in _ATTRIBUTES and items and is_plain else None
+
+
+def _is_plain_path(name: str) -> bool:
+    """One attribute, or public ones in a row of which none is a module that harms, as `os` of `pathlib` is."""
+    if _PLAIN.fullmatch(name):
+        return True
+    return _DOTTED.fullmatch(name) is not None and not any(judge(part, "any").capability for part in name.split("."))
+
+
+def _is_plain_method(items: Sequence[Value]) -> bool:
+    """A method that is only made here, with plain data: one of texts, containers, tables or arrays."""
+    name = items[0] if items else None
+    is_known = isinstance(name, str) and not name.startswith("_") and name in _DATA_METHODS | _TEXT_METHODS
+    return is_known and not any(abstract(item) for item in items[1:])
 
 
 def _item(items: Sequence[Value]) -> Verdict:

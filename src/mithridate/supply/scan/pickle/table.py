@@ -149,7 +149,8 @@ INERT = {
         reversed zip iter len abs min max sum sorted round repr hash id ord chr any all divmod bin hex oct
         str.lower str.upper str.strip str.lstrip str.rstrip str.split str.casefold str.title str.capitalize str.swapcase
         str.splitlines str.isalpha str.isdigit str.isnumeric str.startswith str.endswith
-        callable isinstance issubclass print long unicode basestring xrange Ellipsis NotImplemented None True False """,
+        callable isinstance issubclass memoryview print long unicode basestring
+        xrange Ellipsis NotImplemented None True False """,
     "copyreg": "_reconstructor __newobj__ __newobj_ex__",
     "_codecs": "encode",
     "collections": "OrderedDict defaultdict Counter deque ChainMap UserDict UserList UserString",
@@ -177,7 +178,9 @@ INERT = {
     "http": "HTTPStatus HTTPMethod",
     "re": "_compile Pattern compile RegexFlag template",
     "random": "Random",
-    "logging": "getLogger Logger RootLogger LogRecord",
+    "logging": """
+        getLogger Logger RootLogger LogRecord Formatter BufferingFormatter Filter PercentStyle StrFormatStyle
+        StringTemplateStyle """,
     "inspect": "Signature Parameter _ParameterKind _empty BoundArguments",
     "os": "stat_result terminal_size",
     "time": "struct_time",
@@ -199,7 +202,9 @@ INERT = {
     "numbers": "Number Real Integral Complex Rational",
     "calendar": "Day Month TextCalendar",
     "queue": "Empty Full",
-    "configparser": "ConfigParser RawConfigParser SectionProxy",
+    "configparser": """
+        ConfigParser RawConfigParser SectionProxy ConverterMapping Interpolation BasicInterpolation
+        ExtendedInterpolation LegacyInterpolation """,
     "ssl": "TLSVersion VerifyMode VerifyFlags Options Purpose AlertDescription",
     "socket": "AddressFamily SocketKind",
     "signal": "Signals Handlers Sigmasks",
@@ -346,3 +351,16 @@ UNMISTAKABLE = """
         os sys subprocess builtins importlib shutil socket ctypes posix nt runpy pty marshal pickle _posixsubprocess
         multiprocessing __builtins__ _io _socket _ctypes """
 """Modules that are harmful even as an attribute of another one: `pathlib` has `os`."""
+
+CONVERTERS = "str int float bool complex len abs ord chr hex repr round"
+"""Builtins that `map` may be given: each computes from one item."""
+
+DATA_METHODS = """
+        abs all any argmax argmin argsort astype bfill clip clone cpu cumsum cumprod detach diff div drop
+        drop_duplicates droplevel dropna dt eq explode ffill fillna first flatten float gt half head idxmax idxmin
+        interpolate isin isna isnull item last le long lt max mean median min mode mul ne normalize notna nunique
+        pct_change permute pow prod quantile rank ravel rename replace reset_index reshape rolling round sample
+        set_index shift size sort_index sort_values squeeze std stack str sub sum swapaxes tail toarray todense todict
+        to_dense to_dict to_frame to_list to_numpy tolist transpose unique unsqueeze unstack value_counts var view
+        where """
+"""Methods of tables, arrays and tensors that compute from data alone, as `query`, `eval`, `apply` and `pipe` do not."""

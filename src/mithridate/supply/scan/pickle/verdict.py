@@ -25,6 +25,7 @@ from mithridate.supply.scan.pickle.table import (
 
 _CLASS = re.compile(r"[A-Z][A-Za-z0-9]*(\.[A-Z][A-Za-z0-9]*)*")
 _CYTHON = re.compile(r"__pyx_unpickle_\w+")
+_INDICES = re.compile(r"pandas\.core\.indexes\.[a-z]+\._new_[A-Z][A-Za-z]*Index")
 _DUNDER = re.compile(r"__\w+__")
 
 
@@ -73,12 +74,20 @@ def judge(module: str, name: str) -> Verdict:
     origin = "library" if top in _LIBRARIES else "stdlib" if is_stdlib else "foreign"
     if path in _INERT or (module == "builtins" and (name in _EXCEPTIONS or name in _METHODS)):
         return Verdict("inert", origin)
+    if _is_method_of_inert(module, name):
+        return Verdict("class", origin)
     capability = _harm(module, name)
     if capability:
         return Verdict("harmful", origin, capability)
-    if origin == "library" and _CYTHON.fullmatch(name):
+    if origin == "library" and (_CYTHON.fullmatch(name) or _INDICES.fullmatch(path)):
         return Verdict("inert", origin)
     return Verdict("class" if is_class_name(name) else "unknown", origin)
+
+
+def _is_method_of_inert(module: str, name: str) -> bool:
+    """A public method of a class of Python's own containers that is named, as bound methods are pickled."""
+    owner, _, method = name.rpartition(".")
+    return module in {"collections", "configparser"} and f"{module}.{owner}" in _INERT and not method.startswith("_")
 
 
 def _harm(module: str, name: str) -> str:
