@@ -17,7 +17,7 @@ from mithridate.core.errors import InputError, Refused
 @click.option("-o", "--output", required=True, metavar="FILE", help="Where the content goes, readable by you alone.")
 @click.option("--identity", metavar="K.pem", help="Your private key.")
 @click.option("--passphrase-file", metavar="F", help="A file that holds the passphrase.")
-@click.option("--kms", metavar="KEY", help="A key service: file:PATH or pkcs11:... URI.")
+@click.option("--kms", metavar="KEY", help="A key service: file:PATH, pkcs11:... or awskms:alias/NAME.")
 @click.option("--report", "reports", multiple=True, metavar="R.json", help="Write what held or didn't. Repeatable.")
 @rule_options()
 def command(source: str, output: str, reports: tuple[str, ...], **options: str | None) -> None:

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", metavar="SEALED", help="Where the sealed file goes.")
 @click.option("--recipient", "recipients", multiple=True, metavar="K.pub", help="Who can open it. Repeatable.")
 @click.option("--passphrase-file", metavar="F", help="Also, or only: whoever knows the passphrase in this file.")
-@click.option("--kms", "services", multiple=True, metavar="KEY", help="A key service: file:PATH or pkcs11:... URI.")
+@click.option(
+    "--kms",
+    "services",
+    multiple=True,
+    metavar="KEY",
+    help="A key service: file:PATH, pkcs11:..., awskms:alias/NAME. Repeatable.",
+)
 @click.option(
     "--format", "form", type=click.Choice(["own", "age"]), default="own", show_default=True,
     help="age: for readers with another tool; one file, for age1... or X25519 recipients or a passphrase.",

@@ -30,6 +30,9 @@ class Kms(Protocol):
     def name(self) -> str:
         """Which key wraps, the same word at every run."""
 
+    def fits(self, name: str) -> bool:
+        """Whether the service may unwrap what was wrapped by the key of that name."""
+
     def wrap(self, key: bytes, context: bytes) -> bytes:
         """The wrapped key, bound to the context."""
 
@@ -56,7 +59,7 @@ class KmsKey:
     def unwrap(self, stanza: Mapping[str, Any], salt: bytes) -> bytes | None:
         """The file key; None when another key wrapped it."""
         wrapped = decode(stanza, "wrapped")
-        if stanza.get("kind") != "kms" or stanza.get("name") != self.service.name:
+        if stanza.get("kind") != "kms" or not self.service.fits(str(stanza.get("name"))):
             return None
         if wrapped is None or len(wrapped) > _MOST_WRAPPED:
             return None
@@ -90,6 +93,10 @@ class FileKms:
         digest.update(DOMAIN + b"kms-name/" + self._key())
         return f"file:{digest.finalize().hex()[:16]}"
 
+    def fits(self, name: str) -> bool:
+        """Whether it is this key's name."""
+        return name == self.name
+
     def _key(self) -> bytes:
         try:
             with self.path.open("rb") as file:
@@ -117,7 +124,7 @@ class FileKms:
 
 
 def service(address: str) -> Kms:
-    """The key service at that address: `file:PATH`, or a PKCS#11 URI.
+    """The key service at that address: `file:PATH`, a PKCS#11 URI, or a cloud's key (`supply/cloud/port.py`).
 
     Raises
     ------
@@ -129,4 +136,10 @@ def service(address: str) -> Kms:
         from mithridate.supply.sealing.pkcs11 import Pkcs11Kms
 
         return Pkcs11Kms.parse(address)
-    raise InputError(f"a key service is file:PATH or pkcs11:token=T;object=K?..., got {address[:80]!r}")
+    from mithridate.supply.cloud.port import cloud_key, is_cloud
+
+    if is_cloud(address):
+        return cloud_key(address)
+    raise InputError(
+        f"a key service is file:PATH, pkcs11:token=T;object=K?... or awskms:alias/NAME, got {address[:80]!r}"
+    )
