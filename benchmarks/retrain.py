@@ -85,7 +85,10 @@ def summarise(results: Sequence[Result]) -> list[Result]:
 
 
 def goals(lines: Sequence[Result]) -> list[Result]:
-    """What is left of each attack that works; the better of the two audits counts where both were run."""
+    """What is left of each attack that works; the better of the two audits counts where both were run.
+
+    Some rows go to the target class without any poison: what a perfect filter leaves is as low as a filter can get.
+    """
     made = []
     for case in dict.fromkeys(line["case"] for line in lines):
         mine = [line for line in lines if line["case"] == case]
@@ -93,8 +96,11 @@ def goals(lines: Sequence[Result]) -> list[Result]:
             continue
         best = min(mine, key=lambda line: line["success after"]["median"])
         success, loss = best["success after"]["median"], best["loss"]["median"]
+        floor = best["success perfect"]["median"]
         what = f"{case}, {best['audit']} audit: attack success after, at most {MOST_LOSS} of accuracy lost ({loss:.3f})"
-        made.append(target(what, f"<= {MOST_SUCCESS}", success, met=success <= MOST_SUCCESS and loss <= MOST_LOSS))
+        low = success <= max(MOST_SUCCESS, floor)
+        wanted = f"<= {MOST_SUCCESS}, or what a perfect filter leaves ({floor:.3f})"
+        made.append(target(what, wanted, success, met=low and loss <= MOST_LOSS))
     return made
 
 

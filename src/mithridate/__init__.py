@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mithridate.flows.audit import audit as audit
     from mithridate.flows.posture import posture as posture
     from mithridate.flows.scan import scan as scan
-    from mithridate.supply.safe_load import safe_load as safe_load
+    from mithridate.supply.loading.safe_load import safe_load as safe_load
     from mithridate.supply.sealing.sealed import SealedFile as SealedFile
 
 _PUBLIC = {
@@ -25,7 +25,7 @@ _PUBLIC = {
     "attack": "mithridate.attacks.poisoning",
     "audit": "mithridate.flows.audit",
     "posture": "mithridate.flows.posture",
-    "safe_load": "mithridate.supply.safe_load",
+    "safe_load": "mithridate.supply.loading.safe_load",
     "scan": "mithridate.flows.scan",
 }
 

@@ -31,7 +31,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.tree._tree import Tree
 
 from mithridate.core.errors import InputError
-from mithridate.supply.safe_load import safe_load
+from mithridate.supply.loading.safe_load import safe_load
 
 RECONSTRUCT = np.zeros(0).__reduce__()[0]
 X = np.random.default_rng(0).normal(size=(40, 3))

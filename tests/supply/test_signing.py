@@ -405,5 +405,5 @@ def test_the_openssf_tool_accepts_our_bundles_and_we_accept_its(
 
 
 def test_read_envelope_refuses_what_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="can't be read"):
+    with pytest.raises(InputError, match="can't read"):
         read_envelope(tmp_path / "nothing")

@@ -10,7 +10,7 @@ from mithridate.cli.common import check_writable
 from mithridate.core.errors import InputError
 
 if TYPE_CHECKING:
-    from mithridate.supply.convert import Conversion, Proof
+    from mithridate.supply.conversion.convert import Conversion, Proof
 
 _NAME, _SHAPE, _DIGEST, _LEFT = 36, 16, 16, 20  # a line of 80 columns for most names
 
@@ -33,8 +33,8 @@ def command(source: str, target: str, *, proof_file: str | None, force: bool, fu
     in OUT, which is read back from the disk; --full prints all of it. OUT is
     written in one step, and only when all are equal.
     """
-    from mithridate.supply.convert import convert
-    from mithridate.supply.shards import index_of
+    from mithridate.supply.conversion.convert import convert
+    from mithridate.supply.conversion.shards import index_of
 
     if not target.endswith(".safetensors") and not _is_sharded(source, index_of):
         raise InputError(f"the output is a safetensors file; call it {target}.safetensors")

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from mithridate.core.errors import InputError
+from mithridate.core.files import read_small
 
 _MOST_BYTES = 1 << 20
 _RULE = ("effect", "role", "action", "label")
@@ -113,13 +114,7 @@ def read_rules(path: Path) -> AccessRules:
     InputError : it isn't there, isn't TOML, or holds a key or value that no rule has; a rule that can't be understood
         is never passed over.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"can't read the policy {path}: {error.strerror or error}") from error
-    if len(content) > _MOST_BYTES:
-        raise InputError(f"the policy {path} is larger than {_MOST_BYTES} bytes; name the right file")
+    content = read_small(path, what="policy", limit=_MOST_BYTES)
     try:
         raw = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

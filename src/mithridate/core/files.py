@@ -1,4 +1,4 @@
-"""Writes that leave the old file or the new one, never half of either, even when the process is killed meanwhile."""
+"""Writes that leave the old file or the new one, even when the process is killed; and reads that never run on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -162,6 +163,37 @@ def new_file(path: Path, content: bytes, *, mode: int) -> None:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def read_small(path: str | Path, *, what: str, limit: int, hint: str = "check the path") -> bytes:
+    """All bytes of a file that has few: a key, a secret, a signature, a policy.
+
+    Parameters
+    ----------
+    what : the file's job in one or two words, for the message. limit : the most bytes that such a file has.
+    hint : the next step, for the message.
+
+    Raises
+    ------
+    InputError : it isn't there, can't be read, is larger, or is a folder, pipe or device; a pipe is not waited for.
+        The message never holds a byte of the file.
+    """
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            is_plain = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            content = file.read(limit + 1) if is_plain else b""
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"can't read the {what} {path}: {why}; {hint}") from error
+    if not is_plain:
+        raise InputError(f"can't read the {what} {path}: it is no plain file; {hint}")
+    if len(content) > limit:
+        raise InputError(f"the {what} {path} has over {limit:,} bytes, which is too large for one; {hint}")
+    return content
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def write_atomic(path: str | Path, content: bytes) -> None:

@@ -17,11 +17,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mithridate.core.errors import InputError
-from mithridate.core.files import new_file
+from mithridate.core.files import new_file, read_small
 from mithridate.supply.sealing.recipients import Passphrase, PrivateKey, PublicKey
 
 _MOST_BYTES = 1 << 16  # a key file is some 120 bytes
 _MAKE = "mithridate keygen -o K.pem --for sealing"
+_HINT = f"look at the name, or make a key with: {_MAKE}"
 
 
 def new_identity(path: Path) -> Path:
@@ -56,7 +57,7 @@ def read_recipient(path: Path) -> PublicKey:
     ------
     InputError : there is none, or it isn't an X25519 public key.
     """
-    content = _read(path)
+    content = read_small(path, what="key file", limit=_MOST_BYTES, hint=_HINT)
     if b"PRIVATE KEY" in content:
         raise InputError(f"{path} holds a private key; a recipient is named by its public half, the .pub file")
     try:
@@ -75,7 +76,7 @@ def read_identity(path: Path) -> PrivateKey:
     ------
     InputError : there is none, it isn't an X25519 private key, or a password protects it.
     """
-    content = _read(path)
+    content = read_small(path, what="key file", limit=_MOST_BYTES, hint=_HINT)
     if b"PUBLIC KEY" in content:
         raise InputError(f"{path} holds a public key; opening needs the private one, the .pem file")
     try:
@@ -96,21 +97,8 @@ def read_passphrase(path: Path) -> Passphrase:
     ------
     InputError : the file isn't there, or is empty.
     """
-    missing = f"no passphrase file {path}; write the passphrase into one, on one line"
-    phrase = _read(path, missing).removesuffix(b"\n").removesuffix(b"\r")
+    raw = read_small(path, what="passphrase file", limit=_MOST_BYTES, hint="write the passphrase into one, on one line")
+    phrase = raw.removesuffix(b"\n").removesuffix(b"\r")
     if not phrase:
         raise InputError(f"{path} is empty; write the passphrase into it, on one line")
     return Passphrase(phrase)
-
-
-def _read(path: Path, missing: str = "") -> bytes:
-    try:
-        if not path.is_file():
-            raise InputError(missing or f"no key file {path}; look at the name, or make a key with: {_MAKE}")
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"can't read {path}: {error.strerror or error}; look at its owner and mode") from error
-    if len(content) > _MOST_BYTES:
-        raise InputError(f"{path} is larger than {_MOST_BYTES} bytes, which no key is; name the key file")
-    return content

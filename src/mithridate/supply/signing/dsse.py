@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mithridate.core.errors import InputError
+from mithridate.core.files import read_small
 from mithridate.supply.signing.keys import PublicKey, Signer
 from mithridate.supply.signing.statement import PAYLOAD, Statement
 
@@ -127,14 +128,7 @@ def read_envelope(path: str | Path) -> Envelope:
     ------
     InputError : it can't be read, is too large, or is no bundle.
     """
-    try:
-        with Path(path).open("rb") as stream:
-            raw = stream.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"the signature {path} can't be read: {error.strerror}; check the path") from error
-    if len(raw) > MOST_BYTES:
-        raise InputError(f"{path} is over {MOST_BYTES:,} bytes, too large for a signature")
-    return Envelope.from_bytes(raw, str(path))
+    return Envelope.from_bytes(read_small(path, what="signature", limit=MOST_BYTES), str(path))
 
 
 def _encode(raw: bytes) -> str:

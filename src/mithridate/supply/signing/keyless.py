@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mithridate.core.errors import InputError, MissingExtra, Refused
+from mithridate.core.files import read_small
 from mithridate.supply.signing.dsse import MOST_BYTES
 from mithridate.supply.signing.statement import PAYLOAD, Statement
 
@@ -48,7 +49,7 @@ class Signatory:
 def is_keyless(path: Path) -> bool:
     """Whether a signature was made with a certificate, as sigstore does, and not with a key."""
     try:
-        material = json.loads(_read(path)).get("verificationMaterial", {})
+        material = json.loads(read_small(path, what="signature", limit=MOST_BYTES)).get("verificationMaterial", {})
         return bool({"certificate", "x509CertificateChain"} & set(material))
     except (ValueError, AttributeError, TypeError, RecursionError):
         return False
@@ -71,7 +72,7 @@ def check(path: Path, artefact: Path, signatory: Signatory) -> Statement | None:
         from sigstore.models import Bundle
         from sigstore.verify.policy import Identity
 
-        raw = _read(path)
+        raw = read_small(path, what="signature", limit=MOST_BYTES)
         try:
             bundle = Bundle.from_json(raw)
         except Exception as error:  # the library lets its parsers' own errors through
@@ -151,11 +152,7 @@ def _token(path: Path | None) -> str:
                 "no identity here: run in a CI job that offers one, or pass a file with a token (--identity-token F)"
             )
         return found
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(_MOST_TOKEN)
-    except OSError as error:
-        raise InputError(f"the identity token's file can't be read: {error.strerror}; see --identity-token") from error
+    raw = read_small(path, what="identity token", limit=_MOST_TOKEN, hint="see --identity-token")
     return raw.decode("ascii", "replace").strip()
 
 
@@ -189,17 +186,6 @@ def _library() -> Iterator[None]:
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"the signature {path} can't be read: {error.strerror}; check the path") from error
-    if len(raw) > MOST_BYTES:
-        raise InputError(f"{path} is over {MOST_BYTES:,} bytes, too large for a signature")
-    return raw
 
 
 def _first(error: BaseException) -> str:

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mithridate.core.errors import InputError
-from mithridate.core.files import new_file
+from mithridate.core.files import new_file, read_small
 
 ALGORITHMS = ("p256", "ed25519")
 LEAST_SECRET = 8  # bytes of a passphrase
@@ -151,7 +151,7 @@ def load_private(path: str | Path, *, passphrase: bytes | None = None) -> FileKe
     InputError : no such file, no signing key of a known kind, a wrong or missing passphrase. The message never holds
         a byte of the file.
     """
-    raw = _read(path, "key")
+    raw = read_small(path, what="key", limit=_MOST, hint="give a PEM file, as keygen writes it")
     try:
         key = load_pem_private_key(raw, passphrase)
     except TypeError as error:
@@ -174,7 +174,7 @@ def load_public(path: str | Path) -> PublicKey:
     ------
     InputError : no such file, no public key of a known kind; a private key is refused, so that none is handed around.
     """
-    raw = _read(path, "public key")
+    raw = read_small(path, what="public key", limit=_MOST, hint="give a PEM file, as keygen writes it")
     if b"PRIVATE KEY" in raw:
         raise InputError(f"{path} is a private key; pass the .pub file beside it, and keep this one to yourself")
     try:
@@ -209,14 +209,3 @@ def _known_curve(key: object) -> bool:
 def _public(key: _Public) -> PublicKey:
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return PublicKey(pem, "ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else _NAMES[key.curve.name])
-
-
-def _read(path: str | Path, what: str) -> bytes:
-    try:
-        with Path(path).open("rb") as stream:
-            raw = stream.read(_MOST + 1)
-    except OSError as error:
-        raise InputError(f"the {what} {path} can't be read: {error.strerror}; check the path") from error
-    if len(raw) > _MOST:
-        raise InputError(f"{path} is too large to be a {what}; pass a PEM file")
-    return raw

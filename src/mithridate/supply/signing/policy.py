@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mithridate.core.errors import InputError
+from mithridate.core.files import read_small
 from mithridate.supply.signing.keys import PublicKey, load_public
 from mithridate.supply.signing.predicates import type_of, word_of
 
 SCHEMA = "mithridate.policy/1"
 _DEPTH = 16
+_MOST_BYTES = 1 << 20
 _HEX = 64
 
 
@@ -185,10 +187,7 @@ def _inner(raw: Any, ids: Mapping[str, str], name: str, depth: int) -> Rule:
 
 
 def _parsed(file: Path) -> dict[str, Any]:
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"the policy {file} can't be read: {error.strerror}; check the path") from error
+    raw = read_small(file, what="policy", limit=_MOST_BYTES)
     try:
         found = json.loads(raw) if file.suffix == ".json" else tomllib.loads(raw.decode())
     except (ValueError, RecursionError) as error:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from mithridate.core.errors import InputError
+from mithridate.supply.loading.settle import Name
+from mithridate.supply.loading.tensors import DTYPES, STORAGES, Storage
+from mithridate.supply.loading.zipped import ZipFile
 from mithridate.supply.scan.blob import Blob, MemoryBlob
 from mithridate.supply.scan.budget import Budget, OverBudgetError
 from mithridate.supply.scan.pickle.machine import Effects, Machine
 from mithridate.supply.scan.pickle.opcodes import HANDLERS
 from mithridate.supply.scan.pickle.reader import BrokenError, Reader
-from mithridate.supply.settle import Name
-from mithridate.supply.tensors import DTYPES, STORAGES, Storage
-from mithridate.supply.zipped import ZipFile
 
 MAGIC = 0x1950A86A20F9469CFC6C
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mithridate.supply.listed.arrays import ARRAYS
-from mithridate.supply.listed.arrow import ARROW
-from mithridate.supply.listed.columns import COLUMNS
-from mithridate.supply.listed.estimators import ESTIMATORS
-from mithridate.supply.listed.frames import FRAMES
-from mithridate.supply.listed.generators import GENERATORS
-from mithridate.supply.listed.plain import PLAIN
-from mithridate.supply.listed.sparse import SPARSE
-from mithridate.supply.listed.torch_values import TORCH
-from mithridate.supply.rebuild import WRAPPER
-from mithridate.supply.settle import Constant, Pending
+from mithridate.supply.loading.listed.arrays import ARRAYS
+from mithridate.supply.loading.listed.arrow import ARROW
+from mithridate.supply.loading.listed.columns import COLUMNS
+from mithridate.supply.loading.listed.estimators import ESTIMATORS
+from mithridate.supply.loading.listed.frames import FRAMES
+from mithridate.supply.loading.listed.generators import GENERATORS
+from mithridate.supply.loading.listed.plain import PLAIN
+from mithridate.supply.loading.listed.sparse import SPARSE
+from mithridate.supply.loading.listed.torch_values import TORCH
+from mithridate.supply.loading.rebuild import WRAPPER
+from mithridate.supply.loading.settle import Constant, Pending
 
 
 def _wrapper(*_: Any) -> Pending:

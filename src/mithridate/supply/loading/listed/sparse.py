@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mithridate.supply.listed.plain import later
+from mithridate.supply.loading.listed.plain import later
 
 _KINDS = ("csr", "csc", "bsr", "coo", "dia", "lil", "dok")
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from mithridate.core.errors import InputError
-from mithridate.supply.collect import Collector, Tensors, stored_npy, tensors_of
-from mithridate.supply.constructors import TENSORS
-from mithridate.supply.safe_load import opened, unsettled
+from mithridate.supply.conversion.collect import Collector, Tensors, stored_npy, tensors_of
+from mithridate.supply.loading.constructors import TENSORS
+from mithridate.supply.loading.safe_load import opened, unsettled
+from mithridate.supply.loading.settle import Allowance, Settler
+from mithridate.supply.loading.tensors import StoredTensor
+from mithridate.supply.loading.zipped import ZipFile, is_zip
 from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.pickle.machine import Effects
-from mithridate.supply.settle import Allowance, Settler
-from mithridate.supply.tensors import StoredTensor
-from mithridate.supply.zipped import ZipFile, is_zip
 
 _NPY = b"\x93NUMPY"
 

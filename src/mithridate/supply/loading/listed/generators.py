@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mithridate.supply.listed.arrays import VALUE
-from mithridate.supply.listed.plain import later
-from mithridate.supply.settle import Pending
+from mithridate.supply.loading.listed.arrays import VALUE
+from mithridate.supply.loading.listed.plain import later
+from mithridate.supply.loading.settle import Pending
 
 _MODULES = {"MT19937": "_mt19937", "PCG64": "_pcg64", "PCG64DXSM": "_pcg64", "Philox": "_philox", "SFC64": "_sfc64"}
 _WORDS = {  # field -> words and bits of each; C reads as many whatever is there

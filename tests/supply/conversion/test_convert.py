@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from mithridate.cli import cli
 from mithridate.core.errors import InputError
-from mithridate.supply.convert import convert
+from mithridate.supply.conversion.convert import convert
 
 torch = pytest.importorskip("torch")
 load_file = pytest.importorskip("safetensors.torch").load_file

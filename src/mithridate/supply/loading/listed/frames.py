@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mithridate.supply.listed.arrays import VALUE
-from mithridate.supply.listed.columns import Rows
-from mithridate.supply.listed.plain import later
+from mithridate.supply.loading.listed.arrays import VALUE
+from mithridate.supply.loading.listed.columns import Rows
+from mithridate.supply.loading.listed.plain import later
 
 
 class Block(NamedTuple):

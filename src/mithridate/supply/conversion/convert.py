@@ -9,10 +9,10 @@ from pathlib import Path
 
 from mithridate.core.errors import InputError
 from mithridate.core.files import atomic, atomic_folder
-from mithridate.supply import safetensors
-from mithridate.supply.shards import OUTPUT_INDEX, index_of, index_text, shards_of
-from mithridate.supply.sources import Held, held
-from mithridate.supply.tensors import DTYPES, StoredTensor
+from mithridate.supply.conversion import safetensors
+from mithridate.supply.conversion.shards import OUTPUT_INDEX, index_of, index_text, shards_of
+from mithridate.supply.conversion.sources import Held, held
+from mithridate.supply.loading.tensors import DTYPES, StoredTensor
 
 _WRITABLE = {"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL", "C64",
              "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"}  # fmt: skip

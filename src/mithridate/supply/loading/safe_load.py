@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from mithridate.core.errors import InputError
-from mithridate.supply.constructors import CONSTRUCTORS
-from mithridate.supply.listed.arrays import check_items
-from mithridate.supply.rebuild import Rebuilder
+from mithridate.supply.loading.constructors import CONSTRUCTORS
+from mithridate.supply.loading.listed.arrays import check_items
+from mithridate.supply.loading.rebuild import Rebuilder
+from mithridate.supply.loading.settle import Allowance, Settler
+from mithridate.supply.loading.tensors import DTYPES, Storage, StoredTensor
+from mithridate.supply.loading.torch_file import MAGIC, Reading, read_legacy, read_zip, rebuilt
+from mithridate.supply.loading.zipped import ZipFile, is_zip
 from mithridate.supply.scan.blob import Blob, MemoryBlob, open_file
 from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.pickle import looks_like_pickle
 from mithridate.supply.scan.pickle.machine import Effects
-from mithridate.supply.settle import Allowance, Settler
-from mithridate.supply.tensors import DTYPES, Storage, StoredTensor
-from mithridate.supply.torch_file import MAGIC, Reading, read_legacy, read_zip, rebuilt
-from mithridate.supply.zipped import ZipFile, is_zip
 
 _SECONDS = 3600.0
 _LARGE = 64 << 20  # bytes; above it the look of the first ones decides whether the rest is read

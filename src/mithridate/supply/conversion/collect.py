@@ -8,13 +8,13 @@ from math import prod
 from typing import Any
 
 from mithridate.core.errors import InputError
-from mithridate.supply.listed.torch_values import Unwritten
-from mithridate.supply.rebuild import Rebuilder
+from mithridate.supply.loading.listed.torch_values import Unwritten
+from mithridate.supply.loading.rebuild import Rebuilder
+from mithridate.supply.loading.settle import Name, Unlisted
+from mithridate.supply.loading.tensors import DTYPES, Storage, StoredTensor
 from mithridate.supply.scan.blob import Blob, MemoryBlob
 from mithridate.supply.scan.pickle.machine import Machine
 from mithridate.supply.scan.pickle.verdict import judge
-from mithridate.supply.settle import Name, Unlisted
-from mithridate.supply.tensors import DTYPES, Storage, StoredTensor
 
 _OF_A_MODULE = ("_parameters", "_buffers", "_modules")
 _NO_TENSORS = "numpy.random."  # states of generators, in arrays

@@ -42,7 +42,7 @@ from sklearn.svm import SVC, SVR, LinearSVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from mithridate.core.errors import InputError
-from mithridate.supply.safe_load import safe_load
+from mithridate.supply.loading.safe_load import safe_load
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of fitting on next to nothing
 

@@ -16,7 +16,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
-from mithridate.supply.settle import Finish, Pending
+from mithridate.supply.loading.settle import Finish, Pending
 
 _DIGITS = 1 << 14  # of a number: reading one costs the square of them
 _ENCODINGS = {"latin1", "latin-1", "ascii", "utf-8", "utf8"}

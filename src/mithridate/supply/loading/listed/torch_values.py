@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mithridate.supply.listed.arrays import VALUE
-from mithridate.supply.settle import Name, Pending
-from mithridate.supply.tensors import ALIASES, DTYPES, STORAGES, Storage, StoredTensor
+from mithridate.supply.loading.listed.arrays import VALUE
+from mithridate.supply.loading.settle import Name, Pending
+from mithridate.supply.loading.tensors import ALIASES, DTYPES, STORAGES, Storage, StoredTensor
 
 _LAYOUTS = ("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc")
 _QUANTISED = {"int8": "qint8", "uint8": "quint8", "int32": "qint32"}

@@ -8,9 +8,9 @@ from math import prod
 from typing import Any, Literal
 
 from mithridate.core.errors import InputError
-from mithridate.supply.listed.plain import later
-from mithridate.supply.settle import Name, Pending
-from mithridate.supply.tensors import DTYPES
+from mithridate.supply.loading.listed.plain import later
+from mithridate.supply.loading.settle import Name, Pending
+from mithridate.supply.loading.tensors import DTYPES
 
 _CODE = re.compile(r"[<>=|]?(?:[?bBhHiIlLqQefdgFDGOMm]|[biufcUSVMmO]\d{1,9})")
 _DTYPE_STATE, _ARRAY_STATE, _MASKED_STATE = 8, 5, 7

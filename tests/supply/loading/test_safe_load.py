@@ -19,8 +19,8 @@ from click.testing import CliRunner
 import mithridate
 from mithridate.cli import cli
 from mithridate.core.errors import InputError
-from mithridate.supply.convert import convert
-from mithridate.supply.safe_load import safe_load
+from mithridate.supply.conversion.convert import convert
+from mithridate.supply.loading.safe_load import safe_load
 
 VALUES: list[Any] = [
     {"a": [1, (2.5, None)], "s": {1, 2}, "b": b"\0\xff"}, collections.OrderedDict(a=[1]), collections.Counter("aab"),
@@ -140,7 +140,7 @@ def test_torch_files_come_back_and_convert_with_a_proof(tmp_path: Path, *, legac
 
 def test_the_proof_fails_on_a_single_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch")
-    from mithridate.supply import safetensors
+    from mithridate.supply.conversion import safetensors
 
     torch.save({"w": torch.ones(3)}, tmp_path / "m.pt")
     write = safetensors.write

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mithridate.supply.listed.arrays import VALUE
-from mithridate.supply.listed.plain import later
-from mithridate.supply.settle import Constant
+from mithridate.supply.loading.listed.arrays import VALUE
+from mithridate.supply.loading.listed.plain import later
+from mithridate.supply.loading.settle import Constant
 
 _UNITS: dict[Any, Any] = {7: "s", 8: "ms", 9: "us", 10: "ns"}
 _STATE = 3

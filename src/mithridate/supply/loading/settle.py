@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 from mithridate.core.errors import InputError
-from mithridate.supply.tensors import StoredTensor
+from mithridate.supply.loading.tensors import StoredTensor
 
 _ATOMS = {int, float, str, bytes, bool, complex, type(None), bytearray}
 _DEPTH = 10_000

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mithridate.supply.listed.checks import CHECKS, check_always
-from mithridate.supply.listed.plain import attributes, later
-from mithridate.supply.listed.trees import neighbour_tree, tree
-from mithridate.supply.settle import Name
-from mithridate.supply.tensors import DTYPES
+from mithridate.supply.loading.listed.checks import CHECKS, check_always
+from mithridate.supply.loading.listed.plain import attributes, later
+from mithridate.supply.loading.listed.trees import neighbour_tree, tree
+from mithridate.supply.loading.settle import Name
+from mithridate.supply.loading.tensors import DTYPES
 
 _CLASSES = {
     "linear_model._logistic": "LogisticRegression LogisticRegressionCV",

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mithridate.core.errors import InputError
-from mithridate.supply.listed.arrays import from_bytes
+from mithridate.supply.loading.listed.arrays import from_bytes
+from mithridate.supply.loading.settle import Allowance, Constant, Name, Pending, Settler, cost, finished
 from mithridate.supply.scan.pickle.machine import Machine
 from mithridate.supply.scan.pickle.opcodes import HANDLERS
 from mithridate.supply.scan.pickle.reader import BrokenError
 from mithridate.supply.scan.pickle.recorder import mapped
 from mithridate.supply.scan.pickle.verdict import judge
-from mithridate.supply.settle import Allowance, Constant, Name, Pending, Settler, cost, finished
 
 _FIX_IMPORTS = 3
 WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
