@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mithridate.cli.access import enforcer, rule_options
+from mithridate.cli.access import enforcer, one_file, rule_options
 from mithridate.cli.common import check_outputs, command_line, print_claims, refuse_source
+from mithridate.core.access import are_rules
 from mithridate.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--issuer", metavar="Y", help="With --sigstore: who must have vouched for it, as a URL.")
 @click.option("--trust-root", metavar="F", help="With --sigstore: another trusted root than the public one.")
 @click.option("-o", "--output", multiple=True, metavar="FILE", help="Write the report. Repeatable.")
-@rule_options("--access")
+@rule_options
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def command(
     path: str,
@@ -64,7 +65,10 @@ def command(
         for given in (path, *signatures, *keys):
             refuse_source(file, given)
     signatory = _signatory(rules["identity"], rules["issuer"], rules["trust_root"], wanted=sigstore)
-    allow = enforcer(rules["access"], rules["role"], rules["log"], "verify", path)
+    access = rules["access"]
+    if policy_file is not None and are_rules(Path(policy_file)):
+        policy_file, access = None, one_file(access, policy_file)
+    allow = enforcer(access, rules["role"], rules["log"], "verify", path)
     from mithridate.flows.sign import verify_path
     from mithridate.reports.write import write_report
     from mithridate.supply.sealing.envelope import label_of

@@ -132,6 +132,20 @@ def read_rules(path: Path) -> AccessRules:
     )  # fmt: skip
 
 
+def are_rules(path: Path) -> bool:
+    """Whether a file holds access rules and no other policy; False too where it can't be read."""
+    try:
+        raw = tomllib.loads(read_small(path, what="policy", limit=_MOST_BYTES).decode())
+    except (InputError, ValueError, RecursionError):
+        return False
+    rules = raw.get("rule")
+    return (
+        "schema" not in raw
+        and isinstance(rules, list)
+        and any(isinstance(rule, dict) and "effect" in rule for rule in rules)
+    )
+
+
 def _rule(raw: Any, where: str) -> Rule:
     if not isinstance(raw, dict) or set(raw) != set(_RULE):
         names = sorted(raw) if isinstance(raw, dict) else raw

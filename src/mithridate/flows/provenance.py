@@ -57,7 +57,7 @@ def trace_row(
         raise InputError(f"{manifest.path.name}: its record table doesn't lead to its root; it was edited")
     places = list(statements) or [str(manifest.path.resolve().parent)]
     head = manifest.head
-    found = chain(head.root, read_statements(places, keys))
+    found = chain(head.root, read_statements(places, keys), name=manifest.path.name)
     told = found.to_json()
     own = file_digest(manifest.path)
     for item, signed in zip(told["datasets"], found.datasets, strict=True):

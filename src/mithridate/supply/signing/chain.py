@@ -44,6 +44,7 @@ class Chain:
     evaluations: tuple[Signed, ...] = ()
     predictions: tuple[Signed, ...] = ()
     apart: tuple[Signed, ...] = ()  # of the same kinds, with nothing in common with the data set
+    elsewhere: tuple[Signed, ...] = ()  # of those, what hangs together with another data set that is stated here
 
     def to_json(self) -> dict[str, Any]:
         """A list of statements for each kind, in the order of the chain."""
@@ -105,12 +106,28 @@ class Link:
         return {"link": self.name, "state": self.state, "why": self.why}
 
 
-def chain(root: str, statements: Iterable[Signed]) -> Chain:
-    """The statements that hang together with the data set of this root (hex): directly, or over a digest they share."""
+def chain(root: str, statements: Iterable[Signed], *, name: str = "") -> Chain:
+    """The statements that hang together with the data set of this root (hex): directly, or over a digest they share.
+
+    Parameters
+    ----------
+    name : of the manifest's file. A statement of that name with another root speaks of this file as it isn't; one of
+        another name speaks of another data set, whose own runs and models are no break of this one's chain.
+    """
     listed = tuple(statements)
+    found = _hanging(root, listed)
+    joined = _ids(found)
+    kinds = {predicates.DATASET, predicates.TRAINING, predicates.MODEL, predicates.PREDICTION}
+    apart = tuple(item for item in listed if item.statement.predicate_type in kinds and id(item) not in joined)
+    others = {other for item in apart if _trusted(item, listed) and (other := _other_root(item.statement, name))}
+    theirs = {key for other in others for key in _ids(_hanging(other, listed))}
+    return replace(found, apart=apart, elsewhere=tuple(item for item in apart if id(item) in theirs))
+
+
+def _hanging(root: str, listed: tuple[Signed, ...]) -> Chain:
     runs = _runs(root, listed)
     made = {digest for item in runs for digest in _digests(item.statement)}
-    found = Chain(
+    return Chain(
         _of(listed, predicates.DATASET, lambda s: root in _digests(s)),
         _of(listed, predicates.AUDIT, lambda s: root in _audited(s)),
         runs,
@@ -118,10 +135,23 @@ def chain(root: str, statements: Iterable[Signed]) -> Chain:
         _of(listed, predicates.EVALUATION, lambda s: bool(made & _digests(s))),
         _of(listed, predicates.PREDICTION, lambda s: bool(made & _named(s, "models"))),
     )
-    joined = {id(item) for part in (found.datasets, runs, found.models, found.predictions) for item in part}
-    kinds = {predicates.DATASET, predicates.TRAINING, predicates.MODEL, predicates.PREDICTION}
-    apart = [item for item in listed if item.statement.predicate_type in kinds and id(item) not in joined]
-    return replace(found, apart=tuple(apart))
+
+
+def _ids(found: Chain) -> set[int]:
+    parts = (found.datasets, found.training_runs, found.models, found.predictions)
+    return {id(item) for part in parts for item in part}
+
+
+def _trusted(item: Signed, listed: Iterable[Signed]) -> bool:
+    """Whether a trusted key signed it, where one signed anything here."""
+    return bool(item.signers) or not any(other.signers for other in listed)
+
+
+def _other_root(statement: Statement, name: str) -> str:
+    """The root of a data set that isn't the one of this name; empty for any other statement."""
+    if statement.predicate_type != predicates.DATASET or name in {subject.name for subject in statement.subjects}:
+        return ""
+    return next((s.digest[predicates.ROOT] for s in statement.subjects if predicates.ROOT in s.digest), "")
 
 
 def _runs(root: str, listed: tuple[Signed, ...]) -> tuple[Signed, ...]:
@@ -143,26 +173,34 @@ def links(found: Chain) -> tuple[Link, ...]:
     Notes
     -----
     A step is broken where statements of its kind are there and none of them is about what the step before leads to.
-    Where there are none at all nothing was said; that isn't a break.
+    Where there are none at all nothing was said; nor was it where no training run is stated that could join a model to
+    any data, or where they belong to another data set's chain. That isn't a break, and never a proof.
     """
-    runs = _of((*found.training_runs, *found.apart), predicates.TRAINING, lambda _: True)
-    unjoined = "" if runs else "has no statement of a training run that joins it to this data"
+    elsewhere = {id(item) for item in found.elsewhere}
+    stray = tuple(item for item in found.apart if id(item) not in elsewhere)
+    runs = _of((*found.training_runs, *stray), predicates.TRAINING, lambda _: True)
     steps = (
         ("data set", predicates.DATASET, found.datasets, "is about another data set"),
         ("training run", predicates.TRAINING, found.training_runs, "names other data"),
-        ("model", predicates.MODEL, found.models, unjoined or "is of a model that no such run made"),
-        ("prediction", predicates.PREDICTION, found.predictions, unjoined or "names a model that no such run made"),
+        ("model", predicates.MODEL, found.models, "is of a model that no such run made"),
+        ("prediction", predicates.PREDICTION, found.predictions, "names a model that no such run made"),
     )
-    return tuple(_link(name, here, _of(found.apart, kind, lambda _: True), why) for name, kind, here, why in steps)
+    joinable = (True, True, bool(runs), bool(runs))
+    return tuple(
+        _link(name, here, _of(stray, kind, lambda _: True), why, joinable=joined)
+        for (name, kind, here, why), joined in zip(steps, joinable, strict=True)
+    )
 
 
-def _link(name: str, here: Sequence[Signed], apart: Sequence[Signed], why: str) -> Link:
+def _link(name: str, here: Sequence[Signed], stray: Sequence[Signed], why: str, *, joinable: bool) -> Link:
     if any(item.signers for item in here):
         return Link(name, "holds")
     if here:
         return Link(name, "claimed", f"{_files_of(here)}: signed by none of the keys given")
-    if apart:
-        return Link(name, "broken", f"{_files_of(apart)} {why}")
+    if stray and not joinable:
+        return Link(name, "unsaid", f"{_files_of(stray)} has no statement of a training run that joins it to this data")
+    if stray:
+        return Link(name, "broken", f"{_files_of(stray)} {why}")
     return Link(name, "unsaid", "no statement")
 
 
