@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mithridate.core.errors import InputError
+from mithridate.core.errors import InputError, Refused
 from mithridate.supply.signing import predicates
 from mithridate.supply.signing.dsse import MOST_BYTES, Envelope, read_envelope
+from mithridate.supply.signing.keyless import Signatory, check, is_keyless, usable
 from mithridate.supply.signing.keys import PublicKey
 from mithridate.supply.signing.statement import Statement
 
@@ -18,7 +19,7 @@ MOST_FILES = 10_000  # looked at in one folder
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A statement from a file; `signers` are the trusted keys (ids) that it was checked with, none: only claimed."""
+    """A statement from a file; `signers`: trusted keys (ids) and identities that it holds by; none: only claimed."""
 
     file: str
     statement: Statement
@@ -55,19 +56,24 @@ class Chain:
         return {name: [item.to_json() for item in items] for name, items in parts.items()}
 
 
-def read_statements(paths: Sequence[str | Path], keys: Sequence[PublicKey]) -> tuple[Signed, ...]:
-    """Every statement in these files and folders, checked against the keys.
+def read_statements(
+    paths: Sequence[str | Path], keys: Sequence[PublicKey], signatory: Signatory | None = None
+) -> tuple[Signed, ...]:
+    """Every statement in these files and folders, checked against the keys and, where sigstore's, the identity.
 
     Raises
     ------
-    InputError : a file named by hand can't be read or is no bundle; in a folder such files are passed over.
+    InputError : a file named by hand can't be read or is no bundle; in a folder such files are passed over. The
+        identity's trust root can't be used.
     """
+    if signatory is not None:
+        usable(signatory)
     found: list[Signed] = []
     for path in map(Path, paths):
         if path.is_dir():
-            found += [item for file in _files(path) if (item := _maybe(file, keys)) is not None]
+            found += [item for file in _files(path) if (item := _maybe(file, keys, signatory)) is not None]
         else:
-            found.append(_signed(path, read_envelope(path), keys))
+            found.append(_signed(path, read_envelope(path), keys, signatory))
     return tuple(found)
 
 
@@ -79,18 +85,26 @@ def _files(folder: Path) -> Iterator[Path]:
             yield file
 
 
-def _maybe(file: Path, keys: Sequence[PublicKey]) -> Signed | None:
+def _maybe(file: Path, keys: Sequence[PublicKey], signatory: Signatory | None) -> Signed | None:
     try:
         with file.open("rb") as stream:
             if not stream.read(64).lstrip().startswith(b"{"):
                 return None
-        return _signed(file, read_envelope(file), keys)
+        return _signed(file, read_envelope(file), keys, signatory)
     except (InputError, OSError):
         return None
 
 
-def _signed(file: Path, envelope: Envelope, keys: Sequence[PublicKey]) -> Signed:
-    return Signed(file.name, envelope.statement(), tuple(key.id for key in envelope.signers(keys)))
+def _signed(file: Path, envelope: Envelope, keys: Sequence[PublicKey], signatory: Signatory | None) -> Signed:
+    statement = envelope.statement()
+    signers = tuple(key.id for key in envelope.signers(keys))
+    if signatory is not None and is_keyless(file):
+        try:
+            statement = check(file, None, signatory) or statement
+            signers = (*signers, signatory.name)
+        except (InputError, Refused):
+            pass  # it stays what its own words make it: a claim by nobody trusted
+    return Signed(file.name, statement, signers)
 
 
 @dataclass(frozen=True, slots=True)
