@@ -147,6 +147,18 @@ METHODS: tuple[Method, ...] = (
         references=("Tran, Li, Madry (2018), Spectral signatures in backdoor attacks, NeurIPS",),
     ),
     Method(
+        id="PSN115", slug="model-signals", family="poison", function=f"{_POISON}.model_signals:model_signals",
+        title="Rows that a network keeps apart", needs=("labels", "predictions"),
+        standards=("AML.T0020", "ML02:2023", "NISTAML.023"),
+        references=(
+            "Chen et al. (2018), Detecting backdoor attacks by activation clustering, arXiv 1811.03728",
+            "Hou et al. (2025), FLARE: towards universal dataset purification against backdoor attacks, IEEE TIFS",
+            "Hou et al. (2024), IBD-PSC: parameter-oriented scaling consistency, ICML",
+            "Li et al. (2021), Anti-backdoor learning, NeurIPS",
+            "Hayase et al. (2021), SPECTRE, ICML",
+        ),
+    ),
+    Method(
         id="PSN110", slug="unlearnable", family="poison", function=f"{_POISON}.unlearnable:unlearnable",
         title="Unlearnable data", modalities=("image",), needs=("labels",),
         standards=("AML.T0020", "ML02:2023", "NISTAML.013"),

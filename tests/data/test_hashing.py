@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mithridate.data.hashing import fingerprint, hash_rows
+from mithridate.data.hashing import fingerprint, hash_rows, stable_order
 
 CELLS = {
     "int": st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),
@@ -90,3 +90,21 @@ def test_fingerprints_tell_rows_apart_and_go_with_them(shape: tuple[int, ...]) -
     assert not np.isin(fingerprint(flat.reshape(rows.shape), codes + 1), found).any()
     order = rng.permutation(len(rows))
     assert np.array_equal(fingerprint(flat.reshape(rows.shape)[order], codes), found[order])
+
+
+@given(st.integers(0, 6), st.integers(1, 21), st.integers(0, 2**32 - 1))
+def test_a_fingerprint_is_the_sum_of_digits_by_their_weights(n_rows: int, n_bytes: int, seed: int) -> None:
+    rows = np.random.default_rng(seed).integers(0, 256, (n_rows, n_bytes), dtype=np.uint8)
+    codes = np.arange(n_rows, dtype=np.int32) - 1
+    weights = [int(w) for w in np.random.default_rng(0).integers(0, 2**64, size=n_bytes + 1, dtype=np.uint64)]
+    whole = n_bytes // 4 * 4
+    for row, code, found in zip(rows, codes, fingerprint(rows, codes), strict=True):
+        digits = [int(code), *row[:whole].view("<u4").tolist(), *row[whole:].tolist()]
+        assert int(found) == sum(d * w for d, w in zip(digits, weights, strict=False)) % 2**64
+
+
+def test_rows_of_equal_fingerprints_keep_their_order() -> None:
+    keys = np.random.default_rng(0).integers(0, 50, 2_000).astype(np.uint64)
+    assert np.array_equal(stable_order(keys), np.argsort(keys, kind="stable"))
+    distinct = np.random.default_rng(1).permutation(2_000).astype(np.uint64)
+    assert np.array_equal(stable_order(distinct), np.argsort(distinct, kind="stable"))

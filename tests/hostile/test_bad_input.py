@@ -143,7 +143,11 @@ CASES: dict[str, tuple[Build, list[str], str]] = {
     "repeated keys": (put("a.jsonl", '{"a": 1, "a": 2}\n'), ["a.jsonl"], "specified twice in row 0); mend"),
     "UTF-16": (put("a.csv", lines(CELLS).decode().encode("utf-16")), ["a.csv"], "is UTF-16; save it as UTF-8"),
     "Latin-1": (put("a.csv", lines(["caf\xe9,1,1"]).decode().encode("latin-1")), ["a.csv"], "save it as UTF-8"),
-    "open quote": (put("a.csv", lines([*CELLS, '"x,1,2', *CELLS])), ["a.csv"], "record 62 (the header is 1)"),
+    "open quote": (
+        put("a.csv", lines([*CELLS, '"x,1,2', *CELLS])),
+        ["a.csv"],
+        "opens on line 62 never closes; close",
+    ),
     "semicolons": (put("a.csv", lines(["1;2;0"], "a;b;label")), ["a.csv"], "separated by semicolons, not commas; save"),
     "10 GB of CSV": (sparse("a.csv", lines(CELLS)), ["a.csv"], "in memory and"),
     "10 GB of nothing": (sparse("a.parquet", b"PAR1"), ["a.parquet"], "no whole Parquet file"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import struct
@@ -9,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,8 @@ from PIL import Image
 
 from mithridate.core.errors import Error, InputError
 from mithridate.data.read import read
+from mithridate.data.readers.delimited import stream_csv
+from mithridate.data.readers.quotes import refuse_open_quote
 
 MARK = "TRAINING-DATA"
 
@@ -222,6 +226,36 @@ def test_modalities_that_do_not_fit(tmp_path: Path) -> None:
 )
 def test_broken_csv(tmp_path: Path, content: bytes | str, words: str) -> None:
     assert words in refusal(write(tmp_path / "a.csv", content))
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ('a,label\n1,x\n2,"y\n3,x\n4,y\n', 3),
+        ('a,label\r\n"1\r\n1",x\r\n2,"y""\r\n', 4),
+        ('a,label\r1,x\r2,"y\r', 3),
+        ('\ufeff"a,label\n1,x\n', 1),
+        ('a,label\n5" pipe,"x\nsix pipes,y\n', 2),
+    ],
+)
+def test_a_quote_that_never_closes_is_named_by_its_line(tmp_path: Path, content: str, line: int) -> None:
+    path = write(tmp_path / "a.csv", content.encode())
+    assert f"a.csv: the quote that opens on line {line} never closes; close it" in refusal(path)
+    with pytest.raises(InputError, match=f"line {line} never closes"):
+        list(stream_csv(path))
+
+
+@given(st.lists(st.lists(st.text('"a,\n\r\t ', max_size=4), min_size=2, max_size=2), min_size=1, max_size=6))
+def test_no_written_csv_has_an_open_quote_and_a_cut_one_is_seen(rows: list[list[str]]) -> None:
+    out = io.StringIO()
+    csv.writer(out, quoting=csv.QUOTE_ALL).writerows([["a", "b"], *rows])
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.csv"
+        path.write_bytes(out.getvalue().encode())
+        refuse_open_quote(path, ",")
+        path.write_bytes(out.getvalue().encode()[:-3])
+        with pytest.raises(InputError, match="never closes"):
+            refuse_open_quote(path, ",")
 
 
 def test_a_quote_that_never_closes_does_not_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -353,3 +353,23 @@ def test_bytecode_stands_line_by_line() -> None:
     issue = sample.issue("critical", "runs code", "offset 3", **facts)
     report = replace(report, findings=(replace(report.findings[0], evidence=(issue,)),))
     assert "<pre>f:\n     2 LOAD_NAME os\n     4 RETURN_VALUE</pre>" in to_html(report)
+
+
+@pytest.mark.parametrize("shape", ["clean", "demo", "failed", "scan", "project"])
+def test_a_report_of_chosen_checks_says_that_nothing_else_was_looked_for(shape: str) -> None:
+    whole = sample.SHAPES[shape]()
+    part = replace(whole, checks=tuple(replace(check, wanted=True) for check in whole.checks[:1]))
+    said = f"Only {part.checks[0].method} was asked for; nothing else was looked for."
+    for fmt in ("text", "html", "md"):
+        body = " ".join(render(part, fmt).split())
+        assert said in body
+        assert "Every check ran" not in body
+        assert said not in " ".join(render(whole, fmt).split())
+
+
+def test_commands_and_options_break_at_spaces_alone_in_html() -> None:
+    body = to_html(replace(sample.clean(), run={"command": "mithridate audit a.csv --power cheap <b>"}))
+    assert "<span>--power</span> <span>cheap</span> <span>&lt;b&gt;</span>" in body
+    reason = replace(sample.checks()[-1], status="skipped", reason="name one with --recipe <i>, not x--b")
+    body = to_html(replace(sample.clean(), checks=(reason,)))
+    assert 'with <span class="option">--recipe</span> &lt;i&gt;, not x--b' in body

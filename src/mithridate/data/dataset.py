@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mithridate.core.errors import InputError
-from mithridate.data.hashing import hash_rows
+from mithridate.data.hashing import fingerprint, hash_rows, stable_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,6 +102,21 @@ class Dataset:
     def hashes(self) -> npt.NDArray[np.void]:
         """(n,) 16-byte BLAKE2b of each row's content alone (label and source left out)."""
         return hash_rows(self.content)
+
+    @cached_property
+    def order(self) -> npt.NDArray[np.int64]:
+        """(n,) array positions, read-only, in an order that content and label alone decide, however the rows came in.
+
+        Numeric arrays go by a 64-bit fingerprint, some ten times cheaper than their hashes; all else by content hash.
+        """
+        codes = np.zeros(len(self), np.int32) if self.codes is None else self.codes
+        if isinstance(self.content, np.ndarray) and self.content.dtype.kind in "uif":
+            order = stable_order(fingerprint(self.content, codes))
+        else:
+            words = np.ascontiguousarray(self.hashes).view(np.uint64).reshape(-1, 2)
+            order = np.lexsort((codes, words[:, 1], words[:, 0])).astype(np.int64, copy=False)
+        order.flags.writeable = False
+        return order
 
     @cached_property
     def digest(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -13,8 +14,8 @@ import pyarrow.compute as pc
 
 SIZE = 16
 CHUNK = 8_192  # rows a block at most
-FEW = 256  # rows whose widened words stay in the processor's cache
 _BLOCK = 1 << 21  # bytes a block at most, so that its encoded rows stay in the processor's cache
+_NEAR = 1 << 18  # bytes whose shifted copy stays in the processor's cache
 _MISSING, _NUMBER, _INTEGER, _TEXT = 0, 1, 2, 3
 _EXACT = 2**53  # integers up to here are the same number as float64
 
@@ -53,16 +54,61 @@ def fingerprint(content: npt.NDArray[Any], codes: npt.NDArray[np.int32]) -> npt.
     Multilinear hashing (Lemire, Kaser 2014, arXiv 1202.4961). Collisions by chance are rare, and one only leaves two
     rows in reading order. No protection from somebody who seeks collisions: `hash_rows` is for that.
     """
+    if not len(content):
+        return np.zeros(0, np.uint64)
     rows = np.ascontiguousarray(content).reshape(len(content), -1).view(np.uint8)
-    whole = rows.shape[1] // 4 * 4
-    digits: tuple[npt.NDArray[Any], ...] = (np.ascontiguousarray(rows[:, :whole]).view(np.uint32), rows[:, whole:])
-    n_digits = [whole // 4, rows.shape[1] - whole]
-    weights = np.random.default_rng(0).integers(0, 2**64, size=1 + sum(n_digits), dtype=np.uint64)
+    n_bytes = rows.shape[1]
+    n_words, n_digits = n_bytes // 8, n_bytes // 4
+    weights = _weights(1 + n_digits + n_bytes % 4)
     total: npt.NDArray[np.uint64] = codes.astype(np.uint64) * weights[0]
-    for part, factors in zip(digits, np.split(weights[1:], n_digits[:1]), strict=True):
-        for start in range(0, len(part), FEW):  # digits have half the bits of the sum: their high bits count too
-            total[start : start + FEW] += part[start : start + FEW].astype(np.uint64) @ factors
+    _add_words(total, _columns(rows, 0, 8 * n_words, np.uint64), weights[1 : 1 + 2 * n_words])
+    digits = ((8 * n_words, 4 * n_digits, np.uint32, 2 * n_words), (4 * n_digits, n_bytes, np.uint8, n_digits))
+    for start, end, dtype, n_before in digits:  # what doesn't fill a word: at most one digit of 32 bits, three of 8
+        part = _columns(rows, start, end, dtype).astype(np.uint64)
+        total += part @ weights[1 + n_before : 1 + n_before + part.shape[1]]
     return total
+
+
+def stable_order(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """(n,) positions by ascending key, equal keys as they came; a quarter of a stable sort's time if no two are equal.
+
+    Examples
+    --------
+    >>> stable_order(np.array([2, 1, 2], np.uint64)).tolist()
+    [1, 0, 2]
+    """
+    order = np.argsort(keys)
+    ranked = keys[order]
+    if (ranked[1:] == ranked[:-1]).any():
+        order = np.argsort(keys, kind="stable")
+    return order.astype(np.int64, copy=False)
+
+
+@lru_cache(maxsize=4)
+def _weights(count: int) -> npt.NDArray[np.uint64]:
+    weights = np.random.default_rng(0).integers(0, 2**64, size=count, dtype=np.uint64)
+    weights.flags.writeable = False
+    return weights
+
+
+def _columns(rows: npt.NDArray[np.uint8], start: int, end: int, dtype: Any) -> npt.NDArray[Any]:
+    """(n, (end - start) / item size) these bytes of each row as numbers of that type."""
+    return np.ascontiguousarray(rows[:, start:end]).view(dtype)
+
+
+def _add_words(total: npt.NDArray[np.uint64], words: npt.NDArray[np.uint64], weights: npt.NDArray[np.uint64]) -> None:
+    """Add each row's 32-bit digits, two a word, by their weights; a digit has half the sum's bits: all of it counts.
+
+    low * a + high * b = word * a + high * (b - 2^32 * a) modulo 2^64, so only the high digits need room of their own.
+    """
+    half = np.uint64(32)
+    first = np.ascontiguousarray(weights[0::2])
+    second = weights[1::2] - (first << half)
+    n_rows = max(1, _NEAR // max(1, words[:1].nbytes))
+    for start in range(0, len(words), n_rows):
+        block = words[start : start + n_rows]
+        total[start : start + n_rows] += np.einsum("ij,j->i", block, first)  # half the time of @ for integers
+        total[start : start + n_rows] += np.einsum("ij,j->i", block >> half, second)
 
 
 def _array_rows(content: npt.NDArray[Any]) -> Iterator[bytes]:

@@ -18,6 +18,7 @@ from mithridate.data.changes import Since
 from mithridate.data.dataset import Dataset
 from mithridate.data.memory import from_memory
 from mithridate.data.read import read
+from mithridate.models.protocol import Fitted
 
 SUM_SLACK = 0.01  # how far a row of probabilities may add up from 1
 
@@ -122,26 +123,30 @@ def inputs_of(
     if probabilities is not None:
         inputs["probabilities"] = _chances(probabilities, rows)[rows.ids]
     if model is not None:
-        inputs["predict"] = _answers(model, rows, recipe)
+        inputs["model"] = _fitted(model, rows, recipe)
+        inputs["predict"] = _answers(inputs["model"])
         inputs["predictions"] = inputs["predict"](rows.x)
     if trusted is not None:
         inputs["reference"] = align(trusted, rows)
     return inputs
 
 
-def _answers(model: Any, rows: Dataset, recipe: object) -> Predict:
-    """The model as a function of content that blames the model, not us, when it fails."""
+def _fitted(model: Any, rows: Dataset, recipe: object) -> Fitted:
+    """The model from its file, or as it is."""
     from mithridate.models.adapters import as_fitted
-    from mithridate.models.loading import load_model
+    from mithridate.models.loading import fitted_model
 
     if isinstance(model, (str, Path)):
-        predict = load_model(str(model), rows, recipe if isinstance(recipe, str) else None)
-    else:
-        predict = as_fitted(model, rows, by_code=False).predict_proba
+        return fitted_model(str(model), rows, recipe if isinstance(recipe, str) else None)
+    return as_fitted(model, rows, by_code=False)
+
+
+def _answers(model: Fitted) -> Predict:
+    """The model as a function of content that blames the model, not us, when it fails."""
 
     def answers(x: Any) -> npt.NDArray[np.float32]:
         try:
-            return predict(x)
+            return model.predict_proba(x)
         except Error:
             raise
         except Exception as error:

@@ -94,6 +94,28 @@ def fit_module(
         return module.eval()
 
 
+def fit_watched(
+    make: Callable[[], Any],
+    x: Floats,
+    codes: npt.NDArray[np.integer[Any]],
+    *,
+    n_classes: int,
+    seed: int,
+    epochs: int,
+) -> list[Floats]:
+    """Train as `fit_module` does, at one learning rate; the module's outputs for all rows after each pass."""
+    torch, after = load_torch(), []
+    with seeded(seed):
+        module = make()
+        rows, labels = torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.asarray(codes, dtype=np.int64))
+        optimiser = torch.optim.Adam(module.parameters(), lr=LEARNING_RATE)
+        for _ in range(epochs):
+            module.train()
+            _one_epoch(module, optimiser, rows, labels, n_classes)
+            after.append(outputs(module.eval(), x))
+        return after
+
+
 def _one_epoch(module: Any, optimiser: Any, rows: Any, labels: Any, n_classes: int) -> float:
     """Share of rows predicted right, each before its own step."""
     torch = load_torch()

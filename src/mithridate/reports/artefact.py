@@ -10,6 +10,7 @@ from typing import Literal
 from mithridate.core.findings import Evidence, Finding
 from mithridate.core.report import Report
 from mithridate.reports import words
+from mithridate.reports.coverage import chosen
 from mithridate.reports.extent import Figure
 from mithridate.reports.safe import block, fields, line, plain, real
 
@@ -113,13 +114,14 @@ def lead(report: Report) -> str:
 
 
 def caveat(report: Report) -> str:
-    """What was not analysed."""
+    """What was not analysed, or not reported because other checks were asked for."""
     failed = sum(check.status == "failed" for check in report.checks)
     missed = unseen(report)
     parts = [f"{words.many(failed, 'check')} failed."] if failed else []
     if missed:
         parts.append(f"In {words.many(missed, 'file')} there are bytes that nobody analysed: nothing is known of them.")
-    return " ".join(parts) or "Every byte that a loader may act on was analysed."
+    parts = parts or ["Every byte that a loader may act on was analysed."]
+    return " ".join(filter(None, [*parts, chosen(report)]))
 
 
 def unseen(report: Report) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from mithridate.core.report import Report
 from mithridate.reports import svg, words
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 MAX_FINDINGS = 300
 OPEN_ALL = 6
 OPEN_FEW = 3
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]{0,30}(?![\w-])")
 _TEMPLATES = files("mithridate.reports") / "templates"
 
 
@@ -68,8 +70,13 @@ def _template() -> Template:
         many=words.many,
         count=words.count,
     )
-    environment.filters.update(glue=words.glue, tight=_tight, capitalize_first=_capitalize_first)
+    environment.filters.update(glue=_glue, tight=_tight, capitalize_first=_capitalize_first)
     return environment.from_string(_asset("report.html.j2"))
+
+
+def _glue(text: str) -> Markup:
+    """The text with figures and their units, and options such as `--power`, kept on one line; escaped."""
+    return Markup(_OPTION.sub(r'<span class="option">\g<0></span>', str(escape(words.glue(text)))))  # noqa: S704  escaped
 
 
 def _tight(text: str) -> str:

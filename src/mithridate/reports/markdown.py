@@ -152,8 +152,9 @@ def _gaps(view: Page) -> Iterator[str]:
         yield f"- **failed** {_check(check)}"
     for check in view.skipped:
         yield f"- skipped {_check(check)}"
-    if not view.failed and not view.skipped:
-        yield "Every check ran." if view.ran else "No check ran."
+    if view.unchecked:
+        yield from ([""] if view.failed or view.skipped else [])
+        yield escape(view.unchecked)
 
 
 def _check(check: Check) -> str:

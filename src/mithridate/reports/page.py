@@ -13,6 +13,7 @@ from mithridate.core.findings import Finding
 from mithridate.core.report import CheckResult, Report
 from mithridate.core.standards import STANDARDS
 from mithridate.reports import artefact, project, proof, words
+from mithridate.reports.coverage import chosen, every_ran
 from mithridate.reports.extent import affected
 from mithridate.reports.pieces import Number, Pattern, Picture, Piece, number, piece
 from mithridate.reports.safe import fields, items, line, plain, real
@@ -136,6 +137,7 @@ class Page:
     skipped: tuple[Check, ...]
     failed: tuple[Check, ...]
     done: tuple[Check, ...]
+    unchecked: str
     groups: tuple[Group, ...]
     total: int
     hidden: int
@@ -162,6 +164,7 @@ def page(report: Report, *, limit: int) -> Page:
         skipped=tuple(check for check in checks if check.status == "skipped"),
         failed=tuple(check for check in checks if check.status == "failed"),
         done=done,
+        unchecked=every_ran(report) if len(done) == len(checks) else chosen(report),
         groups=_groups(report, limit),
         total=len(report.findings),
         hidden=max(0, len(report.findings) - limit),

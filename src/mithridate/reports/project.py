@@ -9,6 +9,7 @@ from types import MappingProxyType
 from mithridate.core.findings import Finding
 from mithridate.core.report import Report
 from mithridate.reports import words
+from mithridate.reports.coverage import chosen
 from mithridate.reports.extent import Figure
 from mithridate.reports.safe import line, plain, real
 
@@ -73,7 +74,7 @@ def caveat(report: Report) -> str:
     parts = [f"{words.many(failed, 'check')} failed."] if failed else []
     parts += [f"{words.many(skipped, 'check')} did not run."] if skipped else []
     parts += [f"{words.many(missed, 'file')} could not be looked at."] if missed else []
-    return " ".join([*parts, "Code was read, not run."])
+    return " ".join(filter(None, [*parts, chosen(report), "Code was read, not run."]))
 
 
 def figures(report: Report) -> tuple[Figure, Figure]:

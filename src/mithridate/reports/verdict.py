@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mithridate.core.findings import Finding
 from mithridate.core.report import CheckResult, Report
 from mithridate.reports import words
+from mithridate.reports.coverage import chosen, every_ran
 from mithridate.reports.extent import touching
 from mithridate.reports.pieces import Number, number
 from mithridate.reports.safe import line
@@ -74,11 +75,11 @@ def caveat(report: Report) -> str:
     skipped = sum(check.status == "skipped" for check in report.checks)
     parts = [f"{words.many(failed, 'check')} failed"] if failed else []
     parts += [f"{words.many(skipped, 'check')} did not run"] if skipped else []
-    gaps = f"{words.listing(parts)}." if parts else "Every check ran."
+    gaps = f"{words.listing(parts)}." if parts else every_ran(report)
     if parts and report.verdict == "incomplete":
         gaps = f"The audit is incomplete: {gaps}"
-    if not report.checks:
-        gaps = "No check ran."
+    if parts and chosen(report):
+        gaps = f"{gaps} {chosen(report)}"
     measured = [number.value for _, number in power(report) if number.value is not None]
     if measured:
         gaps += f" Of poison planted in a copy, the audit found {_range(measured)}."
@@ -120,7 +121,8 @@ def no_power(report: Report) -> str:
     broken = [check for check in report.checks if check.status == "failed" and "control" in check.slug]
     if broken:
         return "Measuring it failed, so “nothing found” says little."
-    return "Not measured in this run, so “nothing found” says little; run the audit with --power cheap."
+    how = "without --method" if chosen(report) else "with --power cheap"
+    return f"Not measured in this run, so “nothing found” says little; run the audit {how}."
 
 
 def remedy(text: str) -> Remedy:

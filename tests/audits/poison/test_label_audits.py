@@ -12,7 +12,9 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 
 from mithridate.attacks.poisoning import attack
+from mithridate.audits.poison.border_labels import border_finding
 from mithridate.audits.poison.class_pairs import class_pairs
+from mithridate.audits.poison.combine import expected_false_flags, row_table
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.embedding import features, graph, out_of_fold
 from mithridate.audits.poison.label_errors import label_errors
@@ -20,8 +22,11 @@ from mithridate.audits.poison.outliers import outliers
 from mithridate.core.errors import Skip
 from mithridate.core.findings import Severity
 from mithridate.core.method import Outcome
+from mithridate.core.report import CheckResult, Report, Target
 from mithridate.data import load
 from mithridate.data.dataset import Dataset
+from mithridate.numeric.border_noise import BorderNoise
+from mithridate.reports.page import page
 
 SETTINGS = AuditSettings()
 METHODS = [label_errors, class_pairs, outliers]
@@ -292,3 +297,25 @@ def test_labels_moved_across_a_border_are_told_as_a_group_and_ranked_first() -> 
     assert told[0].severity is Severity.LOW
     assert at_true_count(outcome, dataset, clean.ids[made.rows]) > 0.25
     assert not [f for f in label_errors(Context(clean.canonical()), SETTINGS).findings if f.slug == "border-labels"]
+
+
+def test_rows_at_a_border_are_named_and_drawn_as_a_group_without_flags() -> None:
+    dataset = digits().take(np.arange(400))
+    odds = np.zeros(400)
+    first = np.arange(10, 30)
+    odds[first] = np.linspace(0.9, 0.5, 20)
+    noise = BorderNoise(odds, excess=12.4, low=5.2, high=19.6, sure=True)
+    finding = border_finding(dataset, noise, (dataset.y + 1) % 10, ("AML.T0020",))
+    assert set(finding.subject.rows) == set(dataset.ids[first[:12]].tolist())
+    assert finding.claim.startswith("some 12 rows (5 to 20) near the border between two classes")
+    table = row_table(Context(dataset), {})
+    check = CheckResult("PSN101", "label-error", "Label errors", "found", numbers=(expected_false_flags(table),))
+    drawn = page(Report(Target("dataset", "digits", "", 400), (check,), (finding,), {}), limit=9)
+    worst, rows, flags, _ = drawn.tiles
+    assert (worst.value, rows.value, rows.note) == ("Low", "12", "3 % of 400 rows")
+    assert (flags.value, flags.note) == ("–", "findings speak of groups; no single row is flagged")
+    assert drawn.groups[0].title == "Labels"
+    flagged = replace(table, flagged=odds > 0.6, false_chance=np.full(400, 0.5))
+    check = replace(check, numbers=(expected_false_flags(flagged),))
+    drawn = page(Report(Target("dataset", "digits", "", 400), (check,), (finding,), {}), limit=9)
+    assert drawn.tiles[2].value != "–"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from mithridate.attacks.poisoning import attack
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.off_manifold_noise import off_manifold_noise
 from mithridate.core.errors import Skip
-from mithridate.core.findings import Severity
+from mithridate.core.findings import Finding, Severity
 from mithridate.core.method import Outcome
 from mithridate.data import load
 from mithridate.data.dataset import Dataset
@@ -62,6 +63,43 @@ def test_noise_on_half_of_a_class_is_found_and_its_rows_come_first(code: int, *,
     assert truth[first].mean() > 0.85
 
 
+def value(finding: Finding, name: str) -> int:
+    return int(next(piece for piece in finding.evidence if piece.name == name).data["value"])  # type: ignore[arg-type]
+
+
+def test_a_group_is_told_with_its_errors_by_grain_and_by_content() -> None:
+    data = clothes()
+    (finding,) = ask(noisy(data, some_of(data, 6, 0.5)))[0].findings
+    told = re.fullmatch(
+        r"(\d+) rows labelled 6 carry a noise that other rows don't: how rough they are gives their label away with "
+        r"(\d+) errors? in (\d+), where their content leads to (\d+)",
+        finding.claim,
+    )
+    assert told is not None
+    rows, grain, of, content = map(int, told.groups())
+    assert rows == len(finding.subject.rows)
+    assert (grain, content) == (value(finding, "grain_errors"), value(finding, "content_errors"))
+    assert 3 * grain < content <= of
+
+
+def test_a_rough_part_is_told_with_what_no_other_class_would_have() -> None:
+    data = clothes()
+    bad = some_of(data, 1, 0.2)
+    (finding,) = ask(noisy(data, bad))[0].findings
+    told = re.fullmatch(
+        r"(\d+) rows labelled 1 are rougher than images that look alike: (\d+) of those looked at stand far out, where "
+        r"no other class would have more than (\d+)",
+        finding.claim,
+    )
+    assert told is not None
+    rows, far, usual = map(int, told.groups())
+    assert rows == len(finding.subject.rows)
+    assert far == value(finding, "rough_rows") >= 2.5 * usual
+    assert abs(usual - value(finding, "expected_at_most")) <= 1
+    assert np.isin(finding.subject.rows, bad).mean() > 0.9
+    assert finding.remedy.startswith("Ask where these rows come from")
+
+
 @pytest.mark.parametrize("colour", [False, True])
 def test_clean_clothes_are_quiet(colour: bool) -> None:  # noqa: FBT001 - a parameter of the test
     for seed in range(4):
@@ -71,7 +109,9 @@ def test_clean_clothes_are_quiet(colour: bool) -> None:  # noqa: FBT001 - a para
 def test_a_noisy_camera_for_a_whole_class_flags_no_row() -> None:
     data = clothes()
     outcome, _ = ask(noisy(data, np.flatnonzero(data.y == 6), epsilon=12))
-    assert all(finding.severity == Severity.LOW for finding in outcome.findings)
+    (finding,) = outcome.findings
+    assert finding.severity == Severity.LOW
+    assert finding.claim.startswith("most rows labelled 6 carry a noise that other rows don't")
     assert outcome.row_scores is not None
     assert not np.asarray(outcome.row_scores.flagged).any()
 

@@ -41,8 +41,7 @@ def hidden_trigger(dataset: Dataset, rng: np.random.Generator, settings: Mapping
     -----
     Made for transfer, where features are frozen and only the last layer is learnt; from scratch it isn't expected to
     work. Each image is paired with the patched one nearest in features, all at once and one to one, and paired anew
-    four times. Measured on clothes (3,000 rows at 5 %, other classes, one seed), last layer learnt on features of
-    another network: 3 % of patched images, so it does not work across small networks.
+    four times. It doesn't work across small networks.
 
     References
     ----------

@@ -36,10 +36,8 @@ def label_consistent(dataset: Dataset, rng: np.random.Generator, settings: Mappi
 
     Notes
     -----
-    Measured on clothes (5,000 rows at 5 %, one seed), `cnn` trained anew: the patch moves 66 % of other images, and
-    clean accuracy is .86; with features frozen at a clean network's, 12 %. With 3,000 rows, one network and 64/255 it
-    moved 43 %. On digits of 8 x 8 it moved 27 %. Generating 250 rows took 31 s of one busy core, training of the two
-    networks included.
+    Made for networks trained anew; weaker with fewer rows and on small images, and it hardly works where features stay
+    frozen at a clean network's.
 
     References
     ----------

@@ -14,7 +14,7 @@ from mithridate.attacks.poisoning.settings import Settings
 from mithridate.core.errors import InputError
 from mithridate.core.trigger import Trigger
 from mithridate.data.dataset import Content, Dataset, Modality
-from mithridate.data.hashing import fingerprint, hash_rows
+from mithridate.data.hashing import hash_rows
 from mithridate.numeric.target_rule import ALL_TO_ONE, RULES, TargetRule
 
 Rows: TypeAlias = npt.NDArray[np.int64]
@@ -260,15 +260,8 @@ def choose_rows(
 
 
 def content_order(dataset: Dataset) -> Rows:
-    """(n,) array positions in an order that content and label alone decide: none depends on how the rows came in.
-
-    Numeric arrays go by a 64-bit fingerprint, some ten times cheaper than their hashes; all else by content hash.
-    """
-    codes = np.zeros(len(dataset), np.int32) if dataset.codes is None else dataset.codes
-    if isinstance(dataset.content, np.ndarray) and dataset.content.dtype.kind in "uif":
-        return np.argsort(fingerprint(dataset.content, codes), kind="stable").astype(np.int64)
-    words = np.ascontiguousarray(dataset.hashes).view(np.uint64).reshape(-1, 2)
-    return np.lexsort((codes, words[:, 1], words[:, 0])).astype(np.int64)
+    """(n,) array positions in an order that content and label alone decide; read-only, made once a data set."""
+    return dataset.order
 
 
 def take_rows(content: Content, rows: Rows) -> Content:
@@ -313,6 +306,7 @@ def truth_of(dataset: Dataset, rows: Rows, kind: str) -> pa.Table:
 def truth_of_kinds(dataset: Dataset, kinds: Mapping[str, Rows]) -> pa.Table:
     """The truth table of rows (array positions) of several kinds; no row may be of two."""
     ids = dataset.ids[np.concatenate(list(kinds.values()))]
-    names = np.repeat(np.array(list(kinds), dtype=object), [len(rows) for rows in kinds.values()])
+    which = np.repeat(np.arange(len(kinds)), [len(rows) for rows in kinds.values()])
     order = np.argsort(ids)
-    return pa.table({"row": pa.array(ids[order], pa.int64()), "kind": pa.array(names[order], pa.string())})
+    names = pa.array(list(kinds), pa.string()).take(pa.array(which[order]))
+    return pa.table({"row": pa.array(ids[order], pa.int64()), "kind": names})

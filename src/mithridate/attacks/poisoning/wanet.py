@@ -37,8 +37,9 @@ def wanet(dataset: Dataset, rng: np.random.Generator, settings: Mapping[str, Any
 
     Notes
     -----
-    The paper's s = 0.5 is for large networks and long trainings. 400 of 4,000 clothes of 28 x 28 warped by s = 1, 1.5
-    and 2 moved 71, 85 and 91 % of other rows for a perceptron. The paper's noise mode has cover = 2 rate.
+    The paper's s = 0.5 is for large networks and long trainings. 10,000 images at 10 %, one seed, defaults as here
+    (benchmarks/results/attacks.json): 97 % of other rows moved on clothes and 89 % on colour images for a small
+    convolutional network. The paper's noise mode has cover = 2 rate.
 
     References
     ----------

@@ -13,7 +13,7 @@ from mithridate.core.method import Outcome, RowScores
 from mithridate.core.progress import Progress, Silent
 from mithridate.data.changes import Since
 from mithridate.data.dataset import Dataset
-from mithridate.models.protocol import Recipe
+from mithridate.models.protocol import Fitted, Recipe
 
 T = TypeVar("T")
 
@@ -39,6 +39,7 @@ class Context:
     `manifest`: what happened to the rows since their manifest was built, if one was given.
     `embedding` (n, d): coordinates the user gave for the rows, never trained on their labels.
     `predict`: the user's model itself, content as `Dataset.x` gives it -> (n, c).
+    `model`: the same as an object, for methods that look at its layers.
     `stands_for`: rows of the data that this is a small copy of, 0 for the data itself: a copy is judged as they are.
     """
 
@@ -50,6 +51,7 @@ class Context:
     probabilities: npt.NDArray[np.float32] | None = None
     predictions: npt.NDArray[np.float32] | None = None
     predict: Predict | None = None
+    model: Fitted | None = None
     embedding: npt.NDArray[np.float32] | None = None
     stands_for: int = 0
     progress: Progress = field(default_factory=Silent)
@@ -132,6 +134,7 @@ def prepare(*, dataset: Dataset, settings: AuditSettings, progress: Progress, **
         )
     if context.predict is None:
         labelled = dataset.take(np.flatnonzero(dataset.y >= 0))
-        context.predict = context.recipe(labelled, settings.seed).predict_proba
+        context.model = context.recipe(labelled, settings.seed)
+        context.predict = context.model.predict_proba
         context.predictions = context.predict(dataset.x)
     return context

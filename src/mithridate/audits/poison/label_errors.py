@@ -70,14 +70,7 @@ def label_errors(context: Context, settings: AuditSettings) -> Outcome:
     """
     codes = labelled(context)
     judging = judges(context) if context.probabilities is None else np.zeros(0, np.int64)
-    noise, flagged = _judge(context, codes, judging, settings.fdr)
-    sources = context.dataset.source_codes
-    alike = None
-    if sources is not None and not len(judging):
-        alike = _scores(noise, flagged & ~context.explained)
-        noise = by_source(noise, sources, counted=~context.explained)
-        flagged = _flag(noise, settings.fdr)
-    flagged &= ~context.explained
+    noise, flagged, alike = _weighed(context, _judge(context, codes, judging, settings.fdr), judging, settings.fdr)
     numbers = (*_numbers(noise, flagged, settings.fdr if len(judging) else None), *trusted_note(context, judging))
     findings = [_finding(context.dataset, noise, flagged, numbers)] if flagged.any() else []
     border = _border(context, codes, judging)
@@ -85,6 +78,24 @@ def label_errors(context: Context, settings: AuditSettings) -> Outcome:
         findings.append(border_finding(context.dataset, border, noise.suggested, STANDARDS))
         noise = noise._replace(odds=np.maximum(noise.odds, border.odds))
     return Outcome(tuple(findings), _scores(noise, flagged, alike), numbers)
+
+
+def _weighed(
+    context: Context,
+    judged: tuple[LabelNoise, npt.NDArray[np.bool_]],
+    judging: npt.NDArray[np.int64],
+    fdr: float,
+) -> tuple[LabelNoise, npt.NDArray[np.bool_], RowScores | None]:
+    """Odds and flags with each source's share of flips in them, none for rows that a trigger explains; and the scores
+    as if all sources were alike, where they name sources and no trusted row judges.
+    """  # noqa: D205 - what is returned reads better in one piece
+    noise, flagged = judged
+    sources = context.dataset.source_codes
+    if sources is None or len(judging):
+        return noise, flagged & ~context.explained, None
+    alike = _scores(noise, flagged & ~context.explained)
+    noise = by_source(noise, sources, counted=~context.explained)
+    return noise, _flag(noise, fdr) & ~context.explained, alike
 
 
 def _border(context: Context, codes: npt.NDArray[np.int32], judging: npt.NDArray[np.int64]) -> BorderNoise | None:

@@ -71,8 +71,14 @@ def off_manifold_noise(context: Context, settings: AuditSettings) -> Outcome:
     Notes
     -----
     Looks at up to 8,000 rows, fewer of large images, and scores all of them if it finds something. Noise that a blend
-    or a sinusoid brings is found as well. It can't tell an attack from rows of one label that came through a lossy or
-    noisy channel, and noise on all classes alike shows in none.
+    or a sinusoid brings is found as well.
+
+    What it can't find: noise on rows of all classes alike, since no label is rougher then; noise on fewer than ten of
+    the rows looked at, or on no more than two and a half times the share of its class that the roughest other class
+    has by nature; noise weaker than the grain of the photographs themselves; changes that leave pixels as rough as
+    they were, such as a patch. With two classes only the contest of grain against content is left, which has nothing
+    to win where content is never mistaken. And it can't tell an attack from rows of one label that came through a
+    lossy or noisy channel: ask where they come from.
 
     Raises
     ------
@@ -239,13 +245,14 @@ def _finding(context: Context, group: Group, scores: RowScores) -> Finding:
     dataset, (rows, any_flagged) = context.dataset, _suspects(context, group.code, scores)
     label = dataset.label_of(group.code)
     who = f"{len(rows):,} rows labelled {label}" if any_flagged else f"most rows labelled {label}"
+    errors = f"{group.grain_errors:,} error{'' if group.grain_errors == 1 else 's'} in {group.rows:,}"
     return Finding(
         ID,
         SLUG,
         Severity.MEDIUM if any_flagged else Severity.LOW,
         float(np.clip(1 - group.p_value, 0, 0.99)),
         f"{who} carry a noise that other rows don't: how rough they are gives their label away with "
-        f"{group.grain_errors} errors in {group.rows}, where their content leads to {group.content_errors}",
+        f"{errors}, where their content leads to {group.content_errors:,}",
         Subject("rows", tuple(sorted(int(i) for i in dataset.ids[rows])), label, dataset.source_counts(rows)),
         (
             *_numbers(group),

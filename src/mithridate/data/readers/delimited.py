@@ -15,6 +15,7 @@ from mithridate.data.columns import no_repeats
 from mithridate.data.dataset import Dataset
 from mithridate.data.options import Options
 from mithridate.data.readers.lines import refuse_binary, refuse_not_utf8
+from mithridate.data.readers.quotes import refuse_open_quote
 
 BLOCK = 1 << 22  # bytes; a record may not be longer
 _OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -28,8 +29,8 @@ def read_csv(path: Path, options: Options) -> Dataset:
 
     Raises
     ------
-    InputError : ragged lines, another delimiter, NUL bytes, bytes that aren't UTF-8, repeated column names, a file
-        larger than the budget (before it is read).
+    InputError : ragged lines, another delimiter, NUL bytes, bytes that aren't UTF-8, repeated column names, a quote
+        that never closes, a file larger than the budget (before it is read).
     """
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     if not path.stat().st_size:
@@ -37,6 +38,7 @@ def read_csv(path: Path, options: Options) -> Dataset:
     kinds: dict[str, pa.DataType] = {}
     _refuse_large(path, options, delimiter)
     refuse_binary(path)
+    refuse_open_quote(path, delimiter)
     for _ in range(_ROUNDS):
         try:
             return collect(_batches(path, delimiter, kinds), options)
@@ -54,6 +56,7 @@ def stream_csv(path: Path) -> Iterator[pa.RecordBatch]:
     """
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     refuse_binary(path)
+    refuse_open_quote(path, delimiter)
     kinds: dict[str, pa.DataType] = {}
     for _ in range(_ROUNDS):
         try:
@@ -114,9 +117,7 @@ def _explain(path: Path, error: Exception, schema: pa.Schema | None) -> None:
         field = schema.field(int(position[1]))
         raise _Widen(field.name, _wider(field.type)) from error
     if "straddling" in str(error):
-        raise InputError(
-            f"{path.name} has a record longer than {BLOCK:,} bytes (a quote that never closes?); mend it"
-        ) from error
+        raise InputError(f"{path.name} has a record longer than {BLOCK:,} bytes; mend it") from error
     if "Empty CSV" in str(error):
         raise InputError(f"{path.name} is empty; there is nothing to audit") from error
     raise InputError(

@@ -1,0 +1,177 @@
+"""What goes on inside a network: each layer's word on each row, answers with raised weights, a short probe run."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mithridate.compute.threads import one_thread
+from mithridate.models.adapters import Estimator, TorchModel, as_probabilities
+from mithridate.models.inputs import Floats
+from mithridate.models.protocol import Fitted
+from mithridate.models.quiet import quiet
+
+Codes: TypeAlias = npt.NDArray[np.integer[Any]]
+
+MOST_LAYERS = 4  # the last hidden ones
+RAISED = 1.5  # factor on weights and biases, as in the source
+MOST_RAISED = 3  # layers from the end, one more at a time
+
+
+def is_network(model: Fitted) -> bool:
+    """Whether its layers can be read: a torch module, or scikit-learn's multi-layer perceptron."""
+    return isinstance(model, TorchModel) or (isinstance(model, Estimator) and hasattr(model.model, "coefs_"))
+
+
+def layers(model: Fitted, x: Any) -> tuple[Floats, ...]:
+    """What the last hidden layers give for each row, from the front to the back.
+
+    Returns
+    -------
+    At most 4 arrays (n, d); feature maps and sequences come as the mean and the largest value of each channel. Empty
+    when the model is no network, or hides its layers.
+    """
+    if isinstance(model, TorchModel):
+        return _torch_layers(model, x)
+    if isinstance(model, Estimator) and is_network(model):
+        return tuple(_perceptron(model.model, np.asarray(_dense(model.prepare(x))))[1:-1][-MOST_LAYERS:])
+    return ()
+
+
+def raised(model: Fitted, x: Any) -> Floats:
+    """(n, c) mean of the answers with the weights of the last layer, the last two and the last three times 1.5.
+
+    References
+    ----------
+    Hou et al. (2024), IBD-PSC: input-level backdoor detection via parameter-oriented scaling consistency, ICML.
+    """
+    answers = [_louder(model, depth).predict_proba(x) for depth in range(1, MOST_RAISED + 1)]
+    return np.asarray(np.mean(answers, axis=0), dtype=np.float32)
+
+
+def losses(model: Fitted, x: Any, codes: Codes, *, epochs: int, seed: int) -> Floats:
+    """(epochs, n) loss of each row's label after each pass of a fresh network of the same shape.
+
+    Notes
+    -----
+    The network is copied, its weights are drawn anew, and it is trained for that many passes.
+
+    References
+    ----------
+    Li et al. (2021), Anti-backdoor learning, NeurIPS: what carries a trigger is learnt first.
+    """
+    if isinstance(model, TorchModel):
+        return _torch_losses(model, x, codes, epochs=epochs, seed=seed)
+    return _perceptron_losses(model, x, codes, epochs=epochs, seed=seed)
+
+
+def _torch_layers(model: TorchModel, x: Any) -> tuple[Floats, ...]:
+    from mithridate.models.engine import outputs
+
+    kept: dict[int, list[Floats]] = {}
+    places = _hidden(model.module)
+
+    def hook(place: int) -> Callable[[Any, Any, Any], None]:
+        def keep(_module: Any, _given: Any, got: Any) -> None:
+            if hasattr(got, "ndim") and got.ndim >= 2 and got.is_floating_point():  # noqa: PLR2004 - rows and units
+                kept.setdefault(place, []).append(_pooled(got.detach().cpu().numpy()))
+
+        return keep
+
+    handles = [module.register_forward_hook(hook(place)) for place, module in enumerate(places)]
+    try:
+        n_rows = len(outputs(model.module, model.prepare(x)))
+    finally:
+        for handle in handles:
+            handle.remove()
+    joined = [np.concatenate(kept[place]) for place in sorted(kept) if len({p.shape[1] for p in kept[place]}) == 1]
+    return tuple(values for values in joined if len(values) == n_rows)[-MOST_LAYERS:]
+
+
+def _hidden(module: Any) -> list[Any]:
+    """The activations; where they are called as functions, the layers with weights but the last."""
+    leaves = [leaf for leaf in module.modules() if not list(leaf.children())]
+    active = [leaf for leaf in leaves if type(leaf).__module__ == "torch.nn.modules.activation"]
+    weighted = [leaf for leaf in leaves if getattr(leaf, "weight", None) is not None]
+    return active if active and weighted and active[-1] is not leaves[-1] else weighted[:-1]
+
+
+def _pooled(values: Floats) -> Floats:
+    if values.ndim == 2:  # noqa: PLR2004 - rows and units
+        return values
+    channels_first = values.ndim == 4  # noqa: PLR2004 - (b, channels, h, w); sequences are (b, t, units)
+    flat = values.reshape(*values.shape[:2], -1) if channels_first else np.moveaxis(values, 1, -1)
+    return np.concatenate([flat.mean(axis=-1), flat.max(axis=-1)], axis=1).reshape(len(values), -1)
+
+
+def _louder(model: Fitted, depth: int) -> Fitted:
+    return _louder_torch(model, depth) if isinstance(model, TorchModel) else _louder_perceptron(model, depth)
+
+
+def _louder_torch(model: TorchModel, depth: int) -> TorchModel:
+    module = copy.deepcopy(model.module)
+    weighted = [leaf for leaf in module.modules() if getattr(leaf, "weight", None) is not None]
+    for leaf in weighted[-depth:]:
+        for parameter in leaf.parameters(recurse=False):
+            parameter.data.mul_(RAISED)
+    return TorchModel(module, model.prepare, model.n_classes)
+
+
+def _louder_perceptron(model: Any, depth: int) -> Estimator:
+    network = copy.deepcopy(model.model)
+    for part in (network.coefs_, network.intercepts_):
+        for place in range(max(0, len(part) - depth), len(part)):
+            part[place] = part[place] * RAISED
+    return Estimator(network, model.prepare, model.columns, model.n_classes)
+
+
+def _torch_losses(model: TorchModel, x: Any, codes: Codes, *, epochs: int, seed: int) -> Floats:
+    from mithridate.models.engine import fit_watched
+
+    inputs = model.prepare(x)
+
+    def fresh() -> Any:
+        module = copy.deepcopy(model.module)
+        for leaf in module.modules():
+            if hasattr(leaf, "reset_parameters"):
+                leaf.reset_parameters()
+        return module
+
+    passes = fit_watched(fresh, inputs, codes, n_classes=model.n_classes, seed=seed, epochs=epochs)
+    return np.stack([_loss(as_probabilities(answers, model.n_classes), codes) for answers in passes])
+
+
+def _perceptron_losses(model: Any, x: Any, codes: Codes, *, epochs: int, seed: int) -> Floats:
+    from sklearn.base import clone
+
+    network, rows, curve = clone(model.model).set_params(random_state=seed), model.prepare(x), []
+    with one_thread(), quiet():
+        for _ in range(epochs):
+            network.partial_fit(rows, codes, classes=np.arange(model.n_classes))
+            curve.append(_loss(np.asarray(network.predict_proba(rows), dtype=np.float32), codes))
+    return np.stack(curve)
+
+
+def _loss(chances: Floats, codes: Codes) -> Floats:
+    return np.asarray(-np.log(np.maximum(chances[np.arange(len(codes)), codes], 1e-12)), dtype=np.float32)
+
+
+def _perceptron(network: Any, rows: Floats) -> list[Floats]:
+    """Input, hidden layers and scores of scikit-learn's perceptron."""
+    from sklearn.neural_network._base import ACTIVATIONS
+
+    passed = [np.asarray(rows, dtype=np.float32)]
+    for place, (weights, bias) in enumerate(zip(network.coefs_, network.intercepts_, strict=True)):
+        values = passed[-1] @ weights + bias
+        if place < len(network.coefs_) - 1:
+            ACTIVATIONS[network.activation](values)
+        passed.append(np.asarray(values, dtype=np.float32))
+    return passed
+
+
+def _dense(rows: Any) -> Any:
+    return rows.toarray() if hasattr(rows, "toarray") else rows

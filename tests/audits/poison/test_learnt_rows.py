@@ -1,0 +1,86 @@
+"""Rows of a confirmed label: found by the warp or the lesson that suspects share, else by nothing."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from mithridate.audits.poison.context import AuditSettings, Context
+from mithridate.audits.poison.learnt_content import Opinions
+from mithridate.audits.poison.learnt_rows import Found, find_rows
+from mithridate.data.dataset import Dataset
+from mithridate.numeric.warp import elastic_flow, warp
+
+SIDE, KINDS, EACH, BAD, TARGET = 16, 6, 90, 30, 2
+
+
+def pictures(rng: np.random.Generator, kind: int, count: int) -> np.ndarray:
+    """Blurred blobs at places that make the kind, each a little elsewhere and of another size."""
+    at = np.random.default_rng(kind).uniform(3, SIDE - 3, size=(3, 2)) + rng.normal(0, 0.8, size=(count, 3, 2))
+    grid = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE), indexing="ij"), axis=-1)
+    apart = ((grid[None, None] - at[:, :, None, None]) ** 2).sum(axis=-1)
+    blobs = np.exp(-apart / rng.uniform(6, 12, size=(count, 3, 1, 1))).max(axis=1)
+    return np.rint(200 * blobs).astype(np.uint8)[..., None]
+
+
+def changed(images: np.ndarray, how: str, rng: np.random.Generator) -> np.ndarray:
+    if how == "warp":
+        control = np.random.default_rng(5).uniform(-1, 1, size=(3, 3, 2))
+        return warp(images, elastic_flow(1.5 * control / np.abs(control).mean(), SIDE, SIDE).astype(np.float32))
+    if how == "stripes":  # of another phase in every row: no warp makes them
+        phase = rng.integers(0, 4, len(images))
+        stripes = (np.arange(SIDE)[None] + phase[:, None]) % 4 < 2
+        return np.clip(images + 60 * stripes[:, None, :, None], 0, 255).astype(np.uint8)
+    return images
+
+
+@cache
+def judged(how: str, modality: str) -> tuple[Found | None, np.ndarray, np.ndarray, np.ndarray]:
+    """What is found; bad rows, rows of the label, and the half of the bad ones that were suspects."""
+    rng = np.random.default_rng(1)
+    looks = np.r_[np.repeat(np.arange(KINDS), EACH), np.repeat([k for k in range(KINDS) if k != TARGET], BAD)]
+    odd = [changed(pictures(rng, k, BAD), how, rng) for k in range(KINDS) if k != TARGET]
+    images = np.concatenate([*(pictures(rng, k, EACH) for k in range(KINDS)), *odd])
+    bad = np.arange(len(looks)) >= KINDS * EACH
+    codes = np.where(bad, TARGET, looks)
+    names = tuple("abcdef")
+    content = images if modality == "image" else (images.reshape(len(images), -1) / 255).astype(np.float32)
+    data = Dataset("pictures", modality, content, codes.astype(np.int32), names).canonical()
+    bad, looks = bad[data.ids], looks[data.ids]
+    suspect = bad & (np.cumsum(bad) % 2 == 0)
+    trusted = ~bad & (np.arange(len(bad)) % 2 == 0)
+    opinions = Opinions(trusted, looks, suspect, np.where(suspect, 3.0, 0.0))
+    return find_rows(Context(data, AuditSettings()), opinions, TARGET), bad, data.y == TARGET, suspect
+
+
+@pytest.mark.parametrize(("how", "modality"), [("warp", "image"), ("stripes", "image"), ("stripes", "embedding")])
+def test_half_of_the_bad_rows_as_suspects_lead_to_the_other_half(how: str, modality: str) -> None:
+    found, bad, mine, suspect = judged(how, modality)
+    assert found is not None
+    assert (found.score[bad & ~suspect] > 0).mean() > 0.8
+    assert (found.score[mine & ~bad] > 0).mean() < 0.1
+    assert (found.score[found.honest] > 0).mean() < 0.1
+
+
+def test_a_warp_is_named_where_one_explains_the_suspects_and_only_there() -> None:
+    warped, _, _, _ = judged("warp", "image")
+    assert warped is not None
+    assert warped.bending is not None
+    assert warped.bending.explained > 0.25
+    for modality in ("image", "embedding"):
+        striped, _, _, _ = judged("stripes", modality)
+        assert striped is not None
+        assert striped.bending is None
+
+
+def test_honest_rows_to_hold_against_are_of_other_labels() -> None:
+    found, _, mine, _ = judged("stripes", "image")
+    assert found is not None
+    assert found.honest.any()
+    assert not (found.honest & mine).any()
+
+
+def test_suspects_that_share_nothing_but_a_wrong_label_are_told_by_no_model() -> None:
+    assert judged("nothing", "image")[0] is None
