@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from small_sigstore import SmallSigstore
 
 from mithridate.cli import main
 from mithridate.flows.sign import Run, statement_of
@@ -19,25 +17,10 @@ from mithridate.flows.sign import Run, statement_of
 pytest.importorskip("sigstore", reason="needs sigstore: pip install 'mithridate[sigstore]'")
 
 WHO = ("--identity", "release@example.org", "--issuer", "https://login.example.org")
-Say = Callable[..., int]
-
-
-def _small_sigstore() -> Any:
-    place = Path(__file__).parent.parent / "supply" / "small_sigstore.py"
-    spec = importlib.util.spec_from_file_location("small_sigstore", place)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["small_sigstore"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-SMALL = _small_sigstore()
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallSigstore:
     """A data set, its manifest and a run on it, both signed by one identity; the services that vouch for it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -45,14 +28,14 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     np.savez("d.npz", x=x, y=np.arange(20) % 2)
     assert run("manifest", "build", "d.npz", "-o", "M", "-q") == 0
     Path("model.bin").write_bytes(b"weights")
-    services = SMALL.SmallSigstore()
+    services = SmallSigstore()
     Path("root.json").write_bytes(services.trusted_root())
     vouch(services, Path("M"), "M.bundle")
     vouch(services, Path("model.bin"), "run.bundle", kind="training-run", run=Run(data=("M",)))
     return services
 
 
-def vouch(services: Any, path: Path, output: str, *, identity: str = WHO[1], **more: Any) -> None:
+def vouch(services: SmallSigstore, path: Path, output: str, *, identity: str = WHO[1], **more: Any) -> None:
     late = more.pop("late", timedelta())
     statement = statement_of(path, **({"kind": "auto"} | more)).to_bytes()
     Path(output).write_bytes(services.bundle(statement, identity, WHO[3], late=late))
@@ -75,23 +58,23 @@ def traced(*more: str) -> tuple[int, dict[str, Any]]:
     return code, json.loads(Path("t.json").read_text())
 
 
-def test_a_manifest_that_an_identity_signed_holds_and_for_nobody_else(lab: Any) -> None:
+def test_a_manifest_that_an_identity_signed_holds_and_for_nobody_else(lab: SmallSigstore) -> None:
     assert verified("-o", "r.json") == 0
     report = json.loads(Path("r.json").read_text())
     assert report["target"]["signed_by"] == ["dataset: identity release@example.org (https://login.example.org)"]
     assert verified(who=("--identity", "someone@example.org", *WHO[2:])) == 1
     assert verified(who=(*WHO[:2], "--issuer", "https://login.example.com")) == 1
-    Path("other.json").write_bytes(SMALL.SmallSigstore().trusted_root())
+    Path("other.json").write_bytes(SmallSigstore().trusted_root())
     assert verified(root="other.json") == 1
     assert verified(root="d.npz") == 2
     assert verified(root="nothing") == 2
     vouch(lab, Path("M"), "M.bundle", late=timedelta(hours=1))
     assert verified() == 1  # the certificate had run out when it signed
-    vouch(SMALL.SmallSigstore(), Path("M"), "M.bundle")
+    vouch(SmallSigstore(), Path("M"), "M.bundle")
     assert verified() == 1  # another authority of the same name
 
 
-def test_a_manifest_that_was_rebuilt_is_not_the_one_that_the_identity_signed(lab: Any) -> None:
+def test_a_manifest_that_was_rebuilt_is_not_the_one_that_the_identity_signed(lab: SmallSigstore) -> None:
     del lab
     np.savez("d.npz", x=np.ones((20, 2), np.float32), y=np.arange(20) % 2)
     assert run("manifest", "build", "d.npz", "-o", "M", "-q") == 0
@@ -101,7 +84,7 @@ def test_a_manifest_that_was_rebuilt_is_not_the_one_that_the_identity_signed(lab
 
 
 def test_the_chain_holds_by_an_identity_and_is_claimed_without_its_root(
-    lab: Any, capsys: pytest.CaptureFixture[str]
+    lab: SmallSigstore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, found = traced("--sigstore", *WHO, "--trust-root", "root.json")
     assert code == 0
@@ -111,7 +94,7 @@ def test_the_chain_holds_by_an_identity_and_is_claimed_without_its_root(
     capsys.readouterr()
     assert run("manifest", "trace", "M", "--row", "3", "--sigstore", *WHO, "--trust-root", "root.json") == 0
     assert "(M.bundle; identity release@example.org (https://login.example.org))" in capsys.readouterr().out
-    Path("other.json").write_bytes(SMALL.SmallSigstore().trusted_root())
+    Path("other.json").write_bytes(SmallSigstore().trusted_root())
     for more in ((), ("--sigstore", *WHO, "--trust-root", "other.json"), ("--sigstore", *WHO)):
         code, found = traced(*more)
         assert (code, found["datasets"][0]["verified"], found["links"][0]["state"]) == (0, False, "claimed")
@@ -123,7 +106,7 @@ def test_the_chain_holds_by_an_identity_and_is_claimed_without_its_root(
 @pytest.mark.parametrize(
     "part", ["payload", "sig", "rawBytes", "canonicalizedBody", "signedEntryTimestamp", "envelope"]
 )
-def test_a_bundle_with_a_changed_part_never_counts(part: str, lab: Any) -> None:
+def test_a_bundle_with_a_changed_part_never_counts(part: str, lab: SmallSigstore) -> None:
     del lab
     assert verified() == 0
     bundle = json.loads(Path("M.bundle").read_text())
@@ -149,7 +132,9 @@ def _flip(node: Any, name: str) -> bool:
     return any(_flip(item, name) for item in node.values())
 
 
-def test_the_options_go_together_and_errors_are_one_line(lab: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_options_go_together_and_errors_are_one_line(
+    lab: SmallSigstore, capsys: pytest.CaptureFixture[str]
+) -> None:
     del lab
     for words in (
         ("verify", "M", "d.npz", "--sigstore", *WHO), ("verify", "M", "d.npz", "--signature", "M.bundle", *WHO),
