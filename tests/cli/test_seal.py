@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,24 @@ def test_access_rules_go_by_two_spellings_and_help_shows_one(place: Path, capsys
     shown = capsys.readouterr().out
     assert "--access P.toml" in shown
     assert "--policy" not in shown
+
+
+def test_pipes_loops_and_control_characters_are_one_line_and_never_waited_for(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(place / "pipe")
+    (place / "loop").symlink_to("loop")
+    (place / "\x1b[31mred\n").write_bytes(b"x")
+    for words in (
+        ("open", "pipe", "-o", "o", "--identity", "a.pem"), ("seal", "f", "-o", "o", "--kms", "file:pipe"),
+        ("seal", "loop", "-o", "o", "--recipient", "a.pub"), ("open", "loop", "-o", "o", "--identity", "a.pem"),
+        ("seal", "f", "-o", "pipe", "--recipient", "a.pub"), ("seal", "f", "-o", "o", "--recipient", "\x1b[31mred\n"),
+        ("seal", "f", "--rewrap", "--identity", "a.pem", "--recipient", "a.pub", "-o", ""),
+    ):  # fmt: skip
+        capsys.readouterr()
+        assert run(*words) in {1, 2}
+        err = capsys.readouterr().err
+        assert err.startswith("mithridate: ")
+        assert err[:-1].isprintable()
+        assert "unexpected" not in err
+    assert not (place / "o").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,9 +61,9 @@ def _log_outside(log: str | None, artefact: Path) -> Path:
     ------
     InputError : it was named there by hand.
     """
-    folder = artefact.resolve()
+    folder = Path(os.path.realpath(artefact))
     wanted = ledger.PLACE if log is None else Path(log)
-    if not folder.is_dir() or not wanted.resolve().is_relative_to(folder):
+    if not folder.is_dir() or not Path(os.path.realpath(wanted)).is_relative_to(folder):
         return wanted
     if log is not None:
         raise InputError(f"the log {log} lies in {artefact}, where it would count as a file that nobody signed")

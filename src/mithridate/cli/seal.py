@@ -57,7 +57,7 @@ def command(
     else:
         _as_ours(source, output, label, rewrap=rewrap, **options)
     if not quiet:
-        click.echo(_said(output or source, rewrap=rewrap, **options))
+        click.echo(_said(source if output is None else output, rewrap=rewrap, **options))
 
 
 def _as_ours(source: str, output: str | None, label: str, *, rewrap: bool, **options: Any) -> None:
@@ -68,7 +68,7 @@ def _as_ours(source: str, output: str | None, label: str, *, rewrap: bool, **opt
     if rewrap:
         if label:
             raise InputError("--label is fixed when a file is sealed; open it and seal it anew for another")
-        sealed.rewrap(Path(source), readers, keys, target=Path(output) if output else None)
+        sealed.rewrap(Path(source), readers, keys, target=None if output is None else Path(output))
         return
     if keys:
         raise InputError("--identity goes with --rewrap; sealing needs no private key")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mithridate.cli.common import check_writable, read_passphrase
+from mithridate.cli.common import check_writable, printable, read_passphrase
 from mithridate.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def command(path: str, output: str, **options: Any) -> None:
     said = sign_path(
         path, signers, output, kind=options["kind"], algorithm=options["algorithm"], run=run, keyless=keyless
     )
-    click.echo(f"{output}: {word_of(said.predicate_type)} statement")
+    click.echo(printable(f"{output}: {word_of(said.predicate_type)} statement"))
     for signer in signers:
         key = signer.public_key()
         click.echo(f"signed by {key.algorithm} key {key.id}")

@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
 from mithridate.core.errors import InputError, Refused
-from mithridate.core.files import new_file
+from mithridate.core.files import new_file, read_small
 from mithridate.supply.sealing.recipients import DOMAIN, KEY_BYTES, decode, encode
 
 NONCE_BYTES = 12
+_MOST_FILE = 1 << 10  # bytes of a key file
 _MOST_WRAPPED = 4096  # bytes: what a key service may make of 32
 
 
@@ -98,12 +99,10 @@ class FileKms:
         return name == self.name
 
     def _key(self) -> bytes:
+        how = f"make one with: (umask 077; openssl rand -hex 32 > {self.path})"
+        raw = read_small(self.path, what="key file", limit=_MOST_FILE, hint=how)
         try:
-            with self.path.open("rb") as file:
-                key = bytes.fromhex(file.read(4 * KEY_BYTES).decode("ascii").strip())
-        except OSError as error:
-            how = f"make one with: (umask 077; openssl rand -hex 32 > {self.path})"
-            raise InputError(f"can't read the key file {self.path}: {error.strerror or error}; {how}") from error
+            key = bytes.fromhex(raw.decode("ascii").strip())
         except ValueError:
             key = b""
         if len(key) != KEY_BYTES:

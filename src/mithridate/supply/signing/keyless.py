@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sigstore.verify import Verifier
 
 _MOST_TOKEN = 1 << 16  # bytes
+_MOST_ROOT = 1 << 24  # bytes
 _SHOWN = 200  # letters of what the library says
 _LOGGERS = ("sigstore", "sigstore._internal.tuf", "tuf")
 
@@ -177,6 +178,8 @@ def _verifier(trust_root: Path | None) -> Verifier:
     from sigstore.models import TrustedRoot
     from sigstore.verify import Verifier
 
+    if trust_root is not None:
+        read_small(trust_root, what="trust root", limit=_MOST_ROOT, hint="see --trust-root")  # no pipe, no bomb
     try:
         if trust_root is None:
             return Verifier.production(offline=True)
