@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from mithridate.cli import main
+from mithridate.supply.signing import predicates
+from mithridate.supply.signing.chain import Signed, chain
+from mithridate.supply.signing.statement import Statement, Subject
 
 SIGN = ("--key", "k.pem")
 
@@ -145,3 +149,21 @@ def test_two_data_sets_in_one_folder_are_two_chains_and_an_old_signature_of_this
     (lab / "M2.sig").unlink()
     code, found = traced()
     assert (code, states(found)["data set"]) == (1, "broken")
+
+
+def test_a_long_chain_of_models_is_followed_to_its_end_in_any_order_and_at_once() -> None:
+    def made(number: int, kind: str, predicate: dict[str, Any], digest: str) -> Signed:
+        return Signed(
+            f"{number}.sig", Statement((Subject(f"m{number}", {"sha256": digest}),), kind, predicate), ("key",)
+        )
+
+    n = 3000
+    runs = [
+        made(i, predicates.TRAINING, {"base_models": [{"digest": {"sha256": f"m{i}"}}]}, f"m{i + 1}") for i in range(n)
+    ]
+    first = made(n, predicates.TRAINING, {"datasets": [{"digest": {predicates.ROOT: "root"}}]}, "m0")
+    started = time.process_time()
+    found = chain("root", [*reversed(runs), first])
+    assert time.process_time() - started < 1  # each run is looked at once: some hundredths of a second
+    assert [item.file for item in found.training_runs] == [f"{n}.sig", *(f"{i}.sig" for i in range(n))]
+    assert not found.apart

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +12,7 @@ from mithridate.core.errors import InputError
 
 if TYPE_CHECKING:
     from mithridate.supply.signing.keyless import Signatory
+    from mithridate.supply.signing.keys import PublicKey
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,6 +30,25 @@ def identity_options(function: F) -> F:
     for decorate in reversed(options):
         function = decorate(function)
     return function
+
+
+def trusted(keys: Iterable[str]) -> list[PublicKey]:
+    """The public keys in these files.
+
+    Raises
+    ------
+    InputError : a file isn't there or holds no public key; an address of a private key instead of a file.
+    """
+    from mithridate.supply.cloud.port import is_cloud
+    from mithridate.supply.signing.keys import load_public
+
+    for key in keys:
+        if is_cloud(key) or key.startswith("pkcs11:"):
+            raise InputError(
+                f"checking takes the public key's file, not {key.partition('?')[0]}; write it once with: "
+                "mithridate keygen --token ADDRESS -o K.pub"
+            )
+    return [load_public(key) for key in keys]
 
 
 def signatory_of(options: dict[str, Any]) -> Signatory | None:

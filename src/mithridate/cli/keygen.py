@@ -55,9 +55,12 @@ def _on_token(token: str, output: str, algorithm: str | None) -> None:
     from mithridate.core.files import new_file
     from mithridate.supply.cloud.port import CloudSigner, cloud_key, is_cloud
     from mithridate.supply.signing.pkcs11 import Pkcs11Signer
+    from mithridate.supply.token import SCHEME
 
     if Path(output).exists():
         raise InputError(f"{output} is there already, and a key is never overwritten; give another name")
+    if not is_cloud(token) and not token.startswith(SCHEME):
+        raise InputError(f"--token is pkcs11:token=T;object=K?... or awskms:alias/NAME, got {token[:80]!r}")
     if is_cloud(token):
         there, key = True, CloudSigner(cloud_key(token)).public_key()
     else:

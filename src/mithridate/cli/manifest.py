@@ -19,7 +19,7 @@ from mithridate.cli.common import (
     refuse_source,
     source_options,
 )
-from mithridate.cli.identity import identity_options, signatory_of
+from mithridate.cli.identity import identity_options, signatory_of, trusted
 from mithridate.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -99,10 +99,9 @@ def verify(manifest: str, source: str, output: tuple[str, ...], *, quiet: bool, 
     from mithridate.flows.audit_report import save_report
     from mithridate.flows.manifest import known, verify_manifest
     from mithridate.flows.provenance import with_signature
-    from mithridate.supply.signing.keys import load_public
     from mithridate.supply.signing.policy import read_policy
 
-    trusted = [load_public(key) for key in keys]
+    known_keys = trusted(keys)
     policy = None if policy_file is None else read_policy(policy_file)
     salt_file, wish = options.pop("salt_file"), known(manifest, _wish(options))
     with progress(quiet=quiet) as steps:
@@ -110,7 +109,7 @@ def verify(manifest: str, source: str, output: tuple[str, ...], *, quiet: bool, 
             manifest, source, wish=wish, salt_file=salt_file, command=command_line(), progress=steps
         )
     if signatures:
-        report = with_signature(report, manifest, signatures, trusted, policy=policy, signatory=signatory)
+        report = with_signature(report, manifest, signatures, known_keys, policy=policy, signatory=signatory)
     for path in output:
         save_report(report, path)
     if not quiet:
@@ -199,11 +198,9 @@ def trace(
     Exit code: 0, 1 when a link is broken, 2 when it could not be told.
     """
     from mithridate.flows.provenance import trace_row
-    from mithridate.supply.signing.keys import load_public
 
     signatory = signatory_of(identity)
-    trusted = [load_public(key) for key in keys]
-    found = trace_row(manifest, row, statements=statements, keys=trusted, signatory=signatory)
+    found = trace_row(manifest, row, statements=statements, keys=trusted(keys), signatory=signatory)
     broken = any(link["state"] == "broken" for link in found["links"])
     if output is not None:
         _write_json(found, output, manifest)

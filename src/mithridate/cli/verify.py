@@ -9,7 +9,7 @@ import click
 
 from mithridate.cli.access import enforcer, one_file, rule_options
 from mithridate.cli.common import check_outputs, command_line, print_claims, refuse_source
-from mithridate.cli.identity import identity_options, signatory_of
+from mithridate.cli.identity import identity_options, signatory_of, trusted
 from mithridate.core.access import are_rules
 
 
@@ -65,14 +65,11 @@ def command(
     from mithridate.flows.sign import verify_path
     from mithridate.reports.write import write_report
     from mithridate.supply.sealing.envelope import label_of
-    from mithridate.supply.signing.keys import load_public
     from mithridate.supply.signing.policy import read_policy
 
     allow(*label_of(Path(path)))
     policy = None if policy_file is None else read_policy(policy_file)
-    report = verify_path(
-        path, signatures, [load_public(key) for key in keys], policy=policy, signatory=signatory, command=command_line()
-    )
+    report = verify_path(path, signatures, trusted(keys), policy=policy, signatory=signatory, command=command_line())
     for file in output:
         write_report(report, file)
     if not quiet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -129,21 +130,24 @@ def chain(root: str, statements: Iterable[Signed], *, name: str = "") -> Chain:
         another name speaks of another data set, whose own runs and models are no break of this one's chain.
     """
     listed = tuple(statements)
-    found = _hanging(root, listed)
+    found = _hanging({root}, listed)
     joined = _ids(found)
     kinds = {predicates.DATASET, predicates.TRAINING, predicates.MODEL, predicates.PREDICTION}
     apart = tuple(item for item in listed if item.statement.predicate_type in kinds and id(item) not in joined)
-    others = {other for item in apart if _trusted(item, listed) and (other := _other_root(item.statement, name))}
-    theirs = {key for other in others for key in _ids(_hanging(other, listed))}
+    signed = any(item.signers for item in listed)  # where a trusted key signed anything, only what one signed counts
+    counted = [item for item in apart if item.signers or not signed]
+    others = {other for item in counted if (other := _other_root(item.statement, name))}
+    theirs = _ids(_hanging(others, listed))
     return replace(found, apart=apart, elsewhere=tuple(item for item in apart if id(item) in theirs))
 
 
-def _hanging(root: str, listed: tuple[Signed, ...]) -> Chain:
-    runs = _runs(root, listed)
+def _hanging(roots: AbstractSet[str], listed: tuple[Signed, ...]) -> Chain:
+    """What hangs together with any of the data sets of these roots."""
+    runs = _runs(roots, listed)
     made = {digest for item in runs for digest in _digests(item.statement)}
     return Chain(
-        _of(listed, predicates.DATASET, lambda s: root in _digests(s)),
-        _of(listed, predicates.AUDIT, lambda s: root in _audited(s)),
+        _of(listed, predicates.DATASET, lambda s: bool(roots & _digests(s))),
+        _of(listed, predicates.AUDIT, lambda s: bool(roots & _audited(s))),
         runs,
         _of(listed, predicates.MODEL, lambda s: bool(made & _digests(s))),
         _of(listed, predicates.EVALUATION, lambda s: bool(made & _digests(s))),
@@ -156,11 +160,6 @@ def _ids(found: Chain) -> set[int]:
     return {id(item) for part in parts for item in part}
 
 
-def _trusted(item: Signed, listed: Iterable[Signed]) -> bool:
-    """Whether a trusted key signed it, where one signed anything here."""
-    return bool(item.signers) or not any(other.signers for other in listed)
-
-
 def _other_root(statement: Statement, name: str) -> str:
     """The root of a data set that isn't the one of this name; empty for any other statement."""
     if statement.predicate_type != predicates.DATASET or name in {subject.name for subject in statement.subjects}:
@@ -168,17 +167,20 @@ def _other_root(statement: Statement, name: str) -> str:
     return next((s.digest[predicates.ROOT] for s in statement.subjects if predicates.ROOT in s.digest), "")
 
 
-def _runs(root: str, listed: tuple[Signed, ...]) -> tuple[Signed, ...]:
-    """Runs on the data set, and runs that started from a model that one of them made, and so on."""
-    kind, known = predicates.TRAINING, _of(listed, predicates.TRAINING, lambda s: root in _data_roots(s))
-    while True:
-        made = {digest for item in known for digest in _digests(item.statement)}
-        ours = {id(item) for item in known}
-        more = _of(listed, kind, lambda s, made=made: bool(made & _named(s, "base_models")))
-        new = tuple(item for item in more if id(item) not in ours)
-        if not new:
-            return known
-        known += new
+def _runs(roots: AbstractSet[str], listed: tuple[Signed, ...]) -> tuple[Signed, ...]:
+    """Runs on the data sets, and runs that started from a model that one of them made, and so on; each read once."""
+    started: dict[str, list[Signed]] = {}
+    for item in _of(listed, predicates.TRAINING, lambda _: True):
+        for digest in _named(item.statement, "base_models"):
+            started.setdefault(digest, []).append(item)
+    found = {id(item): item for item in _of(listed, predicates.TRAINING, lambda s: bool(roots & _data_roots(s)))}
+    waiting = list(found.values())
+    while waiting:
+        digests = [digest for item in waiting for digest in sorted(_digests(item.statement))]
+        more = {id(item): item for digest in digests for item in started.pop(digest, ())}
+        waiting = [item for key, item in more.items() if key not in found]
+        found |= more
+    return tuple(found.values())
 
 
 def links(found: Chain) -> tuple[Link, ...]:
