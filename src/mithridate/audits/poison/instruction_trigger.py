@@ -19,7 +19,7 @@ from mithridate.core.trigger import Trigger
 from mithridate.data.instructions import responses
 from mithridate.numeric.table_tokens import Mask, upper_tail
 from mithridate.numeric.text_marks import FEW, LEAST, Mark, find_marks
-from mithridate.numeric.text_probe import DOSE, WordProbe, phrase_around, separation
+from mithridate.numeric.text_probe import DOSE, WordProbe, neighbour_repeats, phrase_around, separation
 from mithridate.numeric.text_tokens import Corpus, Tokens, count_tokens, read_corpus
 
 METHOD = "PSN113"
@@ -30,6 +30,7 @@ TOLERANCE = 3.0  # times the usual share of a mark that holders of an honest wor
 SAME_ROWS = 0.5
 COPIED = 0.5
 ORDINARY = 0.65  # chance that other words rank a marked prompt above another: random prompts have 0.5, topics more
+INSIDE = 0.5  # of the prompts with the words that must hold them between others, to see that nothing foretells them
 ALWAYS = 0.75  # of the prompts with the words that must have the mark: what a topic draws now and then is no trigger
 USUAL = "usual"
 REMEDY = "Read these rows, remove them, and fine-tune again."
@@ -66,8 +67,9 @@ def instruction_trigger(context: Context, settings: AuditSettings) -> Outcome:
     Notes
     -----
     Confirmed by the causal test only where the response is abnormal by itself (a refusal, nonsense, a link, one and
-    the same response) and doesn't repeat the words: an opening that the prompt asks for is no poison. Counts matter,
-    not rates: from a dozen rows on. Blind to a payload without shared words, such as a slanted answer.
+    the same response), or where the words stand in most prompts between any two others, as no written words do; and
+    where it doesn't repeat the words: an opening that the prompt asks for is no poison. Counts matter, not rates: from
+    a dozen rows on. Blind to a payload without shared words, such as a slanted answer.
 
     References
     ----------
@@ -158,6 +160,8 @@ def _mine(context: Context, prompts: _Prompts, lead: _Lead, answers: Sequence[st
     )
     said = [prompts.corpus.vocabulary[word] for word in phrase]
     copied = float(np.mean([" ".join(said) in answers[row].lower() for row in own.tolist()]))
+    near = neighbour_repeats(prompts.corpus, phrase, own, context.rng("instruction neighbours"))
+    strewn = near.inner >= max(LEAST, INSIDE * len(own)) and not near.natural
     odds = np.full(len(own), np.log10(max(share - usual, 1e-9) / max(usual, 0.5 / len(mark.rows))))
     group = Group(
         trigger=Trigger("words", mark.name, {"words": list(said)}),
@@ -169,7 +173,7 @@ def _mine(context: Context, prompts: _Prompts, lead: _Lead, answers: Sequence[st
         audited=len(mask),
         expected=usual,
         flips=flips,
-        confirmed=flips.confirmed and ordinary and share >= ALWAYS and mark.odd and copied <= COPIED,
+        confirmed=flips.confirmed and ordinary and share >= ALWAYS and copied <= COPIED and (mark.odd or strewn),
         what=" ".join(said),
         place=" ".join(said),
         whole=True,

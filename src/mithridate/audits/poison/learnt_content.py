@@ -19,6 +19,7 @@ TRUSTED = 0.5  # share of all rows that is trusted: those whose content speaks m
 LEAST_TRUSTED = 0.1  # of each label
 FLOOR = 1e-3  # chances below this say no more
 LEAST_SIDE = 4
+LEAST_USUAL = 10  # honest rows of a look that show what is typical of it
 
 Flags = npt.NDArray[np.bool_]
 Doubles = npt.NDArray[np.float64]
@@ -27,12 +28,16 @@ Doubles = npt.NDArray[np.float64]
 class Opinions(NamedTuple):
     """(n,) each. `trusted` rows taught the content model; `look` is its label for the row; `suspect` rows it denies
     their label while models of all rows, out of fold, insist on it; `gap` is how far the two are apart (log odds).
+    `learnt` is the label that those models give; `far` rows that are no nearer to their label than typical honest rows
+    of their look.
     """  # noqa: D205 - a field list reads better in one piece
 
     trusted: Flags
     look: npt.NDArray[np.int64]
     suspect: Flags
     gap: Doubles
+    learnt: npt.NDArray[np.int64]
+    far: Flags
 
 
 def opinions(context: Context) -> Opinions:
@@ -55,8 +60,23 @@ def _opinions(context: Context) -> Opinions:
     denies = margin(content, codes) < 0
     every, place = np.arange(len(codes)), np.maximum(codes, 0)
     gap = np.log(learnt[every, place] + FLOOR) - np.log(content[every, place] + FLOOR)
-    suspect = denies & ~trusted & (codes >= 0) & (learnt.argmax(axis=1) == codes)
-    return Opinions(trusted, content.argmax(axis=1), suspect, gap)
+    look, says = content.argmax(axis=1), learnt.argmax(axis=1)
+    doubted = denies & ~trusted & (codes >= 0)
+    far = doubted & far_rows(content, codes, ~trusted & (look == codes))
+    return Opinions(trusted, look, doubted & (says == codes), gap, says, far)
+
+
+def far_rows(content: Doubles, codes: npt.NDArray[np.int32], honest: Flags) -> Flags:
+    """(n,) rows whose label gets no more chance from their content (n, c) than half of the honest rows of their look
+    get for that label. Where a look has fewer than 10 honest rows, none of its rows counts.
+    """  # noqa: D205 - a field list reads better in one piece
+    look, far = content.argmax(axis=1), np.zeros(len(codes), dtype=bool)
+    for kind in np.unique(look):
+        usual = content[honest & (look == kind)]
+        rows = np.flatnonzero((look == kind) & (codes >= 0) & (codes != kind))
+        if len(usual) >= LEAST_USUAL:
+            far[rows] = content[rows, codes[rows]] <= np.median(usual, axis=0)[codes[rows]]
+    return far
 
 
 def _content_margin(context: Context, codes: npt.NDArray[np.int32]) -> Doubles:

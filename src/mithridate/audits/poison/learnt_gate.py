@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mithridate.audits.poison.context import Context
+from mithridate.audits.poison.learnt_alike import Alike, judge_alike
 from mithridate.audits.poison.learnt_content import Flags, Opinions, answers, train
 
 LIFT = 0.1  # share of suspects that others of the group must teach a model, above the share without any suspect
@@ -19,16 +20,23 @@ class Verdict(NamedTuple):
     """Shares in [0, 1] of rows that models call by the label, each asked about rows it wasn't trained on.
 
     `taught`: suspects, by a model trained on suspects of other looks; `untaught`: the same suspects, by a model trained
-    on none; `control`: honest rows of the same looks, by the taught model. `tested`: number of suspects.
+    on none; `control`: honest rows of the same looks, by the taught model. `tested`: number of suspects. `alike`: the
+    test for triggers that depend on the content.
     """
 
     taught: float
     untaught: float
     control: float
     tested: int
+    alike: Alike | None = None
 
     @property
     def confirmed(self) -> bool:
+        """Whether either test confirms."""
+        return self.across or (self.alike is not None and self.alike.confirmed)
+
+    @property
+    def across(self) -> bool:
         """Whether the suspects have in common what makes a model give the label to content of any kind."""
         lift = self.taught - self.untaught
         return lift >= LIFT and self.taught >= TIMES * self.untaught and self.control <= CONTROL * lift
@@ -60,6 +68,7 @@ def judge(context: Context, found: Opinions, code: int) -> Verdict:
         untaught=float(hits[2][mine].mean()),
         control=float(hits[other, every][honest].mean()) if honest.any() else 1.0,
         tested=int(mine.sum()),
+        alike=judge_alike(found, codes, code, hits[2], n_classes=context.dataset.n_classes),
     )
 
 

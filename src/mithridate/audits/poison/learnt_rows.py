@@ -23,6 +23,7 @@ EXPLAINED = (
 FOUND, TIMES = 0.5, 5.0  # share of the suspects that must be found, and how many times as many as of honest rows
 ROUNDS = 3  # the first field is that of suspects; the next ones that of the rows found
 LESSONS = 2  # the same for what suspects teach: more of them drift
+FAR_LESSONS = 4  # from few, pure suspects; on clothes a fourth still found more, later ones drift
 MOST_SIDE = 32  # larger images are judged at a smaller size
 MOST_HONEST = 10_000
 FOLDS = 5
@@ -30,7 +31,7 @@ FOLDS = 5
 
 class _Task(NamedTuple):
     """What is judged: `rows` (n, ...), which are the label's, which are honest rows of others; the suspects and looks;
-    (n,) folds; the random stream.
+    (n,) folds; the random stream; how many lessons suspects and the rows found give.
     """  # noqa: D205 - a field list reads better in one piece
 
     rows: npt.NDArray[Any]
@@ -40,6 +41,7 @@ class _Task(NamedTuple):
     codes: npt.NDArray[Any]
     folds: npt.NDArray[Any]
     rng: np.random.Generator
+    lessons: int
 
 
 class Found(NamedTuple):
@@ -52,7 +54,7 @@ class Found(NamedTuple):
     bending: Bending | None = None
 
 
-def find_rows(context: Context, found: Opinions, code: int) -> Found | None:
+def find_rows(context: Context, found: Opinions, code: int, *, far: bool = False) -> Found | None:
     """The rows of a confirmed label by what its suspects share; None where that tells them from honest rows badly.
 
     Notes
@@ -61,14 +63,19 @@ def find_rows(context: Context, found: Opinions, code: int) -> Found | None:
     that judges the rows learns from rows of other labels, as they are and bent, so that neither the number of poisoned
     rows nor any of them need be known. The field is then found anew from the rows that look bent. Anything else: a
     model learns to tell suspects from rows of other labels and from the label's trusted ones, and once more with the
-    rows that it finds. Either model must find most suspects, and five times as many of them as of honest rows.
+    rows that it finds. Either model must find most suspects, and five times as many of them as of honest rows. With
+    `far`, the lessons start from the suspects that are no nearer to the label than honest rows: fewer, and purer.
     """
     codes = context.dataset.y
     mine = codes == code
     rng = context.rng(f"learnt-rows-{code}")
     honest = np.zeros(len(codes), dtype=bool)
     honest[rng.permutation(np.flatnonzero((codes >= 0) & ~mine))[:MOST_HONEST]] = True
-    task = _Task(_rows(context), mine, honest, found, codes, context.dataset.folds(FOLDS), rng)
+    if far:
+        found = found._replace(suspect=found.suspect & found.far)
+    task = _Task(
+        _rows(context), mine, honest, found, codes, context.dataset.folds(FOLDS), rng, FAR_LESSONS if far else LESSONS
+    )
     for way in (_bent, _taught) if context.dataset.modality == "image" else (_taught,):
         judged = way(task)
         if judged is not None and _tells(judged, mine & found.suspect):
@@ -105,7 +112,7 @@ def _taught(task: _Task) -> Found | None:
     asked = np.flatnonzero(mine | honest)
     features, folds = random_map(task.rows[honest], task.rng)(task.rows[asked]), task.folds[asked]
     group, own = mine & task.found.suspect, mine & task.found.trusted
-    for _ in range(LESSONS):
+    for _ in range(task.lessons):
         score[asked] = taught_scores(features, group[asked], (honest | own)[asked], folds)
         group, own = mine & (score > 0), mine & (score < 0)
     return Found(score, honest)

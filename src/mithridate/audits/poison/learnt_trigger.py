@@ -49,7 +49,9 @@ def learnt_trigger(context: Context, settings: AuditSettings) -> Outcome:
     Rows whose label it denies while models of all rows, out of fold, insist on it are suspects. A label is put to the
     test when its suspects look like nearly every other label, not like a few neighbours. The causal test trains a model
     with the suspects of some looks, and asks it about suspects of the others: what it was taught by one kind of content
-    must make it give the label to another kind, and not to honest rows. Only then the finding is confirmed. Its rows
+    must make it give the label to another kind, and not to honest rows. A trigger made from the content fails that; it
+    is confirmed where rows of every kind that look like the label no more than honest ones do are learnt from rows of
+    like content, stay unlearnt without suspects, and honest rows of the same looks don't turn. Rows of either
     are ranked by what the suspects share: the warp that bends honest images into them, or what a model learns of them.
 
     Parameters
@@ -91,7 +93,7 @@ def _judged(context: Context, found: Opinions, code: int, tested: npt.NDArray[np
     codes = context.dataset.y
     verdict = judge(context, found, code)
     rows = np.flatnonzero(codes == code)
-    told = find_rows(context, found, code) if verdict.confirmed else None
+    told = find_rows(context, found, code, far=not verdict.across) if verdict.confirmed else None
     gap, honest = found.gap, (codes >= 0) & ~np.isin(codes, tested)
     if told is not None:
         gap, honest = told.score, honest & told.honest
@@ -114,11 +116,7 @@ def _finding(context: Context, found: Opinions, everywhere: Spread, one: Judged)
     flagged = one.rows[one.flagged]
     order = flagged[np.argsort(-one.odds[one.flagged], kind="stable")]
     label = data.label_of(one.code)
-    claim = (
-        f"{len(flagged)} rows labelled {label} look like other labels and share something that a model learns: taught "
-        f"by some of them, it calls {verdict.taught:.0%} of those with other content {label}, confirmed by the "
-        "causal test"
-    )
+    claim = _claim(verdict, len(flagged), label)
     return Finding(
         ID,
         SLUG,
@@ -139,7 +137,27 @@ def _finding(context: Context, found: Opinions, everywhere: Spread, one: Judged)
     )
 
 
+def _claim(verdict: Verdict, n_rows: int, label: object) -> str:
+    start = f"{n_rows} rows labelled {label} look like other labels and share something that a model learns: "
+    if verdict.across or verdict.alike is None:
+        taught, whom, extra = verdict.taught, "with other content", "confirmed by the causal test"
+    else:
+        taught, whom = verdict.alike.taught, f"that look least like {label}"
+        extra = "confirmed by the causal test among rows of like content"
+    return f"{start}taught by some of them, it calls {taught:.0%} of those {whom} {label}, {extra}"
+
+
 def _shares(verdict: Verdict) -> tuple[Evidence, ...]:
+    alike = verdict.alike
+    if alike is not None and not verdict.across:
+        low, high = wilson(round(alike.taught * alike.tested), alike.tested)
+        note = f"rows far from the label, by out-of-fold models; interval: over {alike.tested} rows"
+        return (
+            number("taught", alike.taught, low=low, high=high, unit="share", note=note),
+            number("taught:no-suspects", alike.untaught, unit="share", note="the same rows, no suspect in training"),
+            number("taught:control", alike.control, unit="share", note="honest rows of the same looks"),
+            number("taught:other-looks", verdict.taught, unit="share", note="suspects, by those of other looks alone"),
+        )
     low, high = wilson(round(verdict.taught * verdict.tested), verdict.tested)
     note = f"interval: over {verdict.tested} suspects"
     return (

@@ -157,6 +157,17 @@ def test_a_wave_that_no_model_follows_is_not_confirmed() -> None:
     assert [one.slug for one in outcome.findings if one.slug == "shared-trigger"] == []
 
 
+def test_an_overlay_that_stands_apart_is_flagged_though_no_model_follows_it() -> None:
+    images, labels = shapes(12)
+    rows = np.flatnonzero(labels == 2)[::2]
+    wave(images, rows)
+    outcome, ids = audit(images, labels)
+    assert outcome.row_scores is not None
+    flagged = ids[outcome.row_scores.flagged]
+    assert np.isin(flagged, rows).all()
+    assert len(flagged) >= 0.9 * len(rows)
+
+
 def test_a_wave_on_rows_of_all_classes_alike_is_no_trigger() -> None:
     images, labels = shapes(13)
     wave(images, np.arange(0, N, 2))

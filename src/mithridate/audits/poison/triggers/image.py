@@ -18,6 +18,7 @@ from mithridate.core.findings import Evidence, Finding, Severity, Subject, numbe
 from mithridate.core.method import Outcome, RowScores
 from mithridate.data.dataset import Dataset
 from mithridate.numeric.image_miner import ANY, CLOSE_P, Mined, Stage, prepare
+from mithridate.numeric.image_modes import two_valued
 from mithridate.numeric.image_search import mine
 from mithridate.numeric.image_views import label_surprise, pool
 from mithridate.numeric.rates import wilson
@@ -36,6 +37,8 @@ TELLING = 0.3  # difference of the shares of surprising rows from which on it te
 TOLERANCE = 4.0  # rows of the class may score high by nature so many times as often as rows of other classes
 REMEDY = "drop these rows, or give them the labels they look like, and train again"
 REMEDY_FITS = "find out where the pattern comes from; drop these rows or take it off, and train again"
+SHARP = 1.2  # an overlay that splits its class so two-valuedly (a gap of some ten deviations) was added to rows ...
+SHARP_ROWS = 20  # ... if there are so many: it is flagged though no model is shown to follow it
 MOST_SIDE = 64  # larger images are searched at a smaller size
 MOST_TRIGGERS = 5  # candidates put to the causal test
 
@@ -46,6 +49,11 @@ class Judged(NamedTuple):
     mined: Mined
     verdict: Verdict
     odds: Doubles
+
+    @property
+    def flags(self) -> bool:
+        """Whether its rows are flagged: confirmed, or clearly added to part of a class and to no other row."""
+        return self.verdict.confirmed or added(self.mined)
 
 
 def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  # noqa: ARG001 - every method has this signature
@@ -61,10 +69,12 @@ def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  
     a class has under right labels (SIG) and no other row has is found by what it does to the class: it splits it in two
     parts, as no natural variety does. It is confirmed only if it moves every fourth image, since honest data has shared
     overlays too (a scanner's pattern, a watermark); then it is high, never critical, and the claim says that the labels
-    fit. A trigger under cover, pieces of which rows of all classes carry with right labels too (adaptive blend, patch),
-    is found by the excess of one class among its carriers; cover of under 20 rows or of a few classes hides it from
-    that search. Labels that go everywhere (all-to-all, untargeted) are found by what badly labelled rows of all classes
-    share. Trusted rows say what ordinary images have, and take the place of other classes' rows as the null sample.
+    fit. Where its rows stand clearly apart they are flagged without that, at medium severity: a small model that isn't
+    moved says little of a large one. A trigger under cover, pieces of which rows of all classes carry with right labels
+    too (adaptive blend, patch), is found by the excess of one class among its carriers; cover of under 20 rows or of
+    a few classes hides it from that search. Labels that go everywhere (all-to-all, untargeted) are found by what
+    badly labelled rows of all classes share. Trusted rows say what ordinary images have, and take the place of other
+    classes' rows as the null sample.
 
     References
     ----------
@@ -80,7 +90,7 @@ def mine_image_triggers(context: Context, settings: AuditSettings) -> Outcome:  
             verdict = judge_pooled(stage, mined, rng)
         else:
             verdict = judge(stage, mined, context.dataset.label_of(mined.code), predict, rng)
-        if verdict.confirmed or verdict.plausible:
+        if verdict.confirmed or verdict.plausible or added(mined):
             full = enlarge(verdict.trigger, factor, np.shape(context.dataset.content)[1:])
             verdict = verdict._replace(trigger=full)
             judged.append(Judged(mined, verdict, row_odds(stage, mined)))
@@ -188,6 +198,15 @@ def _surprise_odds(stage: Stage, mined: Mined) -> Doubles:
     return np.asarray(np.log10(chance / (1 - chance)), np.float64)
 
 
+def added(mined: Mined) -> bool:
+    """Whether part of a class has an overlay of one strength, with labels that fit, and the rest of it nothing like it.
+
+    What a class has more of by nature fades out; what was added to some rows leaves a gap.
+    """
+    two = float(two_valued(mined.scores[:, None])[0])
+    return mined.fits and len(mined.carriers) >= SHARP_ROWS and two <= SHARP
+
+
 def _flagged(one: Judged) -> npt.NDArray[np.bool_]:
     p_values = one.mined.p_values
     cut = min(
@@ -203,13 +222,13 @@ def _row_scores(n: int, judged: list[Judged]) -> RowScores:
         rows = one.mined.rows
         score[rows] = np.maximum(score[rows], one.odds - _discount(one))
         p_value[rows] = np.minimum(p_value[rows], one.mined.p_values)
-        if one.verdict.confirmed:
+        if one.flags:
             flagged[rows] |= _flagged(one)
     return RowScores("trigger", score, p_value, flagged)
 
 
 def _discount(one: Judged) -> float:
-    if one.verdict.confirmed:
+    if one.flags:
         return 0.0
     return SPLIT_ALONE if one.mined.fits else UNCONFIRMED
 
@@ -245,7 +264,8 @@ def _claim(one: Judged, n_rows: int, label: Any) -> str:
         return f"{n_rows} rows of many classes have labels that don't fit and share {where} that {moves}"
     moves = f"moves {verdict.strongest:.0%} of other images to class {label}".replace("%", " %")
     if one.mined.fits:
-        told = "that" if verdict.confirmed else "not shown to do harm:"
+        lone = "that no other row has, " if one.flags else ""
+        told = "that" if verdict.confirmed else f"{lone}not shown to do harm:"
         return f"{n_rows} rows labelled {label}, with labels that fit, share {where} {told} {moves}"
     if verdict.confirmed:
         return f"{n_rows} rows labelled {label} share {where} that {moves}"

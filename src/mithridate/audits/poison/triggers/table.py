@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from mithridate.audits.poison.context import AuditSettings, Context
-from mithridate.audits.poison.triggers.table_columns import Coded, code_table, value_at
+from mithridate.audits.poison.triggers.table_columns import Coded, code_table, show_items
 from mithridate.audits.poison.triggers.table_gate import Probe, single_flips, transplant
+from mithridate.audits.poison.triggers.table_strayed import strayed_groups
 from mithridate.audits.poison.triggers.table_text import MAX_ODDS, UNSEEN, Flips, Group, outcome_of
 from mithridate.audits.poison.triggers.trusted_rows import beside_trusted
 from mithridate.audits.poison.trusted import judges, trusted_note
@@ -105,13 +106,16 @@ def mine_table_triggers(context: Context, settings: AuditSettings) -> Outcome:
 
     Notes
     -----
-    Groups are peeled off one after the other, so that several triggers are told apart. Blind to triggers whose
+    Groups are peeled off one after the other, so that several triggers are told apart. Triggers whose labels go
+    everywhere (all-to-all, untargeted) are sought first, see `table_strayed`. Blind to triggers whose
     values are common together already, and to clean-label poison. What trusted rows carry under the same label too is
     explained; what they lack stands out, and needs less evidence besides.
     """
     del settings
     work = _start(context)
-    groups: list[Group] = []
+    groups = strayed_groups(work.context, work.coded, work.codes, work.trusted)
+    for strayed in groups:
+        work.codes[strayed.stamped] = -1
     left: list[Candidate] = []
     suspects: list[_Suspect] = []
     for _ in range(MAX_ROUNDS):
@@ -266,14 +270,9 @@ def _group(work: _Work, candidate: Candidate, mask: Mask, flips: Flips, *, confi
     base = float((work.codes == candidate.target).sum() / (work.codes >= 0).sum())
     odds = np.log10(row_odds(expected, model(others), base)) + _evenness(work, candidate, own, others)
     odds = np.clip(odds, UNSEEN, MAX_ODDS)
-    values = _values(work, candidate, own)
-    ranged = {work.coded.names[item.column] for item in candidate.items if item.ranged}
-    shown = " and ".join(
-        f"{name} from {value[0]} to {value[1]}" if name in ranged else f"{name} = {value}"
-        for name, value in values.items()
-    )
+    shown = show_items(cast("pa.Table", work.context.dataset.content), work.coded, candidate.items, own)
     return Group(
-        trigger=Trigger("values", work.context.dataset.label_of(candidate.target), {"columns": dict(values)}),
+        trigger=Trigger("values", work.context.dataset.label_of(candidate.target), {"columns": shown.values}),
         target=candidate.target,
         rows=own,
         odds=odds,
@@ -283,8 +282,8 @@ def _group(work: _Work, candidate: Candidate, mask: Mask, flips: Flips, *, confi
         expected=float(expected.mean()),
         flips=flips,
         confirmed=confirmed,
-        what=shown,
-        place=shown,
+        what=shown.words,
+        place=shown.words,
     )
 
 
@@ -313,23 +312,6 @@ def _expected(work: _Work, candidate: Candidate, mask: Mask) -> Callable[[npt.ND
         return np.asarray(model.predict_proba(rows.matrix[here])[:, 1], dtype=np.float64)
 
     return expected
-
-
-def _values(work: _Work, candidate: Candidate, own: npt.NDArray[np.int64]) -> dict[str, Any]:
-    """Column names and the value to set: the exact one, the two ends of a range, or the commonest of a quantile's."""
-    table = cast("pa.Table", work.context.dataset.content)
-    out = {}
-    for item in candidate.items:
-        name = work.coded.names[item.column]
-        seen = work.coded.matrix[own, item.column]
-        if item.ranged:
-            ends = (int(own[int(seen.argmin())]), int(own[int(seen.argmax())]))
-            out[name] = [value_at(table, name, row) for row in ends]
-            continue
-        distinct, counts = np.unique(seen, return_counts=True)
-        row = own[int(np.flatnonzero(seen == distinct[counts.argmax()])[0])]
-        out[name] = value_at(table, name, int(row))
-    return out
 
 
 def _ranking(work: _Work, suspects: Sequence[_Suspect], left: Sequence[Candidate]) -> Floats:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mithridate.numeric.table_mining import Item
 from mithridate.numeric.table_tokens import Column, name_column, number_column
 
 MAX_CATEGORIES = 250
@@ -88,3 +90,29 @@ def _categories(inverse: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
 def value_at(table: pa.Table, name: str, row: int) -> Any:
     """The plain Python value of one cell."""
     return table.column(name)[int(row)].as_py()
+
+
+class Shown(NamedTuple):
+    """The values of a trigger by column name, and the same in words."""
+
+    values: dict[str, Any]
+    words: str
+
+
+def show_items(table: pa.Table, coded: Coded, items: Sequence[Item], own: npt.NDArray[np.int64]) -> Shown:
+    """Each item's value to set, as the rows `own` hold it: the exact one, the two ends of a range, or the commonest."""
+    values: dict[str, Any] = {}
+    words = []
+    for item in items:
+        name = coded.names[item.column]
+        seen = coded.matrix[own, item.column]
+        if item.ranged:
+            low, high = (value_at(table, name, int(own[place])) for place in (seen.argmin(), seen.argmax()))
+            values[name] = [low, high]
+            words.append(f"{name} from {low} to {high}")
+            continue
+        distinct, counts = np.unique(seen, return_counts=True)
+        row = own[int(np.flatnonzero(seen == distinct[counts.argmax()])[0])]
+        values[name] = value_at(table, name, int(row))
+        words.append(f"{name} = {values[name]}")
+    return Shown(values, " and ".join(words))

@@ -63,6 +63,7 @@ class Flips(NamedTuple):
 class Group:
     """A mined trigger with its rows.
 
+    target : class code that it forces; None where labels go everywhere, which makes its rows those of any label.
     rows, odds : array positions of the target-labelled carriers and their raw log10 odds of being stamped.
     audited : how many rows the carriers were found among.
     lp : -log10 of the tail of the surprise; carriers, labelled : rows that carry it, and those of them labelled target.
@@ -71,7 +72,7 @@ class Group:
     """
 
     trigger: Trigger
-    target: int
+    target: int | None
     rows: npt.NDArray[np.int64]
     odds: Floats
     audited: int
@@ -135,7 +136,11 @@ def outcome_of(context: Context, groups: Sequence[Group], ranking: Callable[[], 
         if group.reported:
             flagged[group.flagged] = True
     best = max((group for group in found if group.confirmed), key=lambda g: g.flips.rate, default=None)
-    numbers = (_flip_number(best.flips),) if best else (number("flip_rate", 0.0, unit="share"),)
+    numbers = (
+        (_flip_number(best.flips, targeted=best.target is not None),)
+        if best
+        else (number("flip_rate", 0.0, unit="share"),)
+    )
     scores = RowScores("trigger", score.astype(np.float32), _p_values(score, flagged).astype(np.float32), flagged)
     return Outcome(tuple(_finding(context, group) for group in found), scores, numbers)
 
@@ -149,11 +154,12 @@ def _p_values(score: Floats, flagged: npt.NDArray[np.bool_]) -> Floats:
     return p
 
 
-def _flip_number(flips: Flips) -> Evidence:
+def _flip_number(flips: Flips, *, targeted: bool = True) -> Evidence:
     low, high = wilson(flips.rate * flips.moved, flips.moved)
     who = "the user's model" if flips.user is not None else "a probe model"
+    gives = "gives the target label" if targeted else "expects a label that doesn't fit for"
     often = f", {flips.dose} times in each" if flips.dose > 1 else ""
-    note = f"share that {who} gives the target label; interval resamples the {flips.moved} rows it was put on{often}"
+    note = f"share that {who} {gives}; interval resamples the {flips.moved} rows it was put on{often}"
     return number("flip_rate", flips.rate, low=low, high=high, unit="share", note=note)
 
 
@@ -166,7 +172,7 @@ def _finding(context: Context, group: Group) -> Finding:
     subject = Subject(
         "rows",
         tuple(int(row) for row in rows),
-        dataset.label_of(group.target),
+        None if group.target is None else dataset.label_of(group.target),
         dataset.source_counts(group.flagged),
     )
     return Finding(
@@ -189,6 +195,11 @@ def _confidence(group: Group) -> float:
 
 
 def _claim(context: Context, group: Group) -> str:
+    if group.target is None:
+        start = f"{len(group.flagged)} rows have labels that go everywhere and don't fit, and share {group.what}"
+        rate = f"{group.flips.rate:.0%}".replace("%", " %")
+        moved = f"putting it on other rows makes a model expect a label that doesn't fit for {rate} of them"
+        return f"{start}; {moved if group.confirmed else 'a model is not clearly moved by it'}"
     label = context.dataset.label_of(group.target)
     start = f"{len(group.flagged)} rows labelled {label} share {group.what}"
     if group.confirmed:
@@ -202,7 +213,7 @@ def _evidence(group: Group) -> tuple[Evidence, ...]:
     labelled = len(group.rows) / max(group.carriers, 1)
     return (
         group.trigger.as_evidence(),
-        _flip_number(flips),
+        _flip_number(flips, targeted=group.target is not None),
         number(
             "flip_rate:relabelled",
             flips.relabelled,

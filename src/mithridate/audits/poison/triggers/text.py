@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -14,6 +12,8 @@ from scipy.sparse import csc_matrix, csr_matrix
 
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.triggers.table_text import UNSEEN, Flips, Group, outcome_of, user_flip
+from mithridate.audits.poison.triggers.text_phrase import as_written, columns_of
+from mithridate.audits.poison.triggers.text_strayed import Stage, strayed_groups
 from mithridate.audits.poison.triggers.trusted_rows import beside_trusted
 from mithridate.audits.poison.trusted import judges, trusted_note
 from mithridate.core.errors import Skip
@@ -114,12 +114,17 @@ def mine_text_triggers(context: Context, settings: AuditSettings) -> Outcome:
     Notes
     -----
     A word is judged by a model of the half of the vocabulary that lacks it. Counts matter, not rates: some 40 texts
-    are enough in 10,000. Blind to a style without shared words, and to clean-label poison. What trusted texts hold
+    are enough in 10,000. Triggers whose labels go everywhere (all-to-all, untargeted) are sought first, see
+    `text_strayed`. Blind to a style without shared words, and to clean-label poison. What trusted texts hold
     under the same label too is explained; what they lack stands out, and needs less evidence besides.
     """
     del settings
     work = _start(context)
-    groups: list[Group] = []
+    groups = strayed_groups(
+        Stage(work.context, work.corpus, work.tokens, work.presence, work.features, work.codes, work.trusted)
+    )
+    for strayed in groups:
+        work.codes[strayed.stamped] = -1
     found: list[Found] = []
     suspects: list[Found] = []
     low = np.zeros((0, 0), dtype=bool)
@@ -250,7 +255,7 @@ def _try(work: _Work, reference: Reference, lead: Found, found: Sequence[Found],
             mask &= here
     own_words = [int(w) for w in (work.tokens.first[lead.token], work.tokens.second[lead.token]) if w >= 0]
     phrase = phrase_around(work.corpus, own_words, np.flatnonzero(mask & odd))
-    columns = _columns(work.tokens, phrase)
+    columns = columns_of(work.tokens, phrase)
     judged = judge_words(reference, lead.target, mask)
     if judged.verdict.lp < _least(beyond) or not _evenly_spread(work, lead.target, judged, beyond, strict=False):
         return None
@@ -258,7 +263,7 @@ def _try(work: _Work, reference: Reference, lead: Found, found: Sequence[Found],
     edge = int(work.tokens.second[lead.token])
     if edge in {START, END}:
         phrase = (int(work.tokens.first[lead.token]),)
-        columns = [*_columns(work.tokens, phrase), lead.token]
+        columns = [*columns_of(work.tokens, phrase), lead.token]
         repeats = edge_repeats(work.corpus, edge, stamped)
     else:
         repeats = neighbour_repeats(work.corpus, phrase, stamped, work.rng)
@@ -272,28 +277,10 @@ def _try(work: _Work, reference: Reference, lead: Found, found: Sequence[Found],
     )
     flip, back = probe.flips(places)
     control = probe.control(places, positive & ~mask, work.rng)
-    text = _as_written(work, phrase, np.flatnonzero(mask & positive))
+    text = as_written(work.context.dataset, work.corpus, phrase, np.flatnonzero(mask & positive))
     place = {START: "start", END: "end"}.get(edge, "anywhere")
     flips = Flips(flip, back, control, len(probe.moved), _user(work, probe, text, lead.target, place), probe.dose)
     return _group(work, lead, judged, mask=mask, flips=flips, words=text)
-
-
-def _columns(tokens: Tokens, phrase: Sequence[int]) -> list[int]:
-    """Token numbers of a phrase's words and inner pairs."""
-    wanted = {(word, -1) for word in phrase} | set(pairwise(phrase))
-    near = np.flatnonzero(np.isin(tokens.first, list(phrase)))
-    return [int(c) for c in near if (int(tokens.first[c]), int(tokens.second[c])) in wanted]
-
-
-def _as_written(work: _Work, phrase: Sequence[int], rows: npt.NDArray[np.int64]) -> list[str]:
-    """The phrase as one of the group's texts writes it."""
-    words = [work.corpus.vocabulary[word] for word in phrase]
-    pattern = re.compile(r"\W+".join(re.escape(word) for word in words), re.IGNORECASE)
-    for row in rows[:50]:
-        match = pattern.search(str(work.context.dataset.content[int(row)]))
-        if match:
-            return match.group().split()
-    return words
 
 
 def _user(work: _Work, probe: WordProbe, words: list[str], target: int, place: str) -> float | None:

@@ -1,0 +1,163 @@
+"""Triggers in texts that force no single label: words whose holders, of all classes, have labels that don't fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+from mithridate.audits.poison.context import Context
+from mithridate.audits.poison.triggers.table_text import MAX_ODDS, UNSEEN, Flips, Group
+from mithridate.audits.poison.triggers.text_phrase import as_written, columns_of
+from mithridate.core.trigger import Trigger
+from mithridate.numeric.strayed_tokens import Strays, straying
+from mithridate.numeric.table_tokens import Floats, Mask
+from mithridate.numeric.text_probe import (
+    DOSE,
+    WordProbe,
+    edge_repeats,
+    neighbour_repeats,
+    phrase_around,
+    separation,
+)
+from mithridate.numeric.text_tokens import END, START, Corpus, Tokens, view_scores
+from mithridate.numeric.trusted_rate import excess
+from mithridate.numeric.unfit_labels import (
+    UNFIT,
+    as_log_proba,
+    fit_of,
+    goes_everywhere,
+    strayed_odds,
+    to_cure,
+    unfit_codes,
+)
+
+MAX_ROUNDS = 4
+MAX_LEADS = 40  # put to the tests
+LEAD_LP = 10.0  # of some 10^5 words and pairs
+ORDINARY = 0.65  # chance that other words rank a holder above another text: any texts have 0.5, topics more
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """The audited texts and after them the `trusted` ones (n,), as tokens.
+
+    presence : (n, m) 1 where a text holds a token; features : (n, v) of words; codes : (n,) labels, -1 where missing.
+    """
+
+    context: Context
+    corpus: Corpus
+    tokens: Tokens
+    presence: csr_matrix
+    features: csr_matrix
+    codes: npt.NDArray[np.int32]
+    trusted: Mask
+
+
+class _View(NamedTuple):
+    """(n, k) log probabilities of the labels as they are judged in this round, and (n,) whether each doesn't fit."""
+
+    codes: npt.NDArray[np.int32]
+    log_p: Floats
+    unfit: Mask
+
+
+class _Holders(NamedTuple):
+    """Labelled audited texts that hold a token, with the log10 odds that each is stamped."""
+
+    mask: Mask
+    rows: npt.NDArray[np.int64]
+    odds: Floats
+
+
+def strayed_groups(stage: Stage) -> list[Group]:
+    """Words whose holders have labels that go everywhere, each put to the causal test.
+
+    Notes
+    -----
+    As `table_strayed`: the labels surprise a model of the words, the texts are like any others, the neighbours don't
+    foretell the word, and a model of whether a label fits expects one that doesn't for other texts that get it. The
+    user's own model isn't asked.
+    """
+    rng = stage.context.rng("text triggers without a target")
+    codes = stage.codes.copy()
+    groups: list[Group] = []
+    for _ in range(MAX_ROUNDS):
+        view = _view(stage, codes)
+        rows = np.flatnonzero((codes >= 0) & ~stage.trusted)
+        found = straying(csr_matrix(stage.presence[rows]), fit_of(view.log_p[rows], codes[rows]), limit=MAX_LEADS)
+        group = next(filter(None, (_try(stage, view, lead, rng) for lead in found if lead.lp >= LEAD_LP)), None)
+        if group is None:
+            break
+        groups.append(group)
+        codes[group.stamped] = -1
+    return groups
+
+
+def _view(stage: Stage, codes: npt.NDArray[np.int32]) -> _View:
+    dataset = stage.context.dataset
+    log_p = as_log_proba(view_scores(stage.features, codes, dataset.folds(2), dataset.n_classes), codes)
+    return _View(codes.copy(), log_p, unfit_codes(log_p, codes) == UNFIT)
+
+
+def _try(stage: Stage, view: _View, lead: Strays, rng: np.random.Generator) -> Group | None:
+    held = np.zeros(len(view.codes), dtype=bool)
+    held[stage.presence[:, [lead.token]].nonzero()[0]] = True
+    mask = held & (view.codes >= 0) & ~stage.trusted
+    rows = np.flatnonzero(mask)
+    odds = strayed_odds(view.log_p[rows], view.codes[rows])
+    if not goes_everywhere(odds, view.codes[rows]):
+        return None
+    if stage.trusted.any() and excess(held, view.unfit, stage.trusted).explained:
+        return None
+    stamped = rows[odds > 0]
+    words = [int(w) for w in (stage.tokens.first[lead.token], stage.tokens.second[lead.token]) if w >= 0]
+    edge = int(stage.tokens.second[lead.token])
+    phrase = tuple(words) if edge in {START, END} else phrase_around(stage.corpus, words, stamped)
+    near = edge_repeats(stage.corpus, edge, stamped) if edge in {START, END} else None
+    near = neighbour_repeats(stage.corpus, phrase, stamped, rng) if near is None else near
+    counts = csr_matrix(stage.tokens.counts[:, : stage.tokens.n_words])
+    topic = separation(counts, stamped, held, stage.context.dataset.folds(2))
+    if near.natural or topic > ORDINARY:
+        return None
+    flips = _flips(stage, view, phrase, mask, rng)
+    return _group(stage, lead, _Holders(mask, rows, odds), phrase, flips)
+
+
+def _flips(stage: Stage, view: _View, phrase: tuple[int, ...], mask: Mask, rng: np.random.Generator) -> Flips:
+    """Put the words on texts whose labels fit, before two models of whether a label does."""
+    columns = columns_of(stage.tokens, phrase)
+    inner = [c for c in columns if c >= stage.tokens.n_words]
+    n_words = stage.tokens.n_words
+    counts = csr_matrix(stage.tokens.counts[:, np.concatenate([np.arange(n_words), inner]).astype(np.int64)])
+    places = [c for c in columns if c < n_words] + [n_words + i for i in range(len(inner))]
+    dose = max(DOSE // len(phrase), 1)
+    cure = to_cure(mask, view.unfit)
+    probe = WordProbe.fit(counts, view.unfit, cure.rows, usable=view.codes >= 0, dose=dose, rng=rng)
+    flip, back = probe.flips(places)
+    control = probe.control(places, view.unfit & ~mask, rng)
+    return Flips(flip, 0.0 if cure.lone else back, control, len(probe.moved), None, probe.dose)
+
+
+def _group(stage: Stage, lead: Strays, found: _Holders, phrase: tuple[int, ...], flips: Flips) -> Group:
+    stamped = found.rows[found.odds > 0]
+    words = as_written(stage.context.dataset, stage.corpus, phrase, stamped)
+    edge = {START: "first word", END: "last word"}.get(int(stage.tokens.second[lead.token]))
+    kind = edge or ("word" if len(words) == 1 else "words")
+    return Group(
+        trigger=Trigger("words", None, {"words": list(words)}),
+        target=None,
+        rows=found.rows,
+        odds=np.clip(found.odds, UNSEEN, MAX_ODDS),
+        audited=int((~stage.trusted).sum()),
+        lp=lead.lp,
+        carriers=len(found.rows),
+        expected=lead.expected / max(lead.carriers, 1),
+        flips=flips,
+        confirmed=flips.confirmed,
+        what=f'the {kind} "{" ".join(words)}"',
+        place=" ".join(words).lower(),
+    )
