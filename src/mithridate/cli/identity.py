@@ -39,7 +39,7 @@ def trusted(keys: Iterable[str]) -> list[PublicKey]:
     ------
     InputError : a file isn't there or holds no public key; an address of a private key instead of a file.
     """
-    from mithridate.supply.cloud.port import is_cloud
+    from mithridate.supply.cloud.addresses import is_cloud
     from mithridate.supply.signing.keys import load_public
 
     for key in keys:

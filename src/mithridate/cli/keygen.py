@@ -53,7 +53,8 @@ def command(output: str, purpose: str, algorithm: str | None, passphrase_file: s
 def _on_token(token: str, output: str, algorithm: str | None) -> None:
     """The token's pair, made where there is none, and its public key in a new file."""
     from mithridate.core.files import new_file
-    from mithridate.supply.cloud.port import CloudSigner, cloud_key, is_cloud
+    from mithridate.supply.cloud.addresses import cloud_key, is_cloud
+    from mithridate.supply.cloud.port import CloudSigner
     from mithridate.supply.signing.pkcs11 import Pkcs11Signer
     from mithridate.supply.token import SCHEME
 

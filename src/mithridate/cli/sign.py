@@ -100,7 +100,8 @@ def _signer(key: str, passphrase: bytes | None) -> Signer:
         from mithridate.supply.signing.pkcs11 import Pkcs11Signer
 
         return Pkcs11Signer.parse(key)
-    from mithridate.supply.cloud.port import CloudSigner, cloud_key, is_cloud
+    from mithridate.supply.cloud.addresses import cloud_key, is_cloud
+    from mithridate.supply.cloud.port import CloudSigner
 
     if is_cloud(key):
         return CloudSigner(cloud_key(key))

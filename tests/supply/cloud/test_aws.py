@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from mithridate.cli import main
 from mithridate.core.errors import InputError, Refused
 from mithridate.supply.cloud import aws
+from mithridate.supply.cloud.addresses import cloud_key
 from mithridate.supply.cloud.aws import AwsKey
-from mithridate.supply.cloud.port import CloudSigner, cloud_key
+from mithridate.supply.cloud.port import CloudSigner
 from mithridate.supply.sealing import sealed as sealing
 from mithridate.supply.sealing.kms import KmsKey, service
 from mithridate.supply.signing.keys import load_public

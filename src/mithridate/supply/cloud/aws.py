@@ -11,8 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from mithridate.core.errors import InputError, MissingExtra, Refused
-from mithridate.supply.cloud.port import AWS, digest_of
+from mithridate.supply.cloud.port import digest_of
 
+SCHEME = "awskms:"
 CONNECT_S, READ_S, TRIES = 5, 15, 3
 MOST_RAW = 4096  # bytes of a message that the service takes whole
 _SHOWN = 160  # letters of what the library says
@@ -78,7 +79,7 @@ class AwsKey:
         ------
         InputError : none of these.
         """
-        key = address.removeprefix(AWS).removeprefix("///")
+        key = address.removeprefix(SCHEME).removeprefix("///")
         found = _ADDRESS.fullmatch(key)
         if found is None:
             raise InputError(f"a key of AWS KMS is awskms:alias/NAME, awskms:ID or awskms:ARN, got {address[:120]!r}")
@@ -87,11 +88,11 @@ class AwsKey:
     @property
     def name(self) -> str:
         """The address; an ARN has the account's number in it, an alias hasn't."""
-        return AWS + self.key
+        return SCHEME + self.key
 
     def fits(self, name: str) -> bool:
         """What AWS wrapped says itself by which key: alias, id and ARN may name one key."""
-        return name.startswith(AWS)
+        return name.startswith(SCHEME)
 
     def public_key(self) -> bytes:
         """DER, by GetPublicKey."""

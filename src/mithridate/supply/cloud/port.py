@@ -10,8 +10,6 @@ from typing import Any, Protocol
 from mithridate.core.errors import InputError
 from mithridate.supply.signing.keys import PublicKey, public_from_der
 
-AWS = "awskms:"
-SCHEMES = (AWS,)
 _HASHES: Mapping[str, Any] = MappingProxyType({"p256": hashlib.sha256, "p384": hashlib.sha384, "p521": hashlib.sha512})
 
 
@@ -25,8 +23,8 @@ class CloudKey(Protocol):
     An adapter turns every error of its library into one line: `Refused` where `unwrap` was given what this key never
     wrapped, `MissingExtra` where the library isn't there, `InputError` for all else (no credentials, no network, not
     allowed, disabled, another kind of key), with what to do next. It takes credentials from its library's own chain
-    alone, never from an address, bounds every wait, and retries at most twice. A new scheme stands in `SCHEMES` and
-    `cloud_key` below, and nowhere else.
+    alone, never from an address, bounds every wait, and retries at most twice. A new scheme is a line in
+    `supply/cloud/addresses.py`, and nothing else changes.
 
     Where services differ: Google Cloud KMS signs a digest (EC) or the message (Ed25519), and takes the context as
     `additional_authenticated_data`; Vault's transit takes Base64, and the context as `associated_data`; Azure's EC keys
@@ -107,22 +105,3 @@ def digest_of(message: bytes, algorithm: str) -> bytes | None:
     """What an EC key of this algorithm signs in the message's place; None for Ed25519, which needs the message."""
     hasher = _HASHES.get(algorithm)
     return None if hasher is None else bytes(hasher(message).digest())
-
-
-def is_cloud(address: str) -> bool:
-    """Whether an address is of a cloud's key service."""
-    return address.startswith(SCHEMES)
-
-
-def cloud_key(address: str) -> CloudKey:
-    """The key at this address; nothing is asked of the service yet.
-
-    Raises
-    ------
-    InputError : no address of a key.
-    """
-    if address.startswith(AWS):
-        from mithridate.supply.cloud.aws import AwsKey
-
-        return AwsKey.parse(address)
-    raise InputError(f"the address must begin with one of {', '.join(SCHEMES)}, got {address[:80]!r}")

@@ -135,7 +135,7 @@ def service(address: str) -> Kms:
         from mithridate.supply.sealing.pkcs11 import Pkcs11Kms
 
         return Pkcs11Kms.parse(address)
-    from mithridate.supply.cloud.port import cloud_key, is_cloud
+    from mithridate.supply.cloud.addresses import cloud_key, is_cloud
 
     if is_cloud(address):
         return cloud_key(address)
