@@ -292,6 +292,31 @@ def test_verify_obeys_the_access_rules_before_it_looks_and_logs_the_decision(she
     assert shell(*asked) == 2
 
 
+def test_the_address_of_a_private_key_is_told_from_a_public_key_s_file(shell: Shell) -> None:
+    assert shell("sign", "M", "--key", "k.pem", "-o", "M.sig") == 0
+    for words in (("verify", "M"), ("manifest", "verify", "M", "clean.npz")):
+        assert shell(*words, "--signature", "M.sig", "--key", "awskms:alias/x") == 2
+        assert "mithridate keygen --token ADDRESS -o K.pub" in shell.err
+    assert shell("manifest", "trace", "M", "--row", "0", "--key", "pkcs11:token=T?pin-source=secret") == 2
+    assert "secret" not in shell.err
+    assert shell("keygen", "--token", "gcpkms:x", "-o", "new.pub") == 2
+    assert "awskms:alias/NAME" in shell.err
+
+
+def test_access_rules_given_to_verify_as_its_policy_are_known_for_what_they_are(shell: Shell) -> None:
+    assert shell("sign", "model", "--key", "k.pem", "-o", "model.sig") == 0
+    Path("a.toml").write_text('[[rule]]\neffect = "allow"\nrole = "engineer"\naction = "verify"\nlabel = "*"\n')
+    asked = ("verify", "model", "--signature", "model.sig", "--key", "k.pub", "--policy", "a.toml", "--as")
+    assert shell(*asked, "engineer") == 0
+    assert shell(*asked, "intern") == 1
+    assert shell(*asked[:-1]) == 2
+    assert "--as go together" in shell.err
+    assert shell(*asked, "engineer", "--access", "a.toml") == 2
+    Path("a.toml").write_text("rule = [1]")
+    assert shell(*asked[:-1]) == 2
+    assert "schema" in shell.err
+
+
 def test_the_log_never_lies_in_the_folder_that_is_verified(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     rule = '[[rule]]\neffect = "allow"\nrole = "engineer"\naction = "verify"\nlabel = "*"\n'
     (shell.folder / "a.toml").write_text(rule)

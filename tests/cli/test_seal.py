@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,7 @@ def test_the_rules_bind_open_and_every_decision_is_in_the_log(place: Path, capsy
     asked = ["access", "check", "f.sealed", "--policy", "access.toml", "--action", "open", "--as"]
     assert run(*asked, "engineer") == 0
     assert run(*asked, "intern") == 1
-    said = capsys.readouterr().out.splitlines()
+    said = capsys.readouterr().out.splitlines()[2:]
     assert [line.partition(":")[0] for line in said] == ["allowed", "denied"]
     assert said[1] == "denied: rule 2 denies it for the label 'secret'"
     log = place / ledger.PLACE
@@ -163,3 +164,63 @@ def test_a_private_key_is_never_overwritten(place: Path, capsys: pytest.CaptureF
     assert run("open", "f.sealed", "-o", "a.pem", "--identity", "a.pem") == 2
     assert "a key is never overwritten" in capsys.readouterr().err
     assert (place / "a.pem").read_bytes() == key
+
+
+def test_success_is_one_line_that_says_what_for_whom_and_how_large(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "pass").write_text("a long passphrase")
+    assert run("seal", "f", "-o", "s", "--recipient", "a.pub", "--passphrase-file", "pass") == 0
+    size = (place / "s").stat().st_size
+    assert capsys.readouterr().out == f"s: {size:,} bytes; can be opened by a.pub, whoever knows the passphrase\n"
+    assert run("seal", "s", "--rewrap", "--identity", "a.pem", "--recipient", "a.pub") == 0
+    assert "can now be opened by a.pub" in capsys.readouterr().out
+    assert run("open", "s", "-o", "o", "--identity", "a.pem") == 0
+    length = (place / "f").stat().st_size
+    assert capsys.readouterr().out == f"o: {length:,} bytes, for you alone; all of s is authentic\n"
+    (place / "folder").mkdir()
+    (place / "folder" / "one").write_bytes(b"123")
+    assert run("seal", "folder", "-o", "t", "--recipient", "a.pub", "-q") == 0
+    assert not capsys.readouterr().out
+    assert run("open", "t", "-o", "u", "--identity", "a.pem") == 0
+    assert capsys.readouterr().out == "u: 1 file, 3 bytes, for you alone; all of t is authentic\n"
+    assert run("open", "t", "-o", "v", "--identity", "a.pem", "--quiet") == 0
+    assert not capsys.readouterr().out
+
+
+def test_access_rules_go_by_two_spellings_and_help_shows_one(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    del place
+    assert run("seal", "f", "-o", "f.sealed", "--recipient", "a.pub") == 0
+    opened = ["open", "f.sealed", "-o", "o", "--identity", "a.pem", "--as", "engineer"]
+    assert run(*opened, "--access", "access.toml") == run(*opened, "--policy", "access.toml") == 0
+    assert run(*opened, "--access", "access.toml", "--policy", "access.toml") == 2
+    assert "give one of them" in capsys.readouterr().err
+    asked = ["access", "check", "f.sealed", "--as", "intern", "--action", "open"]
+    assert run(*asked, "--access", "access.toml") == run(*asked, "--policy", "access.toml") == 1
+    assert run(*asked) == 2
+    capsys.readouterr()
+    assert run("open", "--help") == 0
+    shown = capsys.readouterr().out
+    assert "--access P.toml" in shown
+    assert "--policy" not in shown
+
+
+def test_pipes_loops_and_control_characters_are_one_line_and_never_waited_for(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(place / "pipe")
+    (place / "loop").symlink_to("loop")
+    (place / "\x1b[31mred\n").write_bytes(b"x")
+    for words in (
+        ("open", "pipe", "-o", "o", "--identity", "a.pem"), ("seal", "f", "-o", "o", "--kms", "file:pipe"),
+        ("seal", "loop", "-o", "o", "--recipient", "a.pub"), ("open", "loop", "-o", "o", "--identity", "a.pem"),
+        ("seal", "f", "-o", "pipe", "--recipient", "a.pub"), ("seal", "f", "-o", "o", "--recipient", "\x1b[31mred\n"),
+        ("seal", "f", "--rewrap", "--identity", "a.pem", "--recipient", "a.pub", "-o", ""),
+    ):  # fmt: skip
+        capsys.readouterr()
+        assert run(*words) in {1, 2}
+        err = capsys.readouterr().err
+        assert err.startswith("mithridate: ")
+        assert err[:-1].isprintable()
+        assert "unexpected" not in err
+    assert not (place / "o").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from mithridate.cli import main
+from mithridate.supply.signing import predicates
+from mithridate.supply.signing.chain import Signed, chain
+from mithridate.supply.signing.statement import Statement, Subject
 
 SIGN = ("--key", "k.pem")
 
@@ -116,3 +120,50 @@ def test_a_source_that_was_edited_in_the_manifest_is_not_traced(lab: Path) -> No
     edited = table.set_column(table.column_names.index("source"), "source", pa.array(names, pa.large_string()))
     pq.write_table(edited, lab / "M")
     assert run("manifest", "trace", "M", "--row", "3") == 2
+
+
+def test_a_signature_that_only_lies_beside_a_manifest_breaks_no_link(lab: Path) -> None:
+    for name in ("run.sig", "model.sig", "answer.sig"):
+        (lab / name).unlink()
+    assert run("sign", "model.npz", *SIGN, "-o", "model.sig") == 0
+    assert run("sign", ".", *SIGN, "-o", "folder.sig") == 0
+    code, found = traced()
+    assert (code, states(found)["model"]) == (0, "unsaid")
+    assert "folder.sig, model.sig has no statement of a training run" in found["links"][2]["why"]
+
+
+def test_two_data_sets_in_one_folder_are_two_chains_and_an_old_signature_of_this_one_is_broken(lab: Path) -> None:
+    assert run("manifest", "build", "clean.npz", "-o", "M2", "-q") == 0
+    assert run("sign", "M2", *SIGN, "-o", "M2.sig") == 0
+    np.savez("second.npz", coef=np.ones(4))
+    assert run("sign", "second.npz", *SIGN, "-o", "second.sig") == 0
+    assert run("sign", "second.npz", *SIGN, "-o", "run2.sig", "--type", "training-run", "--data", "M2") == 0
+    code, found = traced()
+    assert (code, set(states(found).values())) == (0, {"holds"})
+    for name in ("run.sig", "model.sig", "answer.sig"):
+        (lab / name).unlink()
+    code, found = traced()
+    assert (code, set(states(found).values())) == (0, {"holds", "unsaid"})
+    assert run("manifest", "build", "clean.npz", "-o", "M", "-q") == 0
+    assert run("manifest", "build", "p.npz", "-o", "M2", "-q") == 0
+    (lab / "M2.sig").unlink()
+    code, found = traced()
+    assert (code, states(found)["data set"]) == (1, "broken")
+
+
+def test_a_long_chain_of_models_is_followed_to_its_end_in_any_order_and_at_once() -> None:
+    def made(number: int, kind: str, predicate: dict[str, Any], digest: str) -> Signed:
+        return Signed(
+            f"{number}.sig", Statement((Subject(f"m{number}", {"sha256": digest}),), kind, predicate), ("key",)
+        )
+
+    n = 3000
+    runs = [
+        made(i, predicates.TRAINING, {"base_models": [{"digest": {"sha256": f"m{i}"}}]}, f"m{i + 1}") for i in range(n)
+    ]
+    first = made(n, predicates.TRAINING, {"datasets": [{"digest": {predicates.ROOT: "root"}}]}, "m0")
+    started = time.process_time()
+    found = chain("root", [*reversed(runs), first])
+    assert time.process_time() - started < 1  # each run is looked at once: some hundredths of a second
+    assert [item.file for item in found.training_runs] == [f"{n}.sig", *(f"{i}.sig" for i in range(n))]
+    assert not found.apart

@@ -66,6 +66,11 @@ def _where(error: OSError) -> str:
     return f": {error.filename}" if error.filename else "; look at the disk and where the output goes"
 
 
+def _say(line: str) -> None:
+    """One line on stderr; names in it come from files that others named."""
+    click.echo("mithridate: " + "".join(c if c.isprintable() else "?" for c in line), err=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the command line; 0 clean, 1 findings at the threshold, 2 could not run, 130 interrupted."""
     try:
@@ -82,18 +87,18 @@ def main(arguments: Sequence[str] | None = None) -> Any:
         click.echo("mithridate: interrupted; no file was left half written", err=True)
         code = 130
     except Refused as error:
-        click.echo(f"mithridate: refused: {error}", err=True)
+        _say(f"refused: {error}")
         code = 1
     except (Error, MissingExtra) as error:
-        click.echo(f"mithridate: {error}", err=True)
+        _say(str(error))
         code = 2
     except BrokenPipeError:
         sys.stderr.close()
         code = 2
     except OSError as error:
-        click.echo(f"mithridate: {error.strerror or error}{_where(error)}", err=True)
+        _say(f"{error.strerror or error}{_where(error)}")
         code = 2
     except Exception as error:  # noqa: BLE001 - the last line of defence: one clear line, never a traceback
-        click.echo(f"mithridate: unexpected {type(error).__name__}: {error}; please report this", err=True)
+        _say(f"unexpected {type(error).__name__}: {error}; please report this")
         code = 2
     sys.exit(code)

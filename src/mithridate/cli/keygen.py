@@ -21,12 +21,15 @@ from mithridate.core.errors import InputError
     help="Of a signing key: p256 (the default), which model_signing checks too, or ed25519.",
 )  # fmt: skip
 @click.option("--passphrase-file", metavar="F", help="Encrypt a signing key with the first line of this file.")
-@click.option("--token", metavar="URI", help="A signing pair on this PKCS#11 token; -o names the public key alone.")
+@click.option(
+    "--token", metavar="URI", help="A signing pair on a PKCS#11 token or in AWS KMS (awskms:...); -o names K.pub."
+)
 def command(output: str, purpose: str, algorithm: str | None, passphrase_file: str | None, token: str | None) -> None:
     """Make a key pair: K.pem, which only you can read, and K.pub, which you give away.
 
     A key that is there already is never overwritten. With --token pkcs11:... the
-    pair is made on the token, or taken from it if it is there, and K.pub written.
+    pair is made on the token, or taken from it if it is there, and K.pub written;
+    with --token awskms:alias/NAME the pair must be there, and K.pub is written.
     """
     check_writable(output)
     if token is not None:
@@ -50,16 +53,24 @@ def command(output: str, purpose: str, algorithm: str | None, passphrase_file: s
 def _on_token(token: str, output: str, algorithm: str | None) -> None:
     """The token's pair, made where there is none, and its public key in a new file."""
     from mithridate.core.files import new_file
+    from mithridate.supply.cloud.addresses import cloud_key, is_cloud
+    from mithridate.supply.cloud.port import CloudSigner
     from mithridate.supply.signing.pkcs11 import Pkcs11Signer
+    from mithridate.supply.token import SCHEME
 
-    signer = Pkcs11Signer.parse(token)
     if Path(output).exists():
         raise InputError(f"{output} is there already, and a key is never overwritten; give another name")
-    there = signer.has_key()
-    key = signer.public_key() if there else signer.create_key(algorithm or "p256")
+    if not is_cloud(token) and not token.startswith(SCHEME):
+        raise InputError(f"--token is pkcs11:token=T;object=K?... or awskms:alias/NAME, got {token[:80]!r}")
+    if is_cloud(token):
+        there, key = True, CloudSigner(cloud_key(token)).public_key()
+    else:
+        signer = Pkcs11Signer.parse(token)
+        there = signer.has_key()
+        key = signer.public_key() if there else signer.create_key(algorithm or "p256")
     if algorithm not in {None, key.algorithm}:
         raise InputError(
-            f"the key on the token is {key.algorithm}, not {algorithm}; give another label or leave it out"
+            f"the key on the token is {key.algorithm}, not {algorithm}; name another key or leave --algorithm out"
         )
     new_file(Path(output), key.pem, mode=0o644)
     click.echo(f"{output}\n{key.algorithm} key {key.id}{' was on the token already' if there else ''}")

@@ -19,6 +19,7 @@ from mithridate.cli.common import (
     refuse_source,
     source_options,
 )
+from mithridate.cli.identity import identity_options, signatory_of, trusted
 from mithridate.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,13 +75,15 @@ def build(source: str, output: str, salt_file: str | None, *, quiet: bool, **col
 @click.option("--signature", "signatures", multiple=True, metavar="SIG", help="Check M's own signature. Repeatable.")
 @click.option("--key", "keys", multiple=True, metavar="K.pub", help="A public key that you trust. Repeatable.")
 @click.option("--policy", "policy_file", metavar="P", help="Who must have signed M (TOML or JSON).")
+@identity_options
 @SALT
 @QUIET
 def verify(manifest: str, source: str, output: tuple[str, ...], *, quiet: bool, **options: Any) -> None:
     """Compare SOURCE with its manifest M, row by row.
 
     Whoever can change SOURCE may be able to change M too: pass M's --signature
-    and the --key of whoever vouched for it.
+    and the --key of whoever vouched for it; or --sigstore and whose identity did.
+    Neither asks the network.
 
     Exit code: 0 when every row is what M recorded, 1 when not (a finding names
     the rows), 2 when it could not be checked.
@@ -90,15 +93,15 @@ def verify(manifest: str, source: str, output: tuple[str, ...], *, quiet: bool, 
     for path in output:
         for given in (source, manifest, *signatures, *keys):
             refuse_source(path, given)
-    if (keys or policy_file) and not signatures:
-        raise InputError("--key and --policy check the manifest's signature; pass it with --signature SIG")
+    signatory = signatory_of(options)
+    if (keys or policy_file or signatory) and not signatures:
+        raise InputError("--key, --policy, --sigstore check the manifest's signature; pass it with --signature SIG")
     from mithridate.flows.audit_report import save_report
     from mithridate.flows.manifest import known, verify_manifest
     from mithridate.flows.provenance import with_signature
-    from mithridate.supply.signing.keys import load_public
     from mithridate.supply.signing.policy import read_policy
 
-    trusted = [load_public(key) for key in keys]
+    known_keys = trusted(keys)
     policy = None if policy_file is None else read_policy(policy_file)
     salt_file, wish = options.pop("salt_file"), known(manifest, _wish(options))
     with progress(quiet=quiet) as steps:
@@ -106,7 +109,7 @@ def verify(manifest: str, source: str, output: tuple[str, ...], *, quiet: bool, 
             manifest, source, wish=wish, salt_file=salt_file, command=command_line(), progress=steps
         )
     if signatures:
-        report = with_signature(report, manifest, signatures, trusted, policy=policy)
+        report = with_signature(report, manifest, signatures, known_keys, policy=policy, signatory=signatory)
     for path in output:
         save_report(report, path)
     if not quiet:
@@ -180,20 +183,24 @@ def diff(first: str, second: str, output: str | None) -> None:
     "--statements", multiple=True, metavar="PATH", help="Signatures, or folders of them (default: M's folder)."
 )
 @click.option("--key", "keys", multiple=True, metavar="K.pub", help="A public key that you trust. Repeatable.")
+@identity_options
 @OUTPUT
-def trace(manifest: str, row: int, statements: tuple[str, ...], keys: tuple[str, ...], output: str | None) -> None:
+def trace(
+    manifest: str, row: int, statements: tuple[str, ...], keys: tuple[str, ...], output: str | None, **identity: Any
+) -> None:
     """From row N to its source, data set, training runs, models and predictions.
 
-    A statement that none of your keys signed is listed as not verified. A link is
+    A statement that none of your keys signed, nor the identity that --sigstore
+    names, is listed as not verified. A link is
     broken where statements of its kind are there and none leads on from the step
     before, such as a prediction by another model.
 
     Exit code: 0, 1 when a link is broken, 2 when it could not be told.
     """
     from mithridate.flows.provenance import trace_row
-    from mithridate.supply.signing.keys import load_public
 
-    found = trace_row(manifest, row, statements=statements, keys=[load_public(key) for key in keys])
+    signatory = signatory_of(identity)
+    found = trace_row(manifest, row, statements=statements, keys=trusted(keys), signatory=signatory)
     broken = any(link["state"] == "broken" for link in found["links"])
     if output is not None:
         _write_json(found, output, manifest)
@@ -210,7 +217,7 @@ def _print_trace(found: dict[str, Any], row: int) -> None:
     click.echo(f"data set  {printable(dataset['name'])}, {dataset['rows']:,} rows, root {dataset['root']}")
     for kind in ("datasets", "audits", "training_runs", "models", "evaluations", "predictions"):
         for item in found[kind]:
-            who = ", ".join(f"key {key[:16]}" for key in item["signed_by"]) or "not verified: signed by no key you gave"
+            who = ", ".join(map(_signer, item["signed_by"])) or "not verified: signed by nobody you named"
             names = ", ".join(printable(subject["name"]) for subject in item["subjects"])
             if item.get("same_file") is False:
                 who += "; for the same records in another file: it doesn't vouch for the source above"
@@ -218,6 +225,11 @@ def _print_trace(found: dict[str, Any], row: int) -> None:
     for link in found["links"]:
         if link["state"] != "holds":
             click.echo(f"{link['state']:<10}{link['link']}: {printable(link['why'])}")
+
+
+def _signer(name: str) -> str:
+    """A key's id, shortened, or an identity in full."""
+    return printable(name) if name.startswith("identity ") else f"key {name[:16]}"
 
 
 @command.command("export")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mithridate.cli.common import check_writable, read_passphrase
+from mithridate.cli.common import check_writable, printable, read_passphrase
 from mithridate.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ KINDS = ["auto", "model", "dataset", "audit", "training-run", "evaluation", "pre
     "keys",
     multiple=True,
     metavar="K.pem",
-    help="A private key: a file, or one on a token as a pkcs11:... URI. Repeatable.",
+    help="A private key: a file, pkcs11:... on a token, awskms:alias/NAME in AWS KMS. Repeatable.",
 )
 @click.option("--sigstore", is_flag=True, help="Sign as an identity instead of with a key; needs the network.")
 @click.option("--identity-token", metavar="F", help="With --sigstore: a file that holds an OIDC token.")
@@ -72,7 +72,7 @@ def command(path: str, output: str, **options: Any) -> None:
     said = sign_path(
         path, signers, output, kind=options["kind"], algorithm=options["algorithm"], run=run, keyless=keyless
     )
-    click.echo(f"{output}: {word_of(said.predicate_type)} statement")
+    click.echo(printable(f"{output}: {word_of(said.predicate_type)} statement"))
     for signer in signers:
         key = signer.public_key()
         click.echo(f"signed by {key.algorithm} key {key.id}")
@@ -95,11 +95,16 @@ def _keyless(token: str | None, keys: tuple[str, ...], *, wanted: bool) -> Calla
 
 
 def _signer(key: str, passphrase: bytes | None) -> Signer:
-    """A private key in a file or on a token."""
+    """A private key in a file, on a token or at a cloud's key service."""
     if key.startswith("pkcs11:"):
         from mithridate.supply.signing.pkcs11 import Pkcs11Signer
 
         return Pkcs11Signer.parse(key)
+    from mithridate.supply.cloud.addresses import cloud_key, is_cloud
+    from mithridate.supply.cloud.port import CloudSigner
+
+    if is_cloud(key):
+        return CloudSigner(cloud_key(key))
     from mithridate.supply.signing.keys import load_private
 
     return load_private(key, passphrase=passphrase)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
-from mithridate.cli.access import enforcer, rule_options
+from mithridate.cli.access import enforcer, one_file, rule_options
 from mithridate.cli.common import check_outputs, command_line, print_claims, refuse_source
-from mithridate.core.errors import InputError
-
-if TYPE_CHECKING:
-    from mithridate.supply.signing.keyless import Signatory
+from mithridate.cli.identity import identity_options, signatory_of, trusted
+from mithridate.core.access import are_rules
 
 
 @click.command("verify")
@@ -20,12 +18,9 @@ if TYPE_CHECKING:
 @click.option("--signature", "signatures", multiple=True, required=True, metavar="SIG", help="Repeatable.")
 @click.option("--key", "keys", multiple=True, metavar="K.pub", help="A public key that you trust. Repeatable.")
 @click.option("--policy", "policy_file", metavar="P", help="Who must have signed what (TOML or JSON).")
-@click.option("--sigstore", is_flag=True, help="Signatures by an identity count: --identity and --issuer say whose.")
-@click.option("--identity", metavar="X", help="With --sigstore: the mail address or URI that must have signed.")
-@click.option("--issuer", metavar="Y", help="With --sigstore: who must have vouched for it, as a URL.")
-@click.option("--trust-root", metavar="F", help="With --sigstore: another trusted root than the public one.")
+@identity_options
 @click.option("-o", "--output", multiple=True, metavar="FILE", help="Write the report. Repeatable.")
-@rule_options("--access")
+@rule_options
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def command(
     path: str,
@@ -35,8 +30,7 @@ def command(
     output: tuple[str, ...],
     *,
     quiet: bool,
-    sigstore: bool,
-    **rules: str | None,
+    **rules: Any,
 ) -> None:
     """Check that PATH is, byte for byte, what was signed, and by whom.
 
@@ -63,34 +57,21 @@ def command(
     for file in output:
         for given in (path, *signatures, *keys):
             refuse_source(file, given)
-    signatory = _signatory(rules["identity"], rules["issuer"], rules["trust_root"], wanted=sigstore)
-    allow = enforcer(rules["access"], rules["role"], rules["log"], "verify", path)
+    signatory = signatory_of(rules)
+    access = rules["access"]
+    if policy_file is not None and are_rules(Path(policy_file)):
+        policy_file, access = None, one_file(access, policy_file)
+    allow = enforcer(access, rules["role"], rules["log"], "verify", path)
     from mithridate.flows.sign import verify_path
     from mithridate.reports.write import write_report
     from mithridate.supply.sealing.envelope import label_of
-    from mithridate.supply.signing.keys import load_public
     from mithridate.supply.signing.policy import read_policy
 
     allow(*label_of(Path(path)))
     policy = None if policy_file is None else read_policy(policy_file)
-    report = verify_path(
-        path, signatures, [load_public(key) for key in keys], policy=policy, signatory=signatory, command=command_line()
-    )
+    report = verify_path(path, signatures, trusted(keys), policy=policy, signatory=signatory, command=command_line())
     for file in output:
         write_report(report, file)
     if not quiet:
         print_claims(report, "everything holds: " + "; ".join(map(str, report.target.extra["signed_by"])))  # type: ignore[arg-type]
     raise click.exceptions.Exit(1 if report.findings else 0)
-
-
-def _signatory(identity: str | None, issuer: str | None, trust_root: str | None, *, wanted: bool) -> Signatory | None:
-    """Who must have signed with sigstore; None where that isn't asked."""
-    if not wanted:
-        if identity or issuer or trust_root:
-            raise InputError("--identity, --issuer and --trust-root go with --sigstore; add it")
-        return None
-    if not identity or not issuer:
-        raise InputError("--sigstore needs --identity X and --issuer Y: without both, anybody's signature would do")
-    from mithridate.supply.signing.keyless import Signatory
-
-    return Signatory(identity, issuer, None if trust_root is None else Path(trust_root))

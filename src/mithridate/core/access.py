@@ -24,6 +24,7 @@ caller says it is: give keys to the people whom the rules allow, and nobody else
 from __future__ import annotations
 
 import hashlib
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -73,7 +74,7 @@ class AccessRules:
 
     def labels_of(self, artefact: Path) -> tuple[str, ...]:
         """The labels that the file gives to this artefact, by its real path under the file's folder."""
-        real = artefact.resolve()
+        real = Path(os.path.realpath(artefact))
         name = real.relative_to(self.folder) if real.is_relative_to(self.folder) else real
         return tuple(label for label, patterns in self.labels.items() if _any(name.as_posix(), patterns))
 
@@ -128,8 +129,22 @@ def read_rules(path: Path) -> AccessRules:
     return AccessRules(
         tuple(_rule(item, f"{path}, rule {number}") for number, item in enumerate(rules, 1)),
         {label: _words(patterns, f"{path}, label {label!r}") for label, patterns in labels.items()},
-        path.resolve().parent, f"sha256:{hashlib.sha256(content).hexdigest()}",
+        Path(os.path.realpath(path)).parent, f"sha256:{hashlib.sha256(content).hexdigest()}",
     )  # fmt: skip
+
+
+def are_rules(path: Path) -> bool:
+    """Whether a file holds access rules and no other policy; False too where it can't be read."""
+    try:
+        raw = tomllib.loads(read_small(path, what="policy", limit=_MOST_BYTES).decode())
+    except (InputError, ValueError, RecursionError):
+        return False
+    rules = raw.get("rule")
+    return (
+        "schema" not in raw
+        and isinstance(rules, list)
+        and any(isinstance(rule, dict) and "effect" in rule for rule in rules)
+    )
 
 
 def _rule(raw: Any, where: str) -> Rule:

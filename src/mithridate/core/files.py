@@ -26,11 +26,11 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
     Raises
     ------
-    InputError : the folder isn't there or can't be written, the disk is full, or `path` is a folder.
+    InputError : the folder isn't there or can't be written, the disk is full, or `path` is a folder, pipe or device.
     """
     final = Path(path)
-    if final.is_dir():
-        raise InputError(f"can't write {final}: it is a folder; give a file name")
+    if final.exists() and not final.is_file():
+        raise InputError(f"can't write {final}: it is a folder, or no plain file; give a file name")
     _spare_key(final)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=".part", dir=final.parent)
@@ -112,7 +112,7 @@ def whole_file(path: Path, *, mode: int) -> Iterator[IO[bytes]]:
     InputError : the folder isn't there or takes no file, the disk is full, or `path` is a folder or holds a
         private key.
     """
-    path = path.resolve() if path.is_symlink() else path
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     if path.exists() and not path.is_file():
         raise InputError(f"can't write {path}: it is a folder, or no plain file; give a file name")
     _spare_key(path)

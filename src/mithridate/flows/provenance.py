@@ -23,6 +23,7 @@ from mithridate.flows.manifest import read_salt
 from mithridate.flows.sign import file_digest, verify_path
 from mithridate.supply import bom
 from mithridate.supply.signing.chain import chain, links, read_statements
+from mithridate.supply.signing.keyless import Signatory
 from mithridate.supply.signing.keys import PublicKey
 from mithridate.supply.signing.model_bundle import hash_artefact
 from mithridate.supply.signing.policy import SigningPolicy
@@ -35,7 +36,12 @@ _MEDIA = {
 
 
 def trace_row(
-    path: str | Path, row: int, *, statements: Sequence[str] = (), keys: Sequence[PublicKey] = ()
+    path: str | Path,
+    row: int,
+    *,
+    statements: Sequence[str] = (),
+    keys: Sequence[PublicKey] = (),
+    signatory: Signatory | None = None,
 ) -> dict[str, Any]:
     """Record -> source -> data set -> training runs -> models -> predictions, and who signed what of it, as JSON.
 
@@ -45,6 +51,7 @@ def trace_row(
     ----------
     statements : files and folders with signatures; the manifest's own folder when there are none.
     keys : that are trusted: a statement by none of them is listed as not verified.
+    signatory : the identity that is trusted where a statement was signed with sigstore.
 
     Raises
     ------
@@ -57,7 +64,7 @@ def trace_row(
         raise InputError(f"{manifest.path.name}: its record table doesn't lead to its root; it was edited")
     places = list(statements) or [str(manifest.path.resolve().parent)]
     head = manifest.head
-    found = chain(head.root, read_statements(places, keys))
+    found = chain(head.root, read_statements(places, keys, signatory), name=manifest.path.name)
     told = found.to_json()
     own = file_digest(manifest.path)
     for item, signed in zip(told["datasets"], found.datasets, strict=True):
@@ -87,9 +94,10 @@ def with_signature(
     keys: Sequence[PublicKey],
     *,
     policy: SigningPolicy | None = None,
+    signatory: Signatory | None = None,
 ) -> Report:
     """The report of a comparison with a manifest, and of the check of that manifest's own signatures."""
-    signed = verify_path(manifest, signatures, keys, policy=policy)
+    signed = verify_path(manifest, signatures, keys, policy=policy, signatory=signatory)
     extra = {**report.target.extra, **signed.target.extra}
     return replace(
         report, target=replace(report.target, extra=extra), checks=(*report.checks, *signed.checks),

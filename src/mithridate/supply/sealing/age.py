@@ -36,9 +36,9 @@ class AgeKeys:
 def is_age(path: Path) -> bool:
     """Whether the file begins as an age file does."""
     try:
-        with path.open("rb") as file:
+        with regular(path) as file:
             return file.read(len(HEADS[1])).startswith(HEADS)
-    except OSError:
+    except (InputError, OSError):
         return False
 
 
@@ -114,7 +114,7 @@ def seal(source: Path, target: Path, readers: AgeKeys) -> None:
     pyrage = _library()
     if source.is_dir():
         raise InputError(f"{source} is a folder, and an age file holds one file; pack it with tar first")
-    if target.resolve() == source.resolve():
+    if os.path.realpath(target) == os.path.realpath(source):
         raise InputError(f"{target} is the source itself; name another place")
     try:
         known = [pyrage.x25519.Recipient.from_str(word) for word in readers.keys]
@@ -141,7 +141,7 @@ def open_age(path: Path, target: Path, keys: AgeKeys, *, allow: Callable[[str], 
     Refused : no key fits or a byte isn't authentic; then nothing is at `target` that wasn't there before.
     """
     pyrage = _library()
-    if target.resolve() == path.resolve():
+    if os.path.realpath(target) == os.path.realpath(path):
         raise InputError(f"{target} is the sealed file itself; name another place")
     if allow is not None:
         allow("")

@@ -36,6 +36,8 @@ LOG2_RANGE = (12, 24)  # chunks of 4 KiB to 16 MiB: what a reader must hold
 MOST_STANZA_BYTES = 1 << 20
 MOST_STANZAS = 4096  # an X25519 trial takes some 50 us: at most about a fifth of a second
 MOST_KMS = 64  # each may be a call over a wire
+MOST_ERRORS = 3  # of one service, which may take a minute to time out each time
+_SHOWN = 3  # key services that a refusal names
 _SHORT = "the header is cut short"
 
 
@@ -164,10 +166,12 @@ def unlock(header: Header, identities: Sequence[Identity]) -> bytes:
     Raises
     ------
     Refused : no identity fits, or the header was changed.
+    InputError : no other identity fits, and one couldn't be tried: its key service doesn't answer, or not to us.
     """
+    failed: list[list[InputError]] = [[] for _ in identities]
     for stanza in header.stanzas:
-        for identity in identities:
-            file_key = identity.unwrap(stanza, header.fixed.salt)
+        for identity, errors in zip(identities, failed, strict=True):
+            file_key = _unwrapped(identity, stanza, header.fixed.salt, errors)
             if file_key is None:
                 continue
             try:
@@ -175,7 +179,27 @@ def unlock(header: Header, identities: Sequence[Identity]) -> bytes:
             except InvalidSignature:
                 raise Refused("the header was changed after the file was sealed") from None
             return file_key
-    raise Refused(f"no key given fits any of the {len(header.stanzas)} recipients, or the header was changed")
+    for errors in failed:
+        if errors:
+            raise errors[0]
+    wanted = sorted({str(stanza.get("name")) for stanza in header.stanzas if stanza.get("kind") == "kms"})[:_SHOWN]
+    services = f" ({', '.join(map(_plain, wanted))} among them)" if wanted else ""
+    raise Refused(f"no key given fits any of the {len(header.stanzas)} recipients{services}, or the header was changed")
+
+
+def _unwrapped(identity: Identity, stanza: Stanza, salt: bytes, errors: list[InputError]) -> bytes | None:
+    """The file key by this identity; a service that failed doesn't keep others from trying, and is asked no more."""
+    if len(errors) >= MOST_ERRORS:
+        return None
+    try:
+        return identity.unwrap(stanza, salt)
+    except InputError as error:
+        errors.append(error)
+        return None
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() and c.isascii() else "?" for c in text[:80])
 
 
 def label_of(path: Path) -> tuple[str, ...]:

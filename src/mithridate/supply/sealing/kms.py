@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
 from mithridate.core.errors import InputError, Refused
-from mithridate.core.files import new_file
+from mithridate.core.files import new_file, read_small
 from mithridate.supply.sealing.recipients import DOMAIN, KEY_BYTES, decode, encode
 
 NONCE_BYTES = 12
+_MOST_FILE = 1 << 10  # bytes of a key file
 _MOST_WRAPPED = 4096  # bytes: what a key service may make of 32
 
 
@@ -29,6 +30,9 @@ class Kms(Protocol):
     @property
     def name(self) -> str:
         """Which key wraps, the same word at every run."""
+
+    def fits(self, name: str) -> bool:
+        """Whether the service may unwrap what was wrapped by the key of that name."""
 
     def wrap(self, key: bytes, context: bytes) -> bytes:
         """The wrapped key, bound to the context."""
@@ -56,7 +60,7 @@ class KmsKey:
     def unwrap(self, stanza: Mapping[str, Any], salt: bytes) -> bytes | None:
         """The file key; None when another key wrapped it."""
         wrapped = decode(stanza, "wrapped")
-        if stanza.get("kind") != "kms" or stanza.get("name") != self.service.name:
+        if stanza.get("kind") != "kms" or not self.service.fits(str(stanza.get("name"))):
             return None
         if wrapped is None or len(wrapped) > _MOST_WRAPPED:
             return None
@@ -90,13 +94,15 @@ class FileKms:
         digest.update(DOMAIN + b"kms-name/" + self._key())
         return f"file:{digest.finalize().hex()[:16]}"
 
+    def fits(self, name: str) -> bool:
+        """Whether it is this key's name."""
+        return name == self.name
+
     def _key(self) -> bytes:
+        how = f"make one with: (umask 077; openssl rand -hex 32 > {self.path})"
+        raw = read_small(self.path, what="key file", limit=_MOST_FILE, hint=how)
         try:
-            with self.path.open("rb") as file:
-                key = bytes.fromhex(file.read(4 * KEY_BYTES).decode("ascii").strip())
-        except OSError as error:
-            how = f"make one with: (umask 077; openssl rand -hex 32 > {self.path})"
-            raise InputError(f"can't read the key file {self.path}: {error.strerror or error}; {how}") from error
+            key = bytes.fromhex(raw.decode("ascii").strip())
         except ValueError:
             key = b""
         if len(key) != KEY_BYTES:
@@ -117,7 +123,7 @@ class FileKms:
 
 
 def service(address: str) -> Kms:
-    """The key service at that address: `file:PATH`, or a PKCS#11 URI.
+    """The key service at that address: `file:PATH`, a PKCS#11 URI, or a cloud's key (`supply/cloud/port.py`).
 
     Raises
     ------
@@ -129,4 +135,10 @@ def service(address: str) -> Kms:
         from mithridate.supply.sealing.pkcs11 import Pkcs11Kms
 
         return Pkcs11Kms.parse(address)
-    raise InputError(f"a key service is file:PATH or pkcs11:token=T;object=K?..., got {address[:80]!r}")
+    from mithridate.supply.cloud.addresses import cloud_key, is_cloud
+
+    if is_cloud(address):
+        return cloud_key(address)
+    raise InputError(
+        f"a key service is file:PATH, pkcs11:token=T;object=K?... or awskms:alias/NAME, got {address[:80]!r}"
+    )

@@ -30,6 +30,10 @@ class Pkcs11Kms:
         """The labels, as in the URI's path."""
         return self.key.name
 
+    def fits(self, name: str) -> bool:
+        """Whether it is this key's name."""
+        return name == self.name
+
     def wrap(self, key: bytes, context: bytes) -> bytes:
         """A fresh nonce and the key, encrypted by the token with AES-GCM."""
         nonce = os.urandom(NONCE_BYTES)

@@ -38,7 +38,8 @@ def seal(
     ------
     InputError : the source can't be read, is neither, holds links or devices, or changed meanwhile.
     """
-    if target.resolve() == source.resolve() or source.resolve() in target.resolve().parents:
+    here, there = Path(os.path.realpath(source)), Path(os.path.realpath(target))
+    if there == here or here in there.parents:
         raise InputError(f"{target} is the source itself or lies in it; name another place")
     fixed = new_fixed("folder" if source.is_dir() else "file", label, chunk_log2)
     file_key = os.urandom(KEY_BYTES)
@@ -195,7 +196,7 @@ def open_sealed(
     InputError : the sealed file isn't there, or the target can't be written.
     Refused : a byte isn't authentic, or no key fits; then nothing is at `target` that wasn't there before.
     """
-    if target.resolve() == path.resolve():
+    if os.path.realpath(target) == os.path.realpath(path):
         raise InputError(f"{target} is the sealed file itself; name another place")
     with SealedFile(path, identities, allow=allow) as sealed:
         if sealed.header.fixed.kind == "folder":
@@ -226,7 +227,7 @@ def rewrap(
         header = wrapped(sealed.header.fixed, sealed.file_key, recipients)
         descriptor, offset = sealed.descriptor, sealed.header.size
         mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-        with whole_file(target or path.resolve(), mode=mode) as sink:
+        with whole_file(target or Path(os.path.realpath(path)), mode=mode) as sink:
             sink.write(header)
             while part := os.pread(descriptor, _COPY_BYTES, offset):
                 sink.write(part)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sigstore.verify import Verifier
 
 _MOST_TOKEN = 1 << 16  # bytes
+_MOST_ROOT = 1 << 24  # bytes
 _SHOWN = 200  # letters of what the library says
 _LOGGERS = ("sigstore", "sigstore._internal.tuf", "tuf")
 
@@ -55,8 +56,23 @@ def is_keyless(path: Path) -> bool:
         return False
 
 
-def check(path: Path, artefact: Path, signatory: Signatory) -> Statement | None:
+def usable(signatory: Signatory) -> None:
+    """Raise now what every check for this identity would.
+
+    Raises
+    ------
+    MissingExtra : `sigstore` isn't installed. InputError : the trust root can't be used.
+    """
+    with _library():
+        _verifier(signatory.trust_root)
+
+
+def check(path: Path, artefact: Path | None, signatory: Signatory) -> Statement | None:
     """The statement in a bundle that this identity signed; None where it signed the artefact's own bytes.
+
+    Parameters
+    ----------
+    artefact : what may have been signed without a statement; None: only a statement will do.
 
     Raises
     ------
@@ -87,12 +103,14 @@ def check(path: Path, artefact: Path, signatory: Signatory) -> Statement | None:
             raise Refused(_first(error)) from error
 
 
-def _checked(verifier: Verifier, bundle: Bundle, policy: Any, artefact: Path) -> Statement | None:
+def _checked(verifier: Verifier, bundle: Bundle, policy: Any, artefact: Path | None) -> Statement | None:
     if "dsseEnvelope" in json.loads(bundle.to_json()):
         kind, payload = verifier.verify_dsse(bundle, policy)
         if kind != PAYLOAD:
             raise InputError(f"the bundle holds {kind[:80]!r}, not {PAYLOAD}; sign the artefact again")
         return Statement.from_bytes(payload)
+    if artefact is None:
+        raise InputError("the bundle signs the bytes of a file and states nothing of it; check it with `verify`")
     if not artefact.is_file():
         raise InputError("the bundle signs the bytes of one file; name that file, not a folder")
     from sigstore.hashes import Hashed
@@ -160,6 +178,8 @@ def _verifier(trust_root: Path | None) -> Verifier:
     from sigstore.models import TrustedRoot
     from sigstore.verify import Verifier
 
+    if trust_root is not None:
+        read_small(trust_root, what="trust root", limit=_MOST_ROOT, hint="see --trust-root")  # no pipe, no bomb
     try:
         if trust_root is None:
             return Verifier.production(offline=True)

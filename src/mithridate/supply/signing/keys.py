@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    load_der_public_key,
     load_pem_private_key,
     load_pem_public_key,
 )
@@ -182,6 +183,22 @@ def load_public(path: str | Path) -> PublicKey:
         raise InputError(f"{path} is no public key in PEM; pass the .pub file that keygen wrote") from error
     if not isinstance(key, ed25519.Ed25519PublicKey) and not _known_curve(key):
         raise InputError(f"{path} is no key that checks signatures (Ed25519 or EC P-256/384/521)")
+    return _public(cast("_Public", key))
+
+
+def public_from_der(raw: bytes, name: str) -> PublicKey:
+    """The public key in DER (SubjectPublicKeyInfo), as key services give it; `name` is what errors call it.
+
+    Raises
+    ------
+    InputError : no public key of a known kind.
+    """
+    try:
+        key = load_der_public_key(raw)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InputError(f"{name} gave no public key that can be read ({type(error).__name__})") from error
+    if not isinstance(key, ed25519.Ed25519PublicKey) and not _known_curve(key):
+        raise InputError(f"{name} is no key whose signatures can be checked here (Ed25519 or EC P-256/384/521)")
     return _public(cast("_Public", key))
 
 
