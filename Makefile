@@ -25,7 +25,7 @@ demo: $(VENV)/.stamp
 	@$(ONE_THREAD) $(VENV)/bin/mithridate demo
 
 test: $(VENV)/.stamp
-	$(ONE_THREAD) $(PY) -m pytest -n 2
+	$(ONE_THREAD) $(PY) -m pytest -n 2 --dist worksteal
 
 check: $(VENV)/.stamp
 	$(VENV)/bin/ruff format --check .
