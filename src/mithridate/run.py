@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import entry_points, version
+from types import MappingProxyType
 from typing import Any
 
 from mithridate.catalogue import FAMILIES, METHODS
@@ -16,6 +17,17 @@ from mithridate.core.errors import InputError, InternalError, Skip
 from mithridate.core.method import Combined, Method, Outcome
 from mithridate.core.progress import Progress, Silent
 from mithridate.core.report import CheckResult, Report, Status, Target
+
+GIVEN_BY: Mapping[str, str] = MappingProxyType(
+    {
+        "labels": "--label C",
+        "sources": "--source C",
+        "recipe": "--recipe R",
+        "predictions": "--model M or --recipe R",
+        "reference": "--reference CLEAN",
+        "manifest": "--manifest M",
+    }
+)  # what a method may need, and the option that gives it
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +125,11 @@ def _unfit(method: Method, context: Any, job: Job) -> str | None:
     if not method.function:
         return "works on rows held in memory, and these are read shard by shard"
     missing = [need for need in method.needs if not context.has(need)]
-    return f"needs {' and '.join(missing)}, which this run did not get" if missing else None
+    if not missing:
+        return None
+    options = " and ".join(GIVEN_BY[need] for need in missing if need in GIVEN_BY)
+    how = f"; give {options}" if options else ""
+    return f"needs {' and '.join(missing)}, which this run did not get{how}"
 
 
 def _with_numbers(checks: Sequence[CheckResult], combined: Combined) -> tuple[CheckResult, ...]:

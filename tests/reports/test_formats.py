@@ -19,6 +19,7 @@ from mithridate.reports.notebook import to_notebook
 from mithridate.reports.patterns import canvas
 from mithridate.reports.sarif import MAX_ROWS, to_sarif
 from mithridate.reports.text import cells, to_text
+from mithridate.reports.verdict import tone
 from mithridate.reports.write import FORMATS, SUFFIXES, render, write_report
 
 HERE = Path(__file__).parent
@@ -210,6 +211,17 @@ def test_a_clean_report_says_what_the_power_was() -> None:
         assert "Nothing found by the 6 checks that ran" in body
         assert "82.5 %" in body
         assert "1 check did not run" in body
+
+
+def test_a_clean_report_is_not_green_where_all_planted_poison_was_missed() -> None:
+    report = sample.clean()
+    first, *others = report.checks
+    numbers = tuple(replace(n, value=0.0, low=0.0) if n.name == "power:label-flip" else n for n in first.numbers)
+    report = replace(report, checks=(replace(first, numbers=numbers), *others))
+    assert (tone(sample.clean()), tone(report)) == ("clean", "incomplete")
+    body = " ".join(render(report, "text").split())
+    assert "checks that ran, and they miss label-flip." in body
+    assert "none of the planted label-flip was seen either" in body
 
 
 def test_the_worst_finding_comes_first_and_its_remedy_is_the_first_step() -> None:

@@ -44,10 +44,7 @@ def command(name: str | None, source: str | None, **options: Any) -> None:
     if options["every"]:
         _suite(name if source is None else None, options)
         return
-    if name is None or source is None or options["output"] is None or options["rate"] is None:
-        raise InputError(
-            "an attack needs NAME, SOURCE, -o OUT and --rate R; `mithridate attack --list` lists the names"
-        )
+    name, source = _subject(name, source, options)
     from mithridate.flows.attack import attack_file
 
     settings = dict(_pair(item) for item in options["settings"])
@@ -63,6 +60,22 @@ def command(name: str | None, source: str | None, **options: Any) -> None:
     )
     if written.victim is not None:
         click.echo(str(written.victim))
+
+
+def _subject(name: str | None, source: str | None, options: dict[str, Any]) -> tuple[str, str]:
+    """The attack's name and the source, when nothing is missing; a name that is no attack is said first."""
+    from mithridate.attacks.poisoning import MODALITIES
+
+    if name is not None and name not in MODALITIES:
+        raise InputError(f"no attack named {name!r}; `mithridate attack --list` lists the names")
+    given = {"NAME": name, "SOURCE": source, "-o OUT": options["output"], "--rate R": options["rate"]}
+    missing = [what for what, value in given.items() if value is None]
+    if name is None or source is None or missing:
+        raise InputError(
+            f"an attack needs {', '.join(missing)}, as in `mithridate attack NAME SOURCE -o OUT --rate 0.05`; "
+            "`mithridate attack --list` lists the names"
+        )
+    return name, source
 
 
 def _columns(options: dict[str, Any]) -> Columns:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,7 +23,8 @@ MOST_RAISED = 3  # layers from the end, one more at a time
 
 def is_network(model: Fitted) -> bool:
     """Whether its layers can be read: a torch module, or scikit-learn's multi-layer perceptron."""
-    return isinstance(model, TorchModel) or (isinstance(model, Estimator) and hasattr(model.model, "coefs_"))
+    perceptron = isinstance(model, Estimator) and all(hasattr(model.model, n) for n in ("coefs_", "predict_proba"))
+    return isinstance(model, TorchModel) or perceptron
 
 
 def layers(model: Fitted, x: Any) -> tuple[Floats, ...]:
@@ -70,34 +70,60 @@ def losses(model: Fitted, x: Any, codes: Codes, *, epochs: int, seed: int) -> Fl
 
 
 def _torch_layers(model: TorchModel, x: Any) -> tuple[Floats, ...]:
+    """The last layers that answer, by the order in which they do: a module called twice in a pass is two layers."""
+    if len(x) == 0:
+        return ()
+    rows = model.prepare(x)
+    called: list[Any] = []
+    few = _heard(model.module, rows[:2], None, called)
+    hidden = [place for place in _hidden(called) if place in few]
+    kept = _heard(model.module, rows, frozenset(hidden[-MOST_LAYERS:]), [])
+    joined = [np.concatenate(parts) for _, parts in sorted(kept.items()) if len({part.shape[1] for part in parts}) == 1]
+    return tuple(values for values in joined if len(values) == len(rows) and np.isfinite(values).all())
+
+
+def _heard(module: Any, rows: Any, wanted: frozenset[int] | None, called: list[Any]) -> dict[int, list[Floats]]:
+    """What the n-th call of a module without parts gave, batch by batch: for all n, or those wanted.
+
+    `called` gets the modules of the last pass, in the order in which they were called.
+    """
     from mithridate.models.engine import outputs
 
     kept: dict[int, list[Floats]] = {}
-    places = _hidden(model.module)
+    n_rows = [0]
 
-    def hook(place: int) -> Callable[[Any, Any, Any], None]:
-        def keep(_module: Any, _given: Any, got: Any) -> None:
-            if hasattr(got, "ndim") and got.ndim >= 2 and got.is_floating_point():  # noqa: PLR2004 - rows and units
-                kept.setdefault(place, []).append(_pooled(got.detach().cpu().numpy()))
+    def begin(_module: Any, given: tuple[Any, ...]) -> None:
+        called.clear()
+        n_rows[0] = len(given[0])
 
-        return keep
+    def keep(leaf: Any, _given: Any, got: Any) -> None:
+        place = len(called)
+        called.append(leaf)
+        if (wanted is None or place in wanted) and _is_layer(got, n_rows[0]):
+            kept.setdefault(place, []).append(_pooled(got.detach().cpu().float().numpy()))
 
-    handles = [module.register_forward_hook(hook(place)) for place, module in enumerate(places)]
+    leaves = [leaf for leaf in module.modules() if not list(leaf.children())]
+    handles = [module.register_forward_pre_hook(begin), *(leaf.register_forward_hook(keep) for leaf in leaves)]
     try:
-        n_rows = len(outputs(model.module, model.prepare(x)))
+        outputs(module, rows)
     finally:
         for handle in handles:
             handle.remove()
-    joined = [np.concatenate(kept[place]) for place in sorted(kept) if len({p.shape[1] for p in kept[place]}) == 1]
-    return tuple(values for values in joined if len(values) == n_rows)[-MOST_LAYERS:]
+    return kept
 
 
-def _hidden(module: Any) -> list[Any]:
-    """The activations; where they are called as functions, the layers with weights but the last."""
-    leaves = [leaf for leaf in module.modules() if not list(leaf.children())]
-    active = [leaf for leaf in leaves if type(leaf).__module__ == "torch.nn.modules.activation"]
-    weighted = [leaf for leaf in leaves if getattr(leaf, "weight", None) is not None]
-    return active if active and weighted and active[-1] is not leaves[-1] else weighted[:-1]
+def _is_layer(got: Any, n_rows: int) -> bool:
+    """Whether a module's answer is an array of numbers, a row of at least one unit for each row."""
+    return (
+        hasattr(got, "ndim") and got.ndim >= 2 and got.is_floating_point() and len(got) == n_rows and got.numel() > 0  # noqa: PLR2004 - rows and units
+    )
+
+
+def _hidden(called: list[Any]) -> list[int]:
+    """Places of the activations; where they are called as functions, of the layers with weights but the last."""
+    active = [n for n, leaf in enumerate(called) if type(leaf).__module__ == "torch.nn.modules.activation"]
+    weighted = [n for n, leaf in enumerate(called) if getattr(leaf, "weight", None) is not None]
+    return active if active and active[-1] < len(called) - 1 else weighted[:-1]
 
 
 def _pooled(values: Floats) -> Floats:
@@ -139,7 +165,7 @@ def _torch_losses(model: TorchModel, x: Any, codes: Codes, *, epochs: int, seed:
         for leaf in module.modules():
             if hasattr(leaf, "reset_parameters"):
                 leaf.reset_parameters()
-        return module
+        return module.float().requires_grad_(True)  # a deployed network may be frozen
 
     passes = fit_watched(fresh, inputs, codes, n_classes=model.n_classes, seed=seed, epochs=epochs)
     return np.stack([_loss(as_probabilities(answers, model.n_classes), codes) for answers in passes])
@@ -148,7 +174,10 @@ def _torch_losses(model: TorchModel, x: Any, codes: Codes, *, epochs: int, seed:
 def _perceptron_losses(model: Any, x: Any, codes: Codes, *, epochs: int, seed: int) -> Floats:
     from sklearn.base import clone
 
-    network, rows, curve = clone(model.model).set_params(random_state=seed), model.prepare(x), []
+    network, rows, curve = clone(model.model), model.prepare(x), []
+    network.set_params(random_state=seed, early_stopping=False)  # this, and l-bfgs, can't learn pass by pass
+    if network.solver == "lbfgs":
+        network.set_params(solver="adam")
     with one_thread(), quiet():
         for _ in range(epochs):
             network.partial_fit(rows, codes, classes=np.arange(model.n_classes))

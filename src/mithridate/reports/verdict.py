@@ -28,10 +28,10 @@ class Remedy:
 
 
 def tone(report: Report) -> str:
-    """The colour of the verdict: the worst severity, `incomplete` or `clean`."""
+    """The colour of the verdict: the worst severity, `incomplete`, or `clean` where planted poison was found, too."""
     if words.serious(report.worst):
         return report.worst.word if report.worst else ""
-    if report.verdict == "incomplete":
+    if report.verdict == "incomplete" or (not report.findings and blind(report)):
         return "incomplete"
     return report.worst.word if report.worst else "clean"
 
@@ -48,7 +48,9 @@ def headline(report: Report) -> str:
         return f"Incomplete: this audit can’t say whether {'the data is' if data else 'it is'} safe."
     if report.findings:
         return "Nothing serious found, but something to look at."
-    return f"Nothing found by the {words.many(len(ran(report)), 'check')} that ran."
+    found = f"Nothing found by the {words.many(len(ran(report)), 'check')} that ran"
+    missed = blind(report)
+    return f"{found}, and they miss {words.listing(missed)}." if missed else f"{found}."
 
 
 def lead(report: Report) -> str:
@@ -103,9 +105,18 @@ def first_step(report: Report) -> Remedy:
         return Remedy("No check could run on this input; see the reasons under “What was not checked”.", "")
     if worst:
         return _answer(worst[0])
-    own = voice(report)
+    return _nothing(report)
+
+
+def _nothing(report: Report) -> Remedy:
+    """What to do where nothing was found."""
+    own, missed = voice(report), blind(report)
     if own is not None:
         return Remedy(own.NOTHING_TO_DO, "")
+    if missed:
+        seen = f"Nothing seen to remove, but none of the planted {words.listing(missed)} was seen either"
+        how = "trust this data as far as its sources, or audit with --reference, --recipe or --model"
+        return Remedy(f"{seen}: {how}.", "")
     return Remedy("Nothing to remove. Keep this report with the data, and audit again when the data changes.", "")
 
 
@@ -145,6 +156,11 @@ def power(report: Report) -> tuple[tuple[str, Number], ...]:
         for evidence in check.numbers
         if evidence.name.startswith(POWER)
     )
+
+
+def blind(report: Report) -> list[str]:
+    """Attacks of which a copy's planted rows were all missed."""
+    return [attack for attack, figure in power(report) if figure.value == 0]
 
 
 def ran(report: Report) -> list[CheckResult]:

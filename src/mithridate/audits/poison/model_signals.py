@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from mithridate.audits.poison.evidence import rows_evidence
 from mithridate.core.errors import Skip
 from mithridate.core.findings import Evidence, Finding, Severity, Subject, bars, number
 from mithridate.core.method import Outcome, RowScores
+from mithridate.models.importing import one_line
 from mithridate.models.inputs import Floats
 from mithridate.models.inside import is_network, layers, losses, raised
 from mithridate.models.protocol import Fitted
@@ -48,6 +50,7 @@ class Apart(NamedTuple):
     early: float = 0.5
     firm: float = 0.5
     spectral: float = 0.5
+    silent: tuple[str, ...] = ()  # signals that the model could not give
 
     @property
     def contradicted(self) -> bool:
@@ -90,7 +93,10 @@ def model_signals(context: Context, settings: AuditSettings) -> Outcome:  # noqa
         raise Skip("no model whose layers could be looked at; pass one with --model or --recipe")
     if not is_network(model):
         raise Skip("the model is no network with layers to look at (a torch module or a perceptron)")
-    inside = layers(model, data.x)
+    try:
+        inside = layers(model, data.x)
+    except Exception as error:  # the user's own module runs here, and anything can come out of it
+        raise Skip(f"the model's layers can't be read: {one_line(error)}") from error
     if not inside:
         raise Skip("the model shows no hidden layer: it needs at least one module with weights before the last")
     agreed = np.asarray(context.predictions).argmax(axis=1) == data.codes
@@ -132,10 +138,11 @@ def _with_model(context: Context, model: Fitted, inside: tuple[Floats, ...], dee
     probed = _probed(context, deep)
     inputs, codes = data.take(probed), data.y[probed]
     seed = int(context.rng("model-signals-probe").integers(2**31))
-    sooner = -losses(model, inputs.x, codes, epochs=PROBE_PASSES, seed=seed).mean(axis=0)
-    firmly = raised(model, inputs.x)[np.arange(len(codes)), codes]
+    sooner = _asked(lambda: -losses(model, inputs.x, codes, epochs=PROBE_PASSES, seed=seed).mean(axis=0), len(codes))
+    firmly = _asked(lambda: raised(model, inputs.x)[np.arange(len(codes)), codes], len(codes))
     place = np.full(len(data), -1)
     place[probed] = np.arange(len(probed))
+    silent = tuple(n for n, values in (("learnt_first", sooner), ("held_firmly", firmly)) if not values.any())
     made = []
     for one in deep:
         known = place[one.rows] >= 0
@@ -146,8 +153,17 @@ def _with_model(context: Context, model: Fitted, inside: tuple[Floats, ...], dee
         ):  # the other side is the odd one
             one, early, firm = _turned(one), 1 - early, 1 - firm  # noqa: PLW2901
         spectral = advantage(spectral_scores(inside[one.layer][one.rows]), one.group)
-        made.append(one._replace(early=early, firm=firm, spectral=spectral))
+        made.append(one._replace(early=early, firm=firm, spectral=spectral, silent=silent))
     return made
+
+
+def _asked(signal: Callable[[], Floats], n_rows: int) -> Floats:
+    """(n,) of a signal; all 0, which speaks for no row, where the model can't give it."""
+    try:
+        values = signal()
+    except Exception:  # noqa: BLE001 - the user's own module runs here; the other signals still stand
+        return np.zeros(n_rows, dtype=np.float32)
+    return values if np.isfinite(values).all() else np.zeros(n_rows, dtype=np.float32)
 
 
 def _turned(one: Apart) -> Apart:
@@ -214,11 +230,14 @@ def _finding(context: Context, one: Apart, inside: tuple[Floats, ...]) -> Findin
 def _signals(one: Apart, n_layers: int) -> tuple[Evidence, ...]:
     gap = f"density between the groups over the lower peak, in hidden layer {one.layer + 1} of {n_layers} read"
     chance = "chance that a row of the group is above another row of the label"
+    unknown = dict.fromkeys(one.silent, "could not be measured on this model, so 0.5")
+    early = unknown.get("learnt_first", f"{chance}, by a probe run of {PROBE_PASSES} passes")
+    firm = unknown.get("held_firmly", f"{chance}, when weights are raised")
     return (
         number("valley", one.found.valley, unit="share", note=gap),
         number("content_denies", one.denied, unit="share", note=f"of the group; {one.usual:.3f} of the other rows"),
-        number("learnt_first", one.early, unit="share", note=f"{chance}, by a probe run of {PROBE_PASSES} passes"),
-        number("held_firmly", one.firm, unit="share", note=f"{chance}, when weights are raised"),
+        number("learnt_first", one.early, unit="share", note=early),
+        number("held_firmly", one.firm, unit="share", note=firm),
         number("spectral", one.spectral, unit="share", note=f"{chance}, by robustly whitened spectral scores"),
     )
 
