@@ -216,8 +216,9 @@ def test_a_clean_report_says_what_the_power_was() -> None:
 def test_a_clean_report_is_not_green_where_all_planted_poison_was_missed() -> None:
     report = sample.clean()
     first, *others = report.checks
-    numbers = tuple(replace(n, value=0.0, low=0.0) if n.name == "power:label-flip" else n for n in first.numbers)
-    report = replace(report, checks=(replace(first, numbers=numbers), *others))
+    none = {"value": 0.0, "low": 0.0}
+    numbers = (replace(n, data={**n.data, **none}) if n.name == "power:label-flip" else n for n in first.numbers)
+    report = replace(report, checks=(replace(first, numbers=tuple(numbers)), *others))
     assert (tone(sample.clean()), tone(report)) == ("clean", "incomplete")
     body = " ".join(render(report, "text").split())
     assert "checks that ran, and they miss label-flip." in body
