@@ -110,7 +110,7 @@ def test_clean_data_exits_0(folder: Path) -> None:
         (["attack", "badnets", "clean.npz", "-o", "o.npz", "--rate", "2"], "rate"),
         (["attack", "nope", "clean.npz", "-o", "o.npz", "--rate", "0.1"], "nope"),
         (["attack", "badnets", "clean.npz", "-o", "o.npz", "--rate", "0.1", "--set", "size"], "--set"),
-        (["attack", "badnets"], "needs NAME"),
+        (["attack", "badnets"], "needs SOURCE"),
         (["report", "clean.npz"], "report"),
         (["explain", "PSN999"], "PSN999"),
     ],

@@ -95,6 +95,7 @@ def test_no_hidden_layer_or_no_rows_give_no_layers() -> None:
     assert layers(TorchModel(Shared().eval(), flat, 3), rows(3).x[:0]) == ()
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("settings", [{"solver": "lbfgs"}, {"early_stopping": True}, {}])
 def test_a_perceptron_of_two_classes_is_read_raised_and_taught_again(settings: dict[str, Any]) -> None:
     from sklearn.neural_network import MLPClassifier
