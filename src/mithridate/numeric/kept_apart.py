@@ -14,6 +14,7 @@ Doubles: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 DIMENSIONS = (1, 2, 5, 10)  # leading directions that are tried; which of them a trigger moves differs by network
+MOST_COLUMNS = 512  # a wide layer's other columns vary less, and the cost grows with the cube of their number
 FAR = 0.95  # a small group is looked for among the rows farther from the median than this share of them
 LEAST_SIDE = 15  # rows of a group
 STEPS = 30
@@ -31,6 +32,19 @@ class Split(NamedTuple):
     second: Flags
     valley: float
     depth: Doubles
+
+
+def most_varied(values: Floats) -> Floats:
+    """The (n, 512) columns that vary most of (n, d); all where there are no more.
+
+    Examples
+    --------
+    >>> most_varied(np.arange(2048.0).reshape(2, 1024) ** 2).shape
+    (2, 512)
+    """
+    if values.shape[1] <= MOST_COLUMNS:
+        return values
+    return values[:, np.sort(np.argsort(-values.var(axis=0), kind="stable")[:MOST_COLUMNS])]
 
 
 def split(values: Floats) -> Split:

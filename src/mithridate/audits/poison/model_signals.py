@@ -19,7 +19,7 @@ from mithridate.models.inputs import Floats
 from mithridate.models.inside import is_network, layers, losses, raised
 from mithridate.models.protocol import Fitted
 from mithridate.numeric.binomial import upper_tail
-from mithridate.numeric.kept_apart import Flags, Split, advantage, split
+from mithridate.numeric.kept_apart import Flags, Split, advantage, most_varied, split
 from mithridate.numeric.robust_spectral import spectral_scores
 
 ID, SLUG = "PSN115", "model-signals"
@@ -94,7 +94,7 @@ def model_signals(context: Context, settings: AuditSettings) -> Outcome:  # noqa
     if not is_network(model):
         raise Skip("the model is no network with layers to look at (a torch module or a perceptron)")
     try:
-        inside = layers(model, data.x)
+        inside = tuple(most_varied(values) for values in layers(model, data.x))
     except Exception as error:  # the user's own module runs here, and anything can come out of it
         raise Skip(f"the model's layers can't be read: {one_line(error)}") from error
     if not inside:
