@@ -249,3 +249,26 @@ def test_cells_with_shell_commands_are_read_and_broken_ones_are_said(tmp_path: P
     assert [f.subject.extra["kind_of"] for f in report.findings if f.method == "SUP441"] == [
         "cells that are no Python 3"
     ]
+
+
+def test_a_server_named_in_a_mounted_path_is_not_started(tmp_path: Path) -> None:
+    mounted = "docker run -it --network host -v/b:/opt/tritonserver/backends -v /c:/opt/tritonserver -w /x $IMAGE\n"
+    real = "docker run -v /m:/models --network host nvcr.io/nvidia/tritonserver:24.01-py3\n"
+    assert found(look(tmp_path, {"shell.sh": mounted, "real.sh": real}), "SUP427") == [("high", "real.sh")]
+
+
+def test_torchserve_that_its_own_file_binds_to_this_machine_is_not_open(tmp_path: Path) -> None:
+    start = "torchserve --start --ts-config c --disable-token-auth\n"
+    local = "cat > c <<E\ninference_address=https://127.0.0.1:8080\nmanagement_address=https://127.0.0.1:8081\nE\n"
+    mixed = local.replace("inference_address=https://127.0.0.1", "inference_address=http://0.0.0.0")
+    report = look(tmp_path, {"bare.sh": start, "local.sh": local + start, "mixed.sh": mixed + start})
+    assert {path for _, path in found(report, "SUP427")} == {"bare.sh", "mixed.sh"}
+
+
+def test_a_full_loader_says_from_which_version_on_it_is_harmless(tmp_path: Path) -> None:
+    report = look(tmp_path, {
+        "a.py": "import yaml\nyaml.load(f, Loader=yaml.FullLoader)\nyaml.full_load(f)\n",
+        "b.py": "import yaml\nyaml.load(f)\nyaml.unsafe_load(f)\n",
+    })  # fmt: skip
+    said = {f.subject.extra["path"]: f.claim for f in report.findings if f.method == "SUP426"}
+    assert ("5.4" in said["a.py"], "5.4" in said["b.py"], len(said)) == (True, False, 2)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 _EVERY = r"""["']?(?:0\.0\.0\.0|::|\*)(?:/0|:\d+)?["']?"""
 _NEVER = re.compile(r"(?!)")
+_MOUNTED = re.compile(r"(?:(?<=\s)|^)(?:-v|-w|--volume|--workdir|--mount)[= ]?\s*\S+")  # a path is no program
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +106,12 @@ def docker_run(line: str) -> str | None:
     match = _RUN.search(line)
     if match is None or not _PUBLISH.search(f" {match['rest']} "):
         return None
-    words = match["rest"].split()
+    rest = _MOUNTED.sub(" ", match["rest"])
+    words = rest.split()
     images = "\n".join(
         f"image: {word}" for word in words[:60] if not word.startswith(("-", "image:")) and "=" not in word
     )
-    return f"{images}\n{match['rest']}"
+    return f"{images}\n{rest}"
 
 
 def reaches_outside(manifest: str) -> bool:

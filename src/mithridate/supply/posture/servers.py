@@ -18,6 +18,7 @@ class Server:
     program : its command or image. wide : listens on every address. guard : asks for a key. off : switches that off.
     always : authentication is there unless it is switched off. listens : on every address unless told otherwise.
     bare : a command of a script that is open where it says nothing of addresses. secured : brings TLS itself.
+    kept : what elsewhere in the file binds it to this machine.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Server:
     listens: bool = False
     bare: re.Pattern[str] = _NEVER
     secured: re.Pattern[str] = _NEVER
+    kept: re.Pattern[str] = _NEVER
     switched: str = "with authentication switched off"
 
 
@@ -101,6 +103,10 @@ SERVERS = (
         _words(r"^\s*(?:management|inference)_address\s*=", r"\btorchserve\b"),
         _words(rf"(?:management|inference|metrics)_address\s*=\s*https?://{_EVERY}", r"--disable-token-auth\b"),
         off=_words(r"disable_token_authorization\s*=\s*true"),
+        environment=_words(r"management_address"),
+        kept=_words(
+            r"(?s:\A(?!.*_address\s*=\s*https?://(?!127\.|localhost)).*management_address\s*=\s*https?://(?:127\.|localhost))"
+        ),
     ),
     Server(
         "TGI", _words(r"text-generation-(?:launcher|inference)"), _host("--hostname"),
@@ -187,7 +193,7 @@ def exposed(text: str, *, published: bool, script: bool = False, around: str = "
         anyway = script and server.bare.search(flat) and not _LOCAL.search(flat)
         if not (published and (wide or server.listens) if "image:" in text or published else wide or anyway):
             continue
-        if server.secured.search(flat):
+        if server.secured.search(flat) or server.kept.search(around):
             return None
         off = bool(server.off.search(flat))
         guarded = not off and (server.always or bool(server.guard.search(f"{flat} {around}")))

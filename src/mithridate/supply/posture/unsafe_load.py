@@ -34,6 +34,10 @@ _KIND = Kind(
     "until then look into each file first: `mithridate scan FILE`",
 )  # fmt: skip
 _TORCH = Kind(ID, SLUG, "torch.load", Severity.MEDIUM, 0.9, f"write `{_TORCH_SAFE}`, or load safetensors instead")
+_TORCH_CLAIM = (
+    "{path} calls torch.load without weights_only=True at {where}: a model file can run code there, "
+    "from torch 2.6 on only where it says weights_only=False"
+)
 _TEST = Kind(ID, SLUG, "pickle in a test", Severity.LOW, 0.9, _KIND.remedy)
 _NETWORK = Kind(
     ID, SLUG, "pickle from the network", Severity.HIGH, 0.95,
@@ -65,7 +69,7 @@ def unsafe_load(context: Context, settings: PostureSettings) -> Outcome:
         spots = _sorted(module, test=bool(TESTS.search(file.name)))
         for kind, claim in (
             (_KIND, "{path} unpickles at {where}: a file that was tampered with runs code there"),
-            (_TORCH, "{path} calls torch.load without weights_only=True at {where}: a model file can run code there"),
+            (_TORCH, _TORCH_CLAIM),
             (_TEST, "{path}, a test, unpickles a file at {where}"),
             (_NETWORK, "{path} unpickles what came over the network at {where}: the sender runs code there"),
         ):

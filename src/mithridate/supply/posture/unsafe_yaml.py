@@ -18,7 +18,9 @@ _ROUND = re.compile(r"ruamel\.yaml\.YAML")
 _LOAD = re.compile(r"yaml\.(?:load|load_all)")
 _SAFE = re.compile(r"(?:^|\.)C?(?:Safe|Base)Loader$|SafeLoader")
 _UNSAFE = re.compile(r"(?:^|\.)C?(?:Unsafe|Full)?Loader$")
+_FULL = re.compile(r"(?:^|\.)C?FullLoader$|\.full_load(?:_all)?$")
 _KIND = Kind(ID, SLUG, "yaml", Severity.MEDIUM, 0.95, "use the safe loader: `yaml.safe_load(stream)`")
+_OLD = Kind(ID, SLUG, "yaml, full loader", Severity.MEDIUM, 0.6, _KIND.remedy)
 
 
 def unsafe_yaml(context: Context, settings: PostureSettings) -> Outcome:
@@ -28,7 +30,8 @@ def unsafe_yaml(context: Context, settings: PostureSettings) -> Outcome:
     -----
     Python is parsed, never run. A loader of the project's own is taken at its name: one whose name holds SafeLoader is
     safe, another that isn't PyYAML's own is not judged. FullLoader had holes of this kind (CVE-2020-1747,
-    CVE-2020-14343) and counts as unsafe.
+    CVE-2020-14343) before PyYAML 5.4; it counts as
+    unsafe, with less confidence, since the file does not say which PyYAML reads it.
 
     References
     ----------
@@ -37,11 +40,23 @@ def unsafe_yaml(context: Context, settings: PostureSettings) -> Outcome:
     del settings
     found = []
     for file, module in context.modules():
-        spots = [Spot(use.where, use.source, use.line) for use in module.uses if _bad(use)]
-        if spots:
-            claim = "{path} reads YAML at {where} with a loader that can build any object: the file can run code there"
-            found.append(finding(_KIND, file, claim, spots))
+        bad = [use for use in module.uses if _bad(use)]
+        for kind, claim in (
+            (
+                _KIND,
+                "{path} reads YAML at {where} with a loader that builds any object: the file can run code there",
+            ),
+            (_OLD, "{path} reads YAML at {where} with a loader that ran code of the file before PyYAML 5.4"),
+        ):
+            spots = [Spot(use.where, use.source, use.line) for use in bad if _is_full(use) == (kind is _OLD)]
+            if spots:
+                found.append(finding(kind, file, claim, spots))
     return Outcome(tuple(found))
+
+
+def _is_full(use: Use) -> bool:
+    loader = use.arguments[1] if len(use.arguments) > 1 else use.source_of("Loader")
+    return bool(_FULL.search(use.name) or (_LOAD.fullmatch(use.name) and loader and _FULL.search(loader)))
 
 
 def _bad(use: Use) -> bool:
