@@ -20,7 +20,7 @@ _SAFE = re.compile(r"(?:^|\.)C?(?:Safe|Base)Loader$|SafeLoader")
 _UNSAFE = re.compile(r"(?:^|\.)C?(?:Unsafe|Full)?Loader$")
 _FULL = re.compile(r"(?:^|\.)C?FullLoader$|\.full_load(?:_all)?$")
 _KIND = Kind(ID, SLUG, "yaml", Severity.MEDIUM, 0.95, "use the safe loader: `yaml.safe_load(stream)`")
-_OLD = Kind(ID, SLUG, "yaml, full loader", Severity.MEDIUM, 0.6, _KIND.remedy)
+_OLD = Kind(ID, SLUG, "yaml, full loader", Severity.LOW, 0.6, _KIND.remedy)
 
 
 def unsafe_yaml(context: Context, settings: PostureSettings) -> Outcome:
@@ -30,8 +30,7 @@ def unsafe_yaml(context: Context, settings: PostureSettings) -> Outcome:
     -----
     Python is parsed, never run. A loader of the project's own is taken at its name: one whose name holds SafeLoader is
     safe, another that isn't PyYAML's own is not judged. FullLoader had holes of this kind (CVE-2020-1747,
-    CVE-2020-14343) before PyYAML 5.4; it counts as
-    unsafe, with less confidence, since the file does not say which PyYAML reads it.
+    CVE-2020-14343) before PyYAML 5.4, and the file doesn't say which PyYAML reads it: low.
 
     References
     ----------
