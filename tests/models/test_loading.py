@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from mithridate.core.errors import InputError
 from mithridate.data.dataset import Dataset
-from mithridate.models.loading import load_model
+from mithridate.models.loading import fitted_model
 from mithridate.models.skops_file import _check_tree
 
 torch = pytest.importorskip("torch")
@@ -68,14 +68,14 @@ def test_a_state_dict_fills_the_module_of_the_recipe(images: Dataset, folder: Pa
         torch.save(module.state_dict(), path)
     else:
         pytest.importorskip("safetensors.torch").save_file(module.state_dict(), path)
-    outputs = load_model(str(path), images, spec(folder, "module"))(images.x)
+    outputs = fitted_model(str(path), images, spec(folder, "module")).predict_proba(images.x)
     with torch.inference_mode():
         wanted = module(torch.from_numpy(images.x.transpose(0, 3, 1, 2).copy())).softmax(dim=1).numpy()
     assert np.allclose(outputs, wanted, atol=1e-5)
     with pytest.raises(InputError, match="weights alone"):
-        load_model(str(path), images)
+        fitted_model(str(path), images)
     with pytest.raises(InputError, match="doesn't fit"):
-        load_model(str(path), images, "cnn")
+        fitted_model(str(path), images, "cnn")
 
 
 @pytest.mark.parametrize("labels", ["codes", "stored"])
@@ -89,7 +89,7 @@ def test_a_skops_file_predicts_in_label_order(embedding: Dataset, folder: Path, 
     if labels == "codes":
         labels_known = {str(label) for label in embedding.classes}
         assert not {"0"} <= labels_known
-    outputs = load_model(str(folder / "model.skops"), embedding)(embedding.x)
+    outputs = fitted_model(str(folder / "model.skops"), embedding).predict_proba(embedding.x)
     assert outputs.shape == (len(embedding), 4)
     assert (outputs[:, 2] == 0).all()
     assert (outputs[rows].argmax(axis=1) == embedding.y[rows]).mean() > 0.9
@@ -101,7 +101,7 @@ def test_a_skops_file_with_an_untrusted_type_is_refused(images: Dataset, folder:
     model.extra = Path("secret")
     skops.dump(model, folder / "model.skops")
     with pytest.raises(InputError, match="aren't trusted"):
-        load_model(str(folder / "model.skops"), images)
+        fitted_model(str(folder / "model.skops"), images)
 
 
 def test_a_tree_that_points_outside_itself_is_refused() -> None:
@@ -120,10 +120,10 @@ def test_a_pickle_is_never_loaded(images: Dataset, folder: Path) -> None:
     for name in ("model.pkl", "model.joblib", "model.pt", "model.skops", "model.safetensors"):
         (folder / name).write_bytes(pickle.dumps(Bomb()))
         with pytest.raises(InputError, match=name):
-            load_model(name, images, spec(folder, "module"))
+            fitted_model(name, images, spec(folder, "module"))
     torch.save({"weight": Bomb()}, folder / "zipped.pt")
     with pytest.raises(InputError, match="plain state dict"):
-        load_model("zipped.pt", images, spec(folder, "module"))
+        fitted_model("zipped.pt", images, spec(folder, "module"))
     assert not (folder / "exploded").exists()
 
 
@@ -134,14 +134,14 @@ def test_a_damaged_file_is_a_clear_error(images: Dataset, folder: Path, suffix: 
     for body in (b"", b"nonsense", empty_zip.getvalue()):
         (folder / f"model{suffix}").write_bytes(body)
         with pytest.raises(InputError, match="model"):
-            load_model(f"model{suffix}", images, spec(folder, "module"))
+            fitted_model(f"model{suffix}", images, spec(folder, "module"))
     with pytest.raises(InputError, match="no file"):
-        load_model(f"absent{suffix}", images, spec(folder, "module"))
+        fitted_model(f"absent{suffix}", images, spec(folder, "module"))
 
 
 def test_the_users_object_gets_flat_rows(images: Dataset, folder: Path) -> None:
-    assert (load_model(spec(folder, "own"), images)(images.x).argmax(axis=1) == 0).all()
-    assert load_model(spec(folder, "module"), images)(images.x).shape == (len(images), 10)
+    assert (fitted_model(spec(folder, "own"), images).predict_proba(images.x).argmax(axis=1) == 0).all()
+    assert fitted_model(spec(folder, "module"), images).predict_proba(images.x).shape == (len(images), 10)
 
 
 @pytest.mark.parametrize(
@@ -155,11 +155,11 @@ def test_the_users_object_gets_flat_rows(images: Dataset, folder: Path) -> None:
 )
 def test_forms_that_come_later_say_so(images: Dataset, text: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        load_model(text, images)
+        fitted_model(text, images)
 
 
 def test_a_function_that_gives_no_model_is_a_clear_error(images: Dataset, folder: Path) -> None:
     with pytest.raises(InputError, match="str is neither"):
-        load_model(spec(folder, "wrong"), images)
+        fitted_model(spec(folder, "wrong"), images)
     with pytest.raises(InputError, match="no arguments"):
-        load_model(spec(folder, "needs"), images)
+        fitted_model(spec(folder, "needs"), images)

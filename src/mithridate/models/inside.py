@@ -45,6 +45,10 @@ def layers(model: Fitted, x: Any) -> tuple[Floats, ...]:
 def raised(model: Fitted, x: Any) -> Floats:
     """(n, c) mean of the answers with the weights of the last layer, the last two and the last three times 1.5.
 
+    Notes
+    -----
+    The last layers are those defined last, as nearly all networks define them in the order in which they call them.
+
     References
     ----------
     Hou et al. (2024), IBD-PSC: input-level backdoor detection via parameter-oriented scaling consistency, ICML.
@@ -58,7 +62,8 @@ def losses(model: Fitted, x: Any, codes: Codes, *, epochs: int, seed: int) -> Fl
 
     Notes
     -----
-    The network is copied, its weights are drawn anew, and it is trained for that many passes.
+    The network is copied, its weights are drawn anew, and it is trained for that many passes. Parameters outside
+    modules with `reset_parameters` keep their values, so that such a network starts with a part of what it knows.
 
     References
     ----------

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mithridate.core.errors import Error, InputError, MissingExtra
 from mithridate.data.dataset import Dataset
@@ -18,8 +17,6 @@ from mithridate.models.importing import is_path, load_function, one_line, takes_
 from mithridate.models.protocol import Fitted
 from mithridate.models.recipes import BUILTIN
 from mithridate.models.skops_file import load_skops
-
-Predict: TypeAlias = Callable[[Any], npt.NDArray[np.float32]]
 
 STATE_DICT = (".pt", ".pth", ".safetensors")
 LATER: Mapping[str, str] = MappingProxyType(
@@ -35,8 +32,8 @@ PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")
 NOW = "a state dict (.pt, .safetensors) with --recipe, a .skops file, or package.module:function"
 
 
-def load_model(path_or_spec: str, dataset: Dataset, recipe: str | None = None) -> Predict:
-    """A function from content to class probabilities, made from the user's own model.
+def fitted_model(path_or_spec: str, dataset: Dataset, recipe: str | None = None) -> Fitted:
+    """The user's own model, behind the common face.
 
     Parameters
     ----------
@@ -46,18 +43,13 @@ def load_model(path_or_spec: str, dataset: Dataset, recipe: str | None = None) -
 
     Returns
     -------
-    A function of content as `Dataset.x` gives it; (n, c) float32, columns in the order of the sorted labels.
+    A model of content as `Dataset.x` gives it; probabilities in the order of the sorted labels.
 
     Raises
     ------
     InputError : no such file, another form, a damaged or an unsafe file, or a model that doesn't fit the data.
     MissingExtra : torch, safetensors or skops isn't installed.
     """
-    return fitted_model(path_or_spec, dataset, recipe).predict_proba
-
-
-def fitted_model(path_or_spec: str, dataset: Dataset, recipe: str | None = None) -> Fitted:
-    """The model itself, as `load_model` finds it."""
     if re.match(r"https?://", path_or_spec):
         raise InputError(f"served models can't be asked yet; give {NOW}")
     path = Path(path_or_spec)
