@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
 
 import mithridate
 from mithridate.core.errors import InputError
@@ -55,6 +56,25 @@ def test_fitted_model_is_asked_what_it_says_of_its_rows(digits: Dataset) -> None
 def test_recipe_may_be_a_function(digits: Dataset) -> None:
     report = mithridate.audit(digits, recipe=linear, power="off")
     assert status(report)["PSN107"] in {"found", "clean"}
+
+
+def network(dataset: Any, _seed: int) -> MLPClassifier:
+    return MLPClassifier((16,), max_iter=300, tol=0.01, random_state=0).fit(
+        dataset.x.reshape(len(dataset.y), -1), dataset.y
+    )
+
+
+def test_a_networks_layers_are_looked_at_whether_it_is_given_or_trained_here(digits: Dataset) -> None:
+    for given in ({"recipe": network}, {"model": network(digits, 0)}):
+        report = mithridate.audit(digits, power="off", methods="PSN115", **given)
+        assert status(report)["PSN115"] in {"found", "clean"}
+
+
+def test_a_check_that_lacks_a_part_names_the_option_that_gives_it(digits: Dataset) -> None:
+    reasons = {check.method: check.reason for check in mithridate.audit(digits, power="off").checks}
+    assert "--recipe R" in reasons["PSN109"]
+    assert "--model M or --recipe R" in reasons["PSN115"]
+    assert "--reference CLEAN" in reasons["PSN111"]
 
 
 def test_model_that_breaks_is_blamed_by_name(digits: Dataset) -> None:
