@@ -144,8 +144,8 @@ def looks_dealt(excess: float, n_unfit: float) -> bool:
     return excess >= AGAINST or (excess >= -DEALT and n_unfit >= MANY)
 
 
-def goes_everywhere(odds: Floats, codes: Codes) -> bool:
-    """Whether most carriers are stamped by their `odds` (m,), and their labels `codes` (m,) aren't nearly all one.
+def goes_everywhere(odds: Floats, codes: Codes, *, least: float = STAMPED) -> bool:
+    """Whether carriers are stamped by their `odds` (m,), `least` of them, and their labels `codes` (m,) aren't all one.
 
     Examples
     --------
@@ -154,7 +154,7 @@ def goes_everywhere(odds: Floats, codes: Codes) -> bool:
     """
     chance = 1 / (1 + 10.0 ** -np.clip(odds, -300, 300))
     stamped = float(chance.sum())
-    if len(odds) == 0 or stamped < STAMPED * len(odds):
+    if len(odds) == 0 or stamped < least * len(odds):
         return False
     return bool(np.bincount(codes, weights=chance).max() <= ONE_TARGET * stamped)
 

@@ -10,9 +10,12 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from mithridate.audits.poison.context import Context
+from mithridate.audits.poison.embedding import opinions
 from mithridate.audits.poison.triggers.table_text import MAX_ODDS, UNSEEN, Flips, Group
 from mithridate.audits.poison.triggers.text_phrase import as_written, columns_of
 from mithridate.core.trigger import Trigger
+from mithridate.numeric.inserted_words import Places, apart, beside_of, inserted, places_of
+from mithridate.numeric.strayed_rule import ruled_odds
 from mithridate.numeric.strayed_tokens import Strays, straying
 from mithridate.numeric.table_tokens import Floats, Mask
 from mithridate.numeric.text_probe import (
@@ -38,6 +41,7 @@ from mithridate.numeric.unfit_labels import (
 MAX_ROUNDS = 4
 MAX_LEADS = 40  # put to the tests
 LEAD_LP = 10.0  # of some 10^5 words and pairs
+APART = 3.0  # standard errors by which the words beside a stamped word differ from those beside a written one
 ORDINARY = 0.65  # chance that other words rank a holder above another text: any texts have 0.5, topics more
 
 
@@ -108,8 +112,9 @@ def _try(stage: Stage, view: _View, lead: Strays, rng: np.random.Generator) -> G
     held[stage.presence[:, [lead.token]].nonzero()[0]] = True
     mask = held & (view.codes >= 0) & ~stage.trusted
     rows = np.flatnonzero(mask)
-    odds = strayed_odds(view.log_p[rows], view.codes[rows])
-    if not goes_everywhere(odds, view.codes[rows]):
+    log_p = _log_p(stage)[rows]
+    odds = strayed_odds(log_p, view.codes[rows])
+    if not goes_everywhere(odds, view.codes[rows], least=0.0):
         return None
     if stage.trusted.any() and excess(held, view.unfit, stage.trusted).explained:
         return None
@@ -123,8 +128,29 @@ def _try(stage: Stage, view: _View, lead: Strays, rng: np.random.Generator) -> G
     topic = separation(counts, stamped, held, stage.context.dataset.folds(2))
     if near.natural or topic > ORDINARY:
         return None
+    places = None if edge in {START, END} else places_of(stage.corpus, phrase, rows)
+    if not goes_everywhere(odds, view.codes[rows]) and not _out_of_place(places, odds):
+        return None
+    sure = ruled_odds(log_p, view.codes[rows], lambda written: _beside(places, written))
     flips = _flips(stage, view, phrase, mask, rng)
-    return _group(stage, lead, _Holders(mask, rows, odds), phrase, flips)
+    return _group(stage, lead, _Holders(mask, rows, sure), phrase, flips)
+
+
+def _log_p(stage: Stage) -> Floats:
+    """(n, k) log probabilities of the labels by all models of the texts together: the surest."""
+    return opinions(stage.context).log_probabilities.astype(np.float64)
+
+
+def _out_of_place(places: Places | None, odds: Floats) -> bool:
+    """Whether the word stands where nobody would write it in the texts that seem stamped, unlike in the others."""
+    if places is None:
+        return False
+    chance = 1 / (1 + 10.0 ** np.clip(odds, -300, 300))
+    return apart(beside_of(places, chance), odds > 0) >= APART
+
+
+def _beside(places: Places | None, written: Floats) -> Floats:
+    return np.zeros(len(written)) if places is None else inserted(places, written)
 
 
 def _flips(stage: Stage, view: _View, phrase: tuple[int, ...], mask: Mask, rng: np.random.Generator) -> Flips:
