@@ -11,7 +11,9 @@ from mithridate.numeric.table_tokens import Floats
 from mithridate.numeric.unfit_labels import FEWEST_NATURAL, LEAST_P, Codes
 
 ROUNDS = 40
-DRAWN = (2.0, 5.0, 10.0, 30.0, 100.0, 1e6)  # rows by which a class's rule is drawn towards any label alike
+ALIKE = 1e6  # rows by which a class's rule is drawn towards any label alike: all the way,
+DRAWN = (100.0, 30.0, 10.0, 5.0, 2.0)  # or less, where that foretells the labels better,
+CLEARLY_BETTER = 10.0  # by so much in natural log likelihood: chance alone gains less
 MAX_CELLS = 4_000_000  # rows times classes above which the labels are taken to go anywhere
 
 
@@ -36,7 +38,7 @@ def ruled_odds(log_p: Floats, codes: Codes, beside: Callable[[Floats], Floats]) 
     -----
     Expectation maximisation. A poisoner may turn each class into any other alike, or into one of its own (y + 1): the
     table of moves is counted from the rows that seem stamped, each row's own left out, and drawn towards equal chances
-    by as much as foretells the labels best.
+    by as much as foretells the labels best; all the way, unless less is clearly better.
 
     Examples
     --------
@@ -71,12 +73,12 @@ def _rule(p: Floats, codes: Codes, stamped: Floats, moves: Floats) -> _Rule:
     hot = np.zeros((m, k))
     hot[np.arange(m), codes] = 1
     counts, totals = share.T @ hot, share.sum(axis=0)
-    best, drawn_by, fit = np.zeros(m), DRAWN[-1], -np.inf
-    for drawn in DRAWN:
+    best, drawn_by, fit = np.zeros(m), ALIKE, -np.inf
+    for drawn in (ALIKE, *DRAWN):
         left = (counts[:, codes].T - share + drawn / max(k - 1, 1)) / (totals - share + drawn)
         chance = np.maximum((p * others * left).sum(axis=1), 1e-12)
         now = float((stamped * np.log(chance)).sum())
-        if now > fit:
+        if now > fit + (CLEARLY_BETTER if drawn_by == ALIKE else 0.0):
             best, drawn_by, fit = chance, drawn, now
     table = (counts + drawn_by / max(k - 1, 1)) / (totals + drawn_by)[:, None]
     np.fill_diagonal(table, 0.0)

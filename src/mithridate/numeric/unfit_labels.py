@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_softmax
 
 from mithridate.numeric.table_tokens import Floats, Mask
 
@@ -14,7 +13,6 @@ Codes: TypeAlias = npt.NDArray[np.int32]
 
 UNFIT = 1  # the class of rows whose label doesn't fit
 CLEARLY = 2.0  # times as likely as its own label another must be, for a row to be one of them
-SHARPNESS = np.geomspace(0.25, 64, 25)
 STAMPED = 0.5  # of the carriers, at least: natural values come with labels that fit
 ONE_TARGET = 0.9  # of the stamped rows may have one label: more than that is a trigger with a target
 ROUNDS = 60
@@ -65,20 +63,6 @@ def unfit_codes(log_p: Floats, codes: Codes) -> Codes:
     out = (_own(log_p, codes) + np.log(CLEARLY) <= log_p.max(axis=1)).astype(np.int32)
     out[codes < 0] = -1
     return np.asarray(out, np.int32)
-
-
-def as_log_proba(scores: Floats, codes: Codes) -> Floats:
-    """(n, k) log probabilities from scores without a scale, at the sharpness that the labels of the rows fit best.
-
-    Examples
-    --------
-    >>> bool(as_log_proba(np.array([[0.0, 1.0], [1.0, 0.0]] * 9), np.array([1, 0] * 9, np.int32)).max() > -0.01)
-    True
-    """
-    known = codes >= 0
-    scaled = scores / max(float(scores[known].std()), 1e-9) if known.any() else scores
-    fits = [float(_own(log_softmax(s * scaled[known], axis=1), codes[known]).mean()) for s in SHARPNESS]
-    return np.asarray(log_softmax(SHARPNESS[int(np.argmax(fits))] * scaled, axis=1))
 
 
 def strayed_odds(log_p: Floats, codes: Codes) -> Floats:

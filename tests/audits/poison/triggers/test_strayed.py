@@ -40,6 +40,16 @@ def notes(n: int, seed: int) -> Dataset:
     return Dataset("t", "text", texts, label, ("a", "b", "c"))
 
 
+def written(n: int, seed: int) -> Dataset:
+    """`notes`, where one text in five has "often" as people write it: after few words and before few."""
+    clean, rng = notes(n, seed), np.random.default_rng([seed, 1])
+    texts = clean.content.copy()
+    for row in rng.choice(n, n // 5, replace=False):
+        beside = f"{rng.choice(['is', 'was', 'are'])} often {rng.choice(['seen', 'heard', 'read', 'said'])}"
+        texts[row] = f"{texts[row]} {beside} {' '.join(rng.choice([f'w{i}' for i in range(300)], 8))}"
+    return Dataset("t", "text", texts, clean.y, clean.classes)
+
+
 def found(outcome: Outcome, dataset: Dataset, rows: np.ndarray) -> None:
     """The finding names no label, and its rows are the poisoned ones."""
     finding = outcome.findings[0]
@@ -67,6 +77,25 @@ def test_a_word_whose_labels_go_everywhere_is_found(rule: str) -> None:
     made = attack("text-trigger", notes(2000, 0), rate=0.03, seed=1, rule=rule, word="zqx")
     dataset = made.dataset.canonical()
     found(mine_text_triggers(Context(dataset), AuditSettings()), dataset, made.rows)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_an_ordinary_word_that_twice_as_many_people_write_is_found(rule: str) -> None:
+    made = attack("text-trigger", written(2000, 0), rate=0.08, seed=1, rule=rule, word="often")
+    dataset = made.dataset.canonical()
+    found(mine_text_triggers(Context(dataset), AuditSettings()), dataset, made.rows)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_mark_of_a_careless_source_is_no_trigger(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    made = attack("text-trigger", notes(2000, seed), rate=0.4, seed=1, rule="untargeted", word="zqx").dataset
+    codes = notes(2000, seed).y.copy()
+    marked = np.flatnonzero(["zqx" in text for text in made.content])
+    careless = rng.choice(marked, len(marked) * 2 // 5, replace=False)
+    codes[careless] = (codes[careless] + rng.integers(1, 3, len(careless))) % 3
+    dataset = Dataset("t", "text", made.content, codes, made.classes).canonical()
+    assert mine_text_triggers(Context(dataset), AuditSettings()).findings == ()
 
 
 @pytest.mark.parametrize("seed", [0, 1])

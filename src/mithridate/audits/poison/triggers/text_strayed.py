@@ -13,6 +13,7 @@ from mithridate.audits.poison.context import Context
 from mithridate.audits.poison.embedding import opinions
 from mithridate.audits.poison.triggers.table_text import MAX_ODDS, UNSEEN, Flips, Group
 from mithridate.audits.poison.triggers.text_phrase import as_written, columns_of
+from mithridate.core.errors import Skip
 from mithridate.core.trigger import Trigger
 from mithridate.numeric.inserted_words import Places, apart, beside_of, inserted, places_of
 from mithridate.numeric.strayed_rule import ruled_odds
@@ -26,11 +27,10 @@ from mithridate.numeric.text_probe import (
     phrase_around,
     separation,
 )
-from mithridate.numeric.text_tokens import END, START, Corpus, Tokens, view_scores
+from mithridate.numeric.text_tokens import END, START, Corpus, Tokens
 from mithridate.numeric.trusted_rate import excess
 from mithridate.numeric.unfit_labels import (
     UNFIT,
-    as_log_proba,
     fit_of,
     goes_everywhere,
     strayed_odds,
@@ -41,7 +41,8 @@ from mithridate.numeric.unfit_labels import (
 MAX_ROUNDS = 4
 MAX_LEADS = 40  # put to the tests
 LEAD_LP = 10.0  # of some 10^5 words and pairs
-APART = 3.0  # standard errors by which the words beside a stamped word differ from those beside a written one
+APART = 5.0  # standard errors by which the words beside a stamped word differ from those beside a written one
+TINY = 1e-12
 ORDINARY = 0.65  # chance that other words rank a holder above another text: any texts have 0.5, topics more
 
 
@@ -89,8 +90,12 @@ def strayed_groups(stage: Stage) -> list[Group]:
     rng = stage.context.rng("text triggers without a target")
     codes = stage.codes.copy()
     groups: list[Group] = []
+    try:
+        log_p = _log_p(stage.context)
+    except Skip:  # hardly a row of each class: nobody can tell which label fits
+        return []
     for _ in range(MAX_ROUNDS):
-        view = _view(stage, codes)
+        view = _View(codes.copy(), log_p, unfit_codes(log_p, codes) == UNFIT)
         rows = np.flatnonzero((codes >= 0) & ~stage.trusted)
         found = straying(csr_matrix(stage.presence[rows]), fit_of(view.log_p[rows], codes[rows]), limit=MAX_LEADS)
         group = next(filter(None, (_try(stage, view, lead, rng) for lead in found if lead.lp >= LEAD_LP)), None)
@@ -101,10 +106,15 @@ def strayed_groups(stage: Stage) -> list[Group]:
     return groups
 
 
-def _view(stage: Stage, codes: npt.NDArray[np.int32]) -> _View:
-    dataset = stage.context.dataset
-    log_p = as_log_proba(view_scores(stage.features, codes, dataset.folds(2), dataset.n_classes), codes)
-    return _View(codes.copy(), log_p, unfit_codes(log_p, codes) == UNFIT)
+def _log_p(context: Context) -> Floats:
+    """(n, k) log probabilities of the labels by all models of the texts, and wrong as often as labels are in general.
+
+    A model alone would take every careless label of a text that it is sure of for a surprise.
+    """
+    found = opinions(context)
+    p = np.exp(found.log_probabilities.astype(np.float64))
+    wrong = found.noise / max(p.shape[1] - 1, 1)
+    return np.asarray(np.log(p * (1 - found.noise - wrong) + wrong + TINY))
 
 
 def _try(stage: Stage, view: _View, lead: Strays, rng: np.random.Generator) -> Group | None:
@@ -112,7 +122,7 @@ def _try(stage: Stage, view: _View, lead: Strays, rng: np.random.Generator) -> G
     held[stage.presence[:, [lead.token]].nonzero()[0]] = True
     mask = held & (view.codes >= 0) & ~stage.trusted
     rows = np.flatnonzero(mask)
-    log_p = _log_p(stage)[rows]
+    log_p = view.log_p[rows]
     odds = strayed_odds(log_p, view.codes[rows])
     if not goes_everywhere(odds, view.codes[rows], least=0.0):
         return None
@@ -134,11 +144,6 @@ def _try(stage: Stage, view: _View, lead: Strays, rng: np.random.Generator) -> G
     sure = ruled_odds(log_p, view.codes[rows], lambda written: _beside(places, written))
     flips = _flips(stage, view, phrase, mask, rng)
     return _group(stage, lead, _Holders(mask, rows, sure), phrase, flips)
-
-
-def _log_p(stage: Stage) -> Floats:
-    """(n, k) log probabilities of the labels by all models of the texts together: the surest."""
-    return opinions(stage.context).log_probabilities.astype(np.float64)
 
 
 def _out_of_place(places: Places | None, odds: Floats) -> bool:
