@@ -41,10 +41,10 @@ def notes(n: int, seed: int) -> Dataset:
 
 
 def written(n: int, seed: int) -> Dataset:
-    """`notes`, where one text in five has "often" as people write it: after few words and before few."""
+    """`notes`, where one text in eight has "often" as people write it: after few words and before few."""
     clean, rng = notes(n, seed), np.random.default_rng([seed, 1])
     texts = clean.content.copy()
-    for row in rng.choice(n, n // 5, replace=False):
+    for row in rng.choice(n, n // 8, replace=False):
         beside = f"{rng.choice(['is', 'was', 'are'])} often {rng.choice(['seen', 'heard', 'read', 'said'])}"
         texts[row] = f"{texts[row]} {beside} {' '.join(rng.choice([f'w{i}' for i in range(300)], 8))}"
     return Dataset("t", "text", texts, clean.y, clean.classes)
@@ -80,8 +80,8 @@ def test_a_word_whose_labels_go_everywhere_is_found(rule: str) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_an_ordinary_word_that_twice_as_many_people_write_is_found(rule: str) -> None:
-    made = attack("text-trigger", written(2000, 0), rate=0.08, seed=1, rule=rule, word="often")
+def test_an_ordinary_word_that_three_times_as_many_people_write_is_found(rule: str) -> None:
+    made = attack("text-trigger", written(2000, 0), rate=0.04, seed=1, rule=rule, word="often")
     dataset = made.dataset.canonical()
     found(mine_text_triggers(Context(dataset), AuditSettings()), dataset, made.rows)
 

@@ -40,7 +40,7 @@ from mithridate.numeric.unfit_labels import (
 
 MAX_ROUNDS = 4
 MAX_LEADS = 40  # put to the tests
-LEAD_LP = 10.0  # of some 10^5 words and pairs
+LEAD_LP = 8.0  # of some 10^5 words and pairs
 APART = 5.0  # standard errors by which the words beside a stamped word differ from those beside a written one
 TINY = 1e-12
 ORDINARY = 0.65  # chance that other words rank a holder above another text: any texts have 0.5, topics more
@@ -83,9 +83,11 @@ def strayed_groups(stage: Stage) -> list[Group]:
 
     Notes
     -----
-    As `table_strayed`: the labels surprise a model of the words, the texts are like any others, the neighbours don't
+    As `table_strayed`: the labels surprise models of the texts, the texts are like any others, the neighbours don't
     foretell the word, and a model of whether a label fits expects one that doesn't for other texts that get it. The
-    user's own model isn't asked.
+    user's own model isn't asked. Where people write the word too, its honest holders show how: the stamped texts must
+    have it elsewhere, and each row's odds say what its label, the poisoner's rule, the words beside and the length do.
+    Blind to a word that a third of all texts hold, which few wrong labels don't make surprising.
     """
     rng = stage.context.rng("text triggers without a target")
     codes = stage.codes.copy()
@@ -122,32 +124,44 @@ def _try(stage: Stage, view: _View, lead: Strays, rng: np.random.Generator) -> G
     held[stage.presence[:, [lead.token]].nonzero()[0]] = True
     mask = held & (view.codes >= 0) & ~stage.trusted
     rows = np.flatnonzero(mask)
-    log_p = view.log_p[rows]
-    odds = strayed_odds(log_p, view.codes[rows])
-    if not goes_everywhere(odds, view.codes[rows], least=0.0):
+    log_p, codes = view.log_p[rows], view.codes[rows]
+    odds = strayed_odds(log_p, codes)
+    if not goes_everywhere(odds, codes, least=0.0):
         return None
     if stage.trusted.any() and excess(held, view.unfit, stage.trusted).explained:
         return None
-    stamped = rows[odds > 0]
-    words = [int(w) for w in (stage.tokens.first[lead.token], stage.tokens.second[lead.token]) if w >= 0]
-    edge = int(stage.tokens.second[lead.token])
-    phrase = tuple(words) if edge in {START, END} else phrase_around(stage.corpus, words, stamped)
-    near = edge_repeats(stage.corpus, edge, stamped) if edge in {START, END} else None
-    near = neighbour_repeats(stage.corpus, phrase, stamped, rng) if near is None else near
-    counts = csr_matrix(stage.tokens.counts[:, : stage.tokens.n_words])
-    topic = separation(counts, stamped, held, stage.context.dataset.folds(2))
-    if near.natural or topic > ORDINARY:
+    stamped, edge = rows[odds > 0], int(stage.tokens.second[lead.token])
+    words = tuple(int(w) for w in (stage.tokens.first[lead.token], edge) if w >= 0)
+    phrase = words if edge in {START, END} else phrase_around(stage.corpus, words, stamped)
+    if _written(stage, edge, phrase, stamped, rng) or _of_a_kind(stage, stamped, held):
         return None
     places = None if edge in {START, END} else places_of(stage.corpus, phrase, rows)
-    if not goes_everywhere(odds, view.codes[rows]) and not _out_of_place(places, odds):
+    if not goes_everywhere(odds, codes) and not _out_of_place(places, odds):
         return None
-    sure = ruled_odds(log_p, view.codes[rows], lambda written: _beside(places, written))
-    flips = _flips(stage, view, phrase, mask, rng)
-    return _group(stage, lead, _Holders(mask, rows, sure), phrase, flips)
+    sure = ruled_odds(log_p, codes, lambda written: _beside(places, written))
+    return _group(stage, lead, _Holders(mask, rows, sure), phrase, _flips(stage, view, phrase, mask, rng))
+
+
+def _written(
+    stage: Stage, edge: int, phrase: tuple[int, ...], stamped: npt.NDArray[np.int64], rng: np.random.Generator
+) -> bool:
+    """Whether the words beside the phrase foretell it in the texts that seem stamped."""
+    if edge in {START, END}:
+        return edge_repeats(stage.corpus, edge, stamped).natural
+    return neighbour_repeats(stage.corpus, phrase, stamped, rng).natural
+
+
+def _of_a_kind(stage: Stage, stamped: npt.NDArray[np.int64], held: Mask) -> bool:
+    """Whether other words tell the texts that seem stamped from those that lack the word."""
+    counts = csr_matrix(stage.tokens.counts[:, : stage.tokens.n_words])
+    return separation(counts, stamped, held, stage.context.dataset.folds(2)) > ORDINARY
 
 
 def _out_of_place(places: Places | None, odds: Floats) -> bool:
-    """Whether the word stands where nobody would write it in the texts that seem stamped, unlike in the others."""
+    """Whether the word stands where nobody would write it in the texts that seem stamped, unlike in the others.
+
+    Where most of a word's holders are honest, so may be the rest: a source that labels carelessly marks its texts so.
+    """
     if places is None:
         return False
     chance = 1 / (1 + 10.0 ** np.clip(odds, -300, 300))
@@ -155,6 +169,7 @@ def _out_of_place(places: Places | None, odds: Floats) -> bool:
 
 
 def _beside(places: Places | None, written: Floats) -> Floats:
+    """What the place of the word says besides the labels; nothing where it stands at an edge of each text."""
     return np.zeros(len(written)) if places is None else inserted(places, written)
 
 
