@@ -83,20 +83,15 @@ def inserted(places: Places, written: Floats) -> Floats:
     Returns
     -------
     The sum of what the words beside the phrase say, and of what the length does: what is written stands mostly in
-    long texts, what is inserted in any. 0 where too few texts are known to have it written.
+    long texts, what is inserted in any. 0 where a text lacks it, or too few are known to have it written.
     """
     if written.sum() < FEWEST_WRITTEN:
         return np.zeros(len(written))
     often = places.often
-    has = often > 0
-    # both kinds may lack the phrase that was made out around the word, each in its own share
-    lacks = [(float((part * ~has).sum()) + 1) / (float(part.sum()) + 2) for part in (1 - written, written)]
     rate = float((written * often).sum() + 1) / max(places.n_words, 1)
     longer = often / np.maximum(rate * places.lengths, 1e-9) * float(written.sum()) / places.n_texts
     length = np.log(np.clip(longer, 1 / MOST_LENGTH, MOST_LENGTH))
-    beside = beside_of(places, written)
-    shown = np.log((1 - lacks[0]) / (1 - lacks[1])) + length + beside
-    return np.asarray(np.where(has, shown, np.log(lacks[0] / lacks[1])))
+    return np.asarray(np.where(often > 0, length + beside_of(places, written), 0.0))
 
 
 def beside_of(places: Places, written: Floats) -> Floats:

@@ -122,24 +122,37 @@ def _log_p(context: Context) -> Floats:
 def _try(stage: Stage, view: _View, lead: Strays, rng: np.random.Generator) -> Group | None:
     held = np.zeros(len(view.codes), dtype=bool)
     held[stage.presence[:, [lead.token]].nonzero()[0]] = True
-    mask = held & (view.codes >= 0) & ~stage.trusted
-    rows = np.flatnonzero(mask)
-    log_p, codes = view.log_p[rows], view.codes[rows]
-    odds = strayed_odds(log_p, codes)
-    if not goes_everywhere(odds, codes, least=0.0):
-        return None
     if stage.trusted.any() and excess(held, view.unfit, stage.trusted).explained:
         return None
-    stamped, edge = rows[odds > 0], int(stage.tokens.second[lead.token])
+    first = _holders(view, held & (view.codes >= 0) & ~stage.trusted)
+    stamped, edge = first.rows[first.odds > 0], int(stage.tokens.second[lead.token])
     words = tuple(int(w) for w in (stage.tokens.first[lead.token], edge) if w >= 0)
     phrase = words if edge in {START, END} else phrase_around(stage.corpus, words, stamped)
+    places = None if edge in {START, END} else places_of(stage.corpus, phrase, first.rows)
+    found = first if places is None else _holders(view, _only(first, places.often > 0))
+    codes, stamped = view.codes[found.rows], found.rows[found.odds > 0]
+    if not goes_everywhere(found.odds, codes, least=0.0):
+        return None
     if _written(stage, edge, phrase, stamped, rng) or _of_a_kind(stage, stamped, held):
         return None
-    places = None if edge in {START, END} else places_of(stage.corpus, phrase, rows)
-    if not goes_everywhere(odds, codes) and not _out_of_place(places, odds):
+    places = None if places is None else places_of(stage.corpus, phrase, found.rows)
+    if not goes_everywhere(found.odds, codes) and not _out_of_place(places, found.odds):
         return None
-    sure = ruled_odds(log_p, codes, lambda written: _beside(places, written))
-    return _group(stage, lead, _Holders(mask, rows, sure), phrase, _flips(stage, view, phrase, mask, rng))
+    sure = ruled_odds(view.log_p[found.rows], codes, lambda written: _beside(places, written))
+    flips = _flips(stage, view, phrase, found.mask, rng)
+    return _group(stage, lead, found._replace(odds=sure), phrase, flips)
+
+
+def _holders(view: _View, mask: Mask) -> _Holders:
+    rows = np.flatnonzero(mask)
+    return _Holders(mask, rows, strayed_odds(view.log_p[rows], view.codes[rows]))
+
+
+def _only(found: _Holders, kept: Mask) -> Mask:
+    """(n,) those of the holders of a word that hold the whole phrase around it."""
+    mask = found.mask.copy()
+    mask[found.rows[~kept]] = False
+    return mask
 
 
 def _written(
