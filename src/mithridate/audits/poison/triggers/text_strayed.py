@@ -139,6 +139,8 @@ def _try(stage: Stage, view: _View, lead: Strays, rng: np.random.Generator) -> G
     if not goes_everywhere(found.odds, codes) and not _out_of_place(places, found.odds):
         return None
     sure = ruled_odds(view.log_p[found.rows], codes, lambda written: _beside(places, written))
+    if not goes_everywhere(sure, codes, least=0.0):  # the honest errors among the holders hid that there is one target
+        return None
     flips = _flips(stage, view, phrase, found.mask, rng)
     return _group(stage, lead, found._replace(odds=sure), phrase, flips)
 
