@@ -77,6 +77,19 @@ class _Holders(NamedTuple):
     rows: npt.NDArray[np.int64]
     odds: Floats
 
+    @property
+    def chance(self) -> Floats:
+        """(m,) that each is stamped."""
+        return np.asarray(1 / (1 + 10.0 ** -np.clip(self.odds, -300, 300)))
+
+    @property
+    def likeliest(self) -> Mask:
+        """(m,) as many of the best odds as are stamped in all: among many honest holders none need be likely so."""
+        n = max(int((self.odds > 0).sum()), round(float(self.chance.sum())))
+        out = np.zeros(len(self.odds), dtype=bool)
+        out[np.argsort(-self.odds, kind="stable")[:n]] = True
+        return out
+
 
 def strayed_groups(stage: Stage) -> list[Group]:
     """Words whose holders have labels that go everywhere, each put to the causal test.
@@ -125,18 +138,18 @@ def _try(stage: Stage, view: _View, lead: Strays, rng: np.random.Generator) -> G
     if stage.trusted.any() and excess(held, view.unfit, stage.trusted).explained:
         return None
     first = _holders(view, held & (view.codes >= 0) & ~stage.trusted)
-    stamped, edge = first.rows[first.odds > 0], int(stage.tokens.second[lead.token])
+    edge = int(stage.tokens.second[lead.token])
     words = tuple(int(w) for w in (stage.tokens.first[lead.token], edge) if w >= 0)
-    phrase = words if edge in {START, END} else phrase_around(stage.corpus, words, stamped)
+    phrase = words if edge in {START, END} else phrase_around(stage.corpus, words, first.rows[first.likeliest])
     places = None if edge in {START, END} else places_of(stage.corpus, phrase, first.rows)
     found = first if places is None else _holders(view, _only(first, places.often > 0))
-    codes, stamped = view.codes[found.rows], found.rows[found.odds > 0]
+    codes, stamped = view.codes[found.rows], found.rows[found.likeliest]
     if not goes_everywhere(found.odds, codes, least=0.0):
         return None
     if _written(stage, edge, phrase, stamped, rng) or _of_a_kind(stage, stamped, held):
         return None
     places = None if places is None else places_of(stage.corpus, phrase, found.rows)
-    if not goes_everywhere(found.odds, codes) and not _out_of_place(places, found.odds):
+    if not goes_everywhere(found.odds, codes) and not _out_of_place(places, found):
         return None
     sure = ruled_odds(view.log_p[found.rows], codes, lambda written: _beside(places, written))
     if not goes_everywhere(sure, codes, least=0.0):  # the honest errors among the holders hid that there is one target
@@ -172,15 +185,14 @@ def _of_a_kind(stage: Stage, stamped: npt.NDArray[np.int64], held: Mask) -> bool
     return separation(counts, stamped, held, stage.context.dataset.folds(2)) > ORDINARY
 
 
-def _out_of_place(places: Places | None, odds: Floats) -> bool:
+def _out_of_place(places: Places | None, found: _Holders) -> bool:
     """Whether the word stands where nobody would write it in the texts that seem stamped, unlike in the others.
 
     Where most of a word's holders are honest, so may be the rest: a source that labels carelessly marks its texts so.
     """
     if places is None:
         return False
-    chance = 1 / (1 + 10.0 ** np.clip(odds, -300, 300))
-    return apart(beside_of(places, chance), odds > 0) >= APART
+    return apart(beside_of(places, 1 - found.chance), found.likeliest) >= APART
 
 
 def _beside(places: Places | None, written: Floats) -> Floats:
