@@ -1,7 +1,8 @@
 """Claim: drop what the audit flags, train again, and the backdoor is gone while the model stays as good.
 
 For every backdoor: a model trained on the poisoned rows, one trained on what the audit left, one on what a perfect
-filter would leave; attack success and clean accuracy of each on 2,000 rows that none of them saw.
+filter would leave; attack success and clean accuracy of each on 2,000 rows that none of them saw. Audits: `default`;
+`recipe`, with the recipe that is trained; `thorough`, with it and `--fdr 0.3`, which drops honest rows to leave less.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ TEST_ROWS = 2_000
 SEEDS = 3  # three trainings for every cell, seven more where the audit has the recipe
 MODELS = {"image": "cnn", "table": "gbdt", "text": "text-linear"}
 WORKS = 0.8  # attack success from which on an attack is one
+THOROUGH = 0.3  # share of the dropped rows that may be honest
 MOST_SUCCESS, MOST_LOSS = 0.1, 0.01
 KEYS = ("success before", "success after", "success perfect", "accuracy before", "accuracy after", "accuracy perfect")
 
@@ -36,7 +38,7 @@ def measured(dataset: Dataset, test: Dataset, made: Any, seed: int) -> tuple[flo
 
 
 def remove(case: Case, seed: int, how: str, options: Options) -> Result:
-    """Attack, audit (with default settings, or with the recipe that is trained), drop the flagged rows, train again."""
+    """Attack, audit as `how` says, drop the flagged rows, train again."""
     drawn = sets.draw(case.data, options.rows(case.rows) + TEST_ROWS, seed, options.data)
     cut = len(drawn) - min(TEST_ROWS, len(drawn) // 5)
     train, test = sets.fresh(drawn.take(np.arange(cut))), drawn.take(np.arange(cut, len(drawn)))
@@ -44,7 +46,9 @@ def remove(case: Case, seed: int, how: str, options: Options) -> Result:
     made = mithridate.attack(
         case.attack, train, rate=case.rate, target=settings.pop("target", None), seed=seed, **settings
     )
-    chosen = {"recipe": MODELS[train.modality]} if how == "recipe" else {}
+    chosen: dict[str, Any] = {} if how == "default" else {"recipe": MODELS[train.modality]}
+    if how == "thorough":
+        chosen["fdr"] = THOROUGH
     report, seconds = ours.audit(made.dataset, **chosen)
     flagged = ours.row_table(report)["flagged"]
     poisoned = np.zeros(cut, dtype=bool)
@@ -62,7 +66,7 @@ def cells(options: Options) -> list[Cell]:
     return [
         Cell(case.name, seed, how, partial(remove, case, seed, how, options), stamp)
         for seed in range(min(options.seeds, SEEDS))
-        for how in ("default", "recipe")
+        for how in ("default", "recipe", "thorough")
         for case in CASES
         if case.backdoor and (how == "default" or case.recipe)
     ]
@@ -85,7 +89,7 @@ def summarise(results: Sequence[Result]) -> list[Result]:
 
 
 def goals(lines: Sequence[Result]) -> list[Result]:
-    """What is left of each attack that works; the better of the two audits counts where both were run.
+    """What is left of each attack that works; the best of the audits counts where several were run.
 
     Some rows go to the target class without any poison: what a perfect filter leaves is as low as a filter can get.
     """

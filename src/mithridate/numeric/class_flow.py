@@ -7,9 +7,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+from scipy import special
 
 from mithridate.numeric.binomial import upper_tail
+from mithridate.numeric.isotonic import isotonic
+from mithridate.numeric.order import ascending
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -147,12 +149,13 @@ def _bands(
     """Bands that each hold an eighth of the rows still labelled `source`."""
     own, other = (_like(logs, rows, pair, LIKE) for rows in (own, other))
     rows = np.concatenate([own, other])
-    order = np.argsort(logs[rows, pair[1]] - logs[rows, pair[0]], kind="stable")
+    place = logs[rows, pair[1]] - logs[rows, pair[0]]
+    order = ascending(place.astype(np.float32, copy=False))
     leaked = order >= len(own)
     kept = np.cumsum(~leaked)
     ends = [0, *(int(np.searchsorted(kept, q * ANCHOR * len(own))) + 1 for q in range(1, BANDS + 1))]
     counts = [int(leaked[a:b].sum()) for a, b in pairwise(ends)]
-    place = (logs[rows, pair[1]] - logs[rows, pair[0]])[order]
+    place = place[order]
     reach = np.array([place[min(end, len(place)) - 1] if len(place) else -np.inf for end in ends[1:]])
     return Bands(np.array(counts), np.diff(ends), reach)
 
@@ -227,7 +230,7 @@ def leak_odds(
     likeness = log_probabilities[pair, leak.source] - log_probabilities[pair, leak.target]
     order = pair[np.argsort(-likeness, kind="stable")]
     moved = codes[order] == leak.target
-    share = np.asarray(optimize.isotonic_regression(moved.astype(np.float64)).x)
+    share = isotonic(moved.astype(np.float64))
     rate = (leak.moved + 0.5) / (leak.total + 1)
     share = np.clip(share, rate, 1 - 1e-6)
     if leak.trusted is not None:

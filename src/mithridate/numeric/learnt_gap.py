@@ -6,9 +6,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import isotonic_regression
 
 from mithridate.numeric.binomial import upper_tail
+from mithridate.numeric.isotonic import isotonic
 
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.integer[Any]]
@@ -83,7 +83,7 @@ def odds_beside(gap: Doubles, null: Doubles, *, tolerance: float) -> tuple[Doubl
         expected[i] = tolerance * len(gap) * max(reach - edge, 0.0)
         edge = reach
     sizes = np.array([len(step) for step in steps], dtype=np.float64)
-    false = isotonic_regression(np.clip(expected / sizes, 0, 1), weights=sizes, increasing=True).x
+    false = isotonic(np.clip(expected / sizes, 0, 1), sizes)
     false = np.clip(false, LOWEST, 1 - LOWEST)
     odds = np.empty(len(gap))
     for step, share in zip(steps, false, strict=True):

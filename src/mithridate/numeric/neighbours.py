@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mithridate.core.errors import InputError
+from mithridate.numeric.order import ascending
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -210,7 +211,7 @@ def _smallest(costs: FloatArray, k: int) -> _Found:
     shape = (n_rows, max(k, int(counts.max(initial=0))))
     places, values = np.full(shape, -1, np.int64), np.full(shape, np.inf, np.float32)
     places[row, column], values[row, column] = flat - row * width, costs.ravel()[flat]
-    order = np.argsort(values, axis=1, kind="stable")[:, :k]
+    order = ascending(values)[:, :k]
     return _Found(np.take_along_axis(places, order, 1), np.take_along_axis(values, order, 1))
 
 

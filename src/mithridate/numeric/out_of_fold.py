@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg, optimize, sparse, special
+from scipy import linalg, sparse, special
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 Codes: TypeAlias = npt.NDArray[np.integer[Any]]
@@ -300,6 +300,8 @@ def _minimise(
     bounds: list[tuple[float, float]],
     prior: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
+    from scipy import optimize  # a tenth of a second that other audits need not pay
+
     n_models, n_rows, n_classes = stacked.shape
     rows, truth = np.arange(n_rows), indicators(codes, n_classes).astype(np.float64)
 

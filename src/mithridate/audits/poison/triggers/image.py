@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import isotonic_regression
 
 from mithridate.audits.poison.context import AuditSettings, Context
 from mithridate.audits.poison.triggers.image_apply import enlarge
@@ -21,6 +20,7 @@ from mithridate.numeric.image_miner import ANY, CLOSE_P, Mined, Stage, prepare
 from mithridate.numeric.image_modes import two_valued
 from mithridate.numeric.image_search import mine
 from mithridate.numeric.image_views import label_surprise, pool
+from mithridate.numeric.isotonic import isotonic
 from mithridate.numeric.rates import wilson
 
 Images: TypeAlias = npt.NDArray[np.uint8]
@@ -188,7 +188,7 @@ def _surprise_odds(stage: Stage, mined: Mined) -> Doubles:
     surprised = stage.surprising[mined.rows].astype(np.float64)
     order = np.argsort(mined.scores, kind="stable")
     fit = np.empty(len(order))
-    fit[order] = isotonic_regression(surprised[order]).x
+    fit[order] = isotonic(surprised[order])
     plain = mined.p_values > PLAIN_P
     alike = np.isin(mined.rows, mined.carriers)
     base, full = (float(surprised[part].mean()) if part.any() else 0.0 for part in (plain, alike))
