@@ -14,7 +14,7 @@ _INERT: tuple[tuple[int, bytes], ...] = (
     (0, b"MM\0*"), (0, b"\0\0\1\0"), (8, b"WEBP"), (8, b"WAVE"), (8, b"AVI "), (0, b"OggS"), (0, b"fLaC"), (0, b"ID3"),
     (0, b"\xff\xfb"), (0, b"\xff\xf3"), (4, b"ftyp"), (0, b"\x1aE\xdf\xa3"), (0, b"%PDF-"), (0, b"SQLite format 3\0"),
     (0, b"wOFF"), (0, b"wOF2"), (0, b"OTTO"), (0, b"\0\1\0\0\0"), (0, b"\xff\x0a"), (0, b"\0\0\0\x0cJXL "),
-    (0, b"\0\0\0\x0cjP  "), (0, b"qoif"), (0, b"FORM"), (0, b"MThd"), (0, b"#?RADIANCE"), (0, b"v/1\1"),
+    (0, b"\0\0\0\x0cjP  "), (0, b"qoif"), (0, b"DDS \x7c\0\0\0"), (0, b"\x0a\x05\x01\x08"), (0, b"FORM"), (0, b"MThd"), (0, b"#?RADIANCE"), (0, b"v/1\1"),
     (0, b"\xf7\x02"), (0, b"DICM"), (128, b"DICM"), (0, b"\x5c\1\0\0"), (0, b"SIMPLE  ="), (0, b"CDF\1"), (0, b"CDF\2"),
     (0, b"<stata_dta>"), (0, b"\x71\1\1\0"), (0, b"\x71\2\1\0"), (0, b"\x72\1\1\0"), (0, b"\x72\2\1\0"),
     (0, b"\x73\1\1\0"), (0, b"\x73\2\1\0"), (0, b"$FL2@(#)"), (0, b"$FL3@(#)"),
