@@ -170,6 +170,10 @@ _GIVEN = re.compile(r"""(?i)(--?[\w-]*(?:token|key|passw(?:or)?d|secret|authkey)
 _LOGIN = re.compile(r"://[^\s/@\"'<>]{3,}@")
 _RANDOM = re.compile(r"[A-Za-z0-9_+/=-]{20,}")
 _RANDOM_BITS = 3.5
+_PIN = re.compile(  # a package and its version, which is no secret however much it looks like one
+    r"(?<![\w.=/+@-])[A-Za-z][A-Za-z0-9]{0,30}(?:[-_.][A-Za-z0-9]{1,30}){0,8}(?:\[[\w,-]{0,60}\])?={2,3}"
+    r"\d{1,4}(?:\.\d{1,8}){0,5}(?:(?:a|b|rc|c|\.?post|\.?dev)\d{0,12}){0,3}(?:\+[a-z0-9.]{1,20})?(?![\w=/+])"
+)
 
 
 def hide(text: str) -> str:
@@ -179,7 +183,17 @@ def hide(text: str) -> str:
     --------
     >>> hide("pip install git+https://ann:abc@host/x --token 12345678")
     'pip install git+https://<hidden>@host/x --token <hidden>'
+    >>> hide("access-token==2.0.1b3")
+    'access-token==2.0.1b3'
     """
+    parts, at = [], 0
+    for match in _PIN.finditer(text):
+        parts += [_hidden(text[at : match.start()]), match[0]]
+        at = match.end()
+    return "".join([*parts, _hidden(text[at:])])
+
+
+def _hidden(text: str) -> str:
     text = _GIVEN.sub(rf"\g<1>{_HIDDEN}", _LOGIN.sub(f"://{_HIDDEN}@", text))
     for _, form in _FORM:
         text = form.sub(_HIDDEN, text)

@@ -16,11 +16,11 @@ _SHARE, _MOST_ZEROS = 0.98, 0.8
 _HEADER = 64  # bytes at the beginning that may be something else, as darknet's version is
 
 
-class _Width(NamedTuple):
+class _Number(NamedTuple):
     """How wide a number is, and which values its last byte has (sign and exponent's upper bits)."""
 
     name: str
-    bytes: int
+    width: int
     allowed: bytes
 
 
@@ -29,11 +29,11 @@ def _both_signs(first: int, last: int) -> bytes:
     return bytes((0, 128, *range(first, last + 1), *range(128 + first, 128 + last + 1)))
 
 
-_WIDTHS = (
-    _Width("float32", 4, _both_signs(43, 75)),  # 2^-41 to 2^25
-    _Width("float64", 8, _both_signs(59, 66)),  # 2^-79 to 2^49
-    _Width("float16", 2, _both_signs(4, 75)),  # 2^-14 to 2^4
-    _Width("bfloat16", 2, _both_signs(43, 75)),
+_NUMBERS = (
+    _Number("float32", 4, _both_signs(43, 75)),  # 2^-41 to 2^25
+    _Number("float64", 8, _both_signs(59, 66)),  # 2^-79 to 2^49
+    _Number("float16", 2, _both_signs(4, 75)),  # 2^-14 to 2^4
+    _Number("bfloat16", 2, _both_signs(43, 75)),
 )
 
 
@@ -45,14 +45,14 @@ def numbers_in(blob: Blob) -> str:
     skipped = _HEADER if blob.size >= 8 * _HEADER else 0
     parts = [blob.read(max(at, skipped), _PART) for at in range(0, blob.size, step)]
     parts += [blob.read(max(0, blob.size - _PART) // 8 * 8, _PART)]
-    for width in _WIDTHS:
-        if blob.size % width.bytes == 0 and all(_reads_as(part, width) for part in parts):
-            return width.name
+    for number in _NUMBERS:
+        if blob.size % number.width == 0 and all(_reads_as(part, number) for part in parts):
+            return number.name
     return ""
 
 
-def _reads_as(part: bytes, width: _Width) -> bool:
+def _reads_as(part: bytes, number: _Number) -> bool:
     """Nearly all last bytes are allowed, and zeros, of which padding is made, are not nearly all of them."""
-    last = part[width.bytes - 1 :: width.bytes]
-    strange, zeros = len(last.translate(None, width.allowed)), last.count(0) + last.count(128)
+    last = part[number.width - 1 :: number.width]
+    strange, zeros = len(last.translate(None, number.allowed)), last.count(0) + last.count(128)
     return zeros <= _MOST_ZEROS * len(last) and strange <= (1 - _SHARE) * (len(last) - zeros)

@@ -1,4 +1,4 @@
-"""Pictures and sounds (PNG, JPEG, GIF, BMP, RIFF): scripts in their properties, payloads in chunks and behind their end.
+"""Pictures and sounds (PNG, JPEG, GIF, BMP, icns, RIFF): scripts in properties, payloads in chunks and behind the end.
 
 References
 ----------
@@ -33,7 +33,7 @@ _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # neither stuffed nor a rest
 def sniff(head: bytes, _blob: Blob) -> bool:
     """The first bytes of one of the formats."""
     return (
-        head.startswith((_PNG, _JPEG, *_GIF))
+        head.startswith((_PNG, _JPEG, *_GIF, b"icns"))
         or (head.startswith(_RIFF) and head[8:12] in {b"WAVE", b"WEBP", b"AVI "})
         or _is_bitmap(head)
     )
@@ -53,9 +53,9 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue | Member]:
     elif head.startswith(_RIFF):
         said = 8 + int.from_bytes(head[4:8], "little")
         yield from behind(blob, said + said % 2, "RIFF file") if said <= blob.size else ()
-    elif head.startswith(b"BM"):
-        said = int.from_bytes(head[2:6], "little")
-        yield from behind(blob, said, "BMP") if 0 < said <= blob.size else ()
+    elif head.startswith((b"BM", b"icns")):
+        said = int.from_bytes(head[2:6], "little") if head.startswith(b"BM") else int.from_bytes(head[4:8], "big")
+        yield from behind(blob, said, "picture") if 0 < said <= blob.size else ()
     else:
         yield from _gif(blob, budget)
 

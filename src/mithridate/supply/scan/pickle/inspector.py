@@ -311,7 +311,8 @@ def _is_plain(verdict: Verdict, function: Global, arguments: Value) -> bool:
     items = items_of(arguments) if isinstance(arguments, Tuple) else (arguments,)
     if verdict.origin == "foreign" and function.name.endswith(_EXCEPTIONS):
         return all(is_data(item) or isinstance(item, str) for item in items)
-    return verdict.origin == "foreign" and all(map(is_data, items))
+    is_bare = not any(isinstance(item, Global) for item in items)  # a class is given to what calls it
+    return verdict.origin == "foreign" and is_bare and all(map(is_data, items))
 
 
 def _reach_of_call(verdict: Verdict, function: Global, items: Sequence[Value]) -> str:

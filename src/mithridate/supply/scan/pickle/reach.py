@@ -69,7 +69,7 @@ _NAMED = re.compile(
     r"(?:Model|Tokenizer|Pipeline|Encoder|Embeddings?|Processor|Transformer|Predictor|Detector|Segmenter|Dataset|"
     r"Corpus|Retriever|Engine|Storage|Capture|Camera|Stream|Recorder|Agent|Tool)(?:Fast)?|[A-Z]{3,}\d*"
 )
-_RUNS = frozenset({"Spawn", "Spawner", "Exec", "Popen", "Shell", "Subprocess", "Terminal", "Console"})
+_RUNS = frozenset({"Spawn", "Spawner", "Exec", "Popen", "Shell", "Subprocess", "Terminal", "Console", "REPL", "Repl"})
 """Words that say it wherever they stand in the name of a class, as in `SpawnPipe` and `WinExec`."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]+")
 

@@ -1,24 +1,31 @@
 """Functions with which packages rebuild their own objects, told by the words that pickling has for it.
 
-`__reduce__` returns a function and what to give it: by custom the function is private to its module, is called
-`_rebuild_x`, `_reconstruct`, `_unpickle_x` or `newObj`, and is given data and classes. A list of them is never whole,
-so words and arguments decide together; what a function of such a name reaches elsewhere stands in the table.
+`__reduce__` returns a function and what to give it: by custom it is private to its module, is called `_rebuild_x`,
+`_reconstruct`, `_unpickle_x`, `newObj` or `Class.from_x`, or takes the class first, and is given data. A list of them
+is never whole, so words and arguments decide together; what such a name reaches elsewhere stands in the table.
 """
 
 from __future__ import annotations
 
 import re
 
+from mithridate.supply.scan.pickle.reach import reach
 from mithridate.supply.scan.pickle.sniff import looks_like_pickle
 from mithridate.supply.scan.pickle.values import Call, Chunk, Container, Global, Tuple, Value, View, items_of
 from mithridate.supply.scan.pickle.verdict import judge
 
 _REBUILDS = re.compile(
-    r"_*(?:re_?build|re_?construct|unpickle|from_?state|new_?obj(?:ect)?|new_?instance)(?:_\w+|er|or)?_*", re.IGNORECASE
+    r"_*(?:re_?build|re_?construct|re_?create|from_?state|new_?obj(?:ect)?|new_?instance)(?:_\w+|er|or)?_*|"
+    r"_+unpickle(?:_\w+)?|unpickle_\w+",
+    re.IGNORECASE,
 )
-_FROM_DATA = re.compile(
-    r"_*from_?(?:wkb|bytes|buffer|dict|list|tuple|array|numpy|values|parts|spec|args|kwargs|components|items|indices)s?"
+_FROM = re.compile(r"_*from_?(\w+)")
+_ELSEWHERE = re.compile(
+    r"pretrained|hub|file|path|ur[il]|disk|checkpoint|ckpt|config|yaml|toml|json|str|code|source|module|name|import|"
+    r"pickle|dump|dir|folder|zip|archive|http|git|env|socket|command|cmd|shell|expr|template|script|text|repo|remote|"
+    r"cache|db|sql|connection|store|stream"
 )
+"""What follows `from_` where a constructor reads more than the data that it is given."""
 _ENUMERATION = re.compile(r"_{0,2}[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _WORD = re.compile(r"[\w+.-]{0,64}")
 _DOTS = re.compile(r"\.[A-Za-z]\w{0,9}\Z")
@@ -41,8 +48,18 @@ def rebuilds(function: Global, arguments: Value) -> bool:
     items = items_of(arguments)
     if _ENUMERATION.fullmatch(name):
         return len(items) == 1 and isinstance(items[0], int)
-    known = _REBUILDS.fullmatch(name) or _FROM_DATA.fullmatch(name)
-    return bool(items) and known is not None and all(is_data(item) for item in items[:_WIDTH])
+    if not items or isinstance(items[0], str) or not all(is_data(item) for item in items[:_WIDTH]):
+        return False
+    source = _FROM.fullmatch(name)
+    is_from_data = source is not None and _ELSEWHERE.search(source.group(1)) is None
+    return is_from_data or _REBUILDS.fullmatch(name) is not None or _is_given_own_class(function, items[0])
+
+
+def _is_given_own_class(function: Global, first: Value) -> bool:
+    """The first argument is a class of the function's own package, as `copyreg` has it; its name says no more."""
+    top = function.module.partition(".")[0]
+    is_own = isinstance(first, Global) and first.module.partition(".")[0] == top
+    return is_own and not reach(function.module, function.name)
 
 
 def is_data(value: Value, depth: int = 0) -> bool:
@@ -68,4 +85,5 @@ def _is_word(value: str | bytes | bytearray) -> bool:
 def _is_object(made: Call) -> bool:
     """An instance that the stream made itself, judged where it was made; no text in disguise, and no path."""
     function = made.alias or made.function
+    function = function.alias if isinstance(function, Call) else function
     return isinstance(function, Global) and function.module.partition(".")[0] not in _PLACES

@@ -29,6 +29,7 @@ _COMPUTE = {
     "binascii": "crc32 hexlify",
     "itertools": "chain.from_iterable",
     "uuid": "uuid4",
+    "numpy": "memmap",  # joblib notes of which class an array was
     "difflib": "get_close_matches",
     "shlex": "split",
     "ast": "literal_eval",

@@ -215,6 +215,19 @@ INERT = {
     "dateutil.tz.tz": "tzutc tzoffset tzlocal",
     "dateutil.relativedelta": "relativedelta",
     "bson.objectid": "ObjectId",
+    "pendulum.tz.timezone": "Timezone._unpickle Timezone FixedTimezone UTC",
+    "frozendict": "frozendict",
+    "frozendict._frozendict_py": "frozendict",
+    "immutables._map": "Map",
+    "pyrsistent._pmap": "pmap",
+    "pyrsistent._pvector": "pvector python_pvector",
+    "pvectorc": "pvector",
+    "pyrsistent._pset": "pset",
+    "pyrsistent._plist": "plist",
+    "pyrsistent._pdeque": "pdeque",
+    "pyrsistent._pbag": "pbag",
+    "multidict._multidict": "MultiDict istr",
+    "bitarray": "bitarray _bitarray_reconstructor",
     "numpy": """
         ndarray dtype matrix recarray record poly1d void generic bool_ bool int8 int16 int32 int64 uint8 uint16
         uint32 uint64 intp uintp int_ uint intc uintc short ushort byte ubyte longlong ulonglong float16 float32

@@ -2,8 +2,8 @@
 
 A class can't be told from a function without importing it. What is taken for one: a name that PEP 8 gives to classes
 (capitalised, no underscore but before it, as `LinearSVC`, `PCA` or `_Tree`) in a package of `LIBRARIES`, and whatever
-NEWOBJ makes an instance of, because that opcode refuses everything but classes. A lower-case name that is called and stands in no
-list stays unknown, whoever wrote it.
+NEWOBJ makes an instance of, because that opcode refuses everything but classes. A lower-case name that is called and
+stands in no list stays unknown, whoever wrote it.
 """
 
 from __future__ import annotations
