@@ -52,7 +52,8 @@ def permissions(context: Context, settings: PostureSettings) -> Outcome:
     -----
     High: a key or a file of secrets readable by others; a `.pem` or `.key` counts only when a private key stands in
     it, and is low among tests and fixtures, where keys are made to be shown. Medium: a file that others can write.
-    Data that others can read is one finding of low severity, since on a machine of one user it is no harm. Git keeps no permissions but the execute bit: what counts is where it is run.
+    Data that others can read is one finding of low severity, since on a machine of one user it is no harm. Git keeps
+    no permissions but the execute bit: what counts is where it is run.
 
     References
     ----------

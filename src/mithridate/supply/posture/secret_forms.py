@@ -170,6 +170,7 @@ _GIVEN = re.compile(r"""(?i)(--?[\w-]*(?:token|key|passw(?:or)?d|secret|authkey)
 _LOGIN = re.compile(r"://[^\s/@\"'<>]{3,}@")
 _RANDOM = re.compile(r"[A-Za-z0-9_+/=-]{20,}")
 _RANDOM_BITS = 3.5
+_WORDS, _SPELT = re.compile(r"[A-Z]?[a-z]{3,}"), 0.6
 _PIN = re.compile(  # a package and its version, which is no secret however much it looks like one
     r"(?<![\w.=/+@-])[A-Za-z][A-Za-z0-9]{0,30}(?:[-_.][A-Za-z0-9]{1,30}){0,8}(?:\[[\w,-]{0,60}\])?={2,3}"
     r"\d{1,4}(?:\.\d{1,8}){0,5}(?:(?:a|b|rc|c|\.?post|\.?dev)\d{0,12}){0,3}(?:\+[a-z0-9.]{1,20})?(?![\w=/+])"
@@ -206,7 +207,8 @@ def _hidden(text: str) -> str:
 def _is_random(run: str) -> bool:
     """Whether digits, small and large letters are mixed as in no name; a token that was cut off is that still."""
     mixed = all(re.search(kind, run) for kind in ("[0-9]", "[a-z]", "[A-Z]"))
-    return mixed and bits(run) >= _RANDOM_BITS
+    spelt = sum(map(len, _WORDS.findall(run))) >= _SPELT * len(run)  # `UNet2DConditionModel`
+    return mixed and not spelt and bits(run) >= _RANDOM_BITS
 
 
 class Secret(NamedTuple):

@@ -67,7 +67,7 @@ def is_data(value: Value, depth: int = 0) -> bool:
     if value is None or isinstance(value, int | float | complex):
         return True
     if isinstance(value, str | bytes | bytearray):
-        return _is_word(value) if isinstance(value, str) or value.isascii() else not looks_like_pickle(bytes(value))
+        return _is_word(value) if isinstance(value, str) or value.isascii() else not _is_stream(bytes(value))
     if isinstance(value, Global):
         return judge(value.module, value.name).kind in {"class", "inert"}
     if isinstance(value, Call):
@@ -75,6 +75,11 @@ def is_data(value: Value, depth: int = 0) -> bool:
     if isinstance(value, Tuple | Container):
         return depth < _DEPTH and all(is_data(item, depth + 1) for item in value.items[:_WIDTH])
     return isinstance(value, Chunk) and value.kind == "int" and not isinstance(value, View)
+
+
+def _is_stream(raw: bytes) -> bool:
+    """Whether a loader may take these bytes: a pickle that says its protocol, or looks like one without."""
+    return raw[:1] == b"\x80" or looks_like_pickle(raw)
 
 
 def _is_word(value: str | bytes | bytearray) -> bool:
