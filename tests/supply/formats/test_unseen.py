@@ -83,3 +83,31 @@ def test_a_script_under_a_models_name_is_said() -> None:
     blob = MemoryBlob("m.pkl", b"@echo off\r\nstart x\r\n")
     found = [one.issue.code for one in analyse(blob, Budget()) if isinstance(one, Located)]
     assert found == ["source-code"]
+
+
+def skops(**node: object) -> str:
+    return json.dumps({"protocol": 2, "_skops_version": "0.13", **node})
+
+
+def test_functions_that_only_compute_are_ordinary_in_skops_too(worst: Worst) -> None:
+    for module, name, loader in (
+        ("builtins", "len", "FunctionNode"),
+        ("math", "sqrt", "FunctionNode"),
+        ("operator", "itemgetter", "OperatorFuncNode"),
+    ):
+        assert worst(skops(__class__=name, __module__=module, __loader__=loader)) == 0
+    for module, name, loader in (
+        ("builtins", "eval", "FunctionNode"),
+        ("operator", "methodcaller", "OperatorFuncNode"),
+        ("os", "system", "TypeNode"),
+    ):
+        assert worst(skops(__class__=name, __module__=module, __loader__=loader)) == Severity.CRITICAL
+
+
+def test_a_method_of_one_class_under_two_names_is_ordinary_in_skops(worst: Worst) -> None:
+    for module, top, grave in (("numpy.random", "numpy.random.mtrand", False), ("numpy.random", "os", True)):
+        owner = {"__class__": "RandomState", "__module__": top, "__loader__": "ObjectNode", "content": None}
+        node = skops(
+            __class__="RandomState", __module__=module, __loader__="MethodNode", content={"func": "rand", "obj": owner}
+        )
+        assert (worst(node) >= Severity.HIGH) == grave

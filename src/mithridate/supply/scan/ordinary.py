@@ -95,7 +95,7 @@ def _is_shaped(blob: Blob, head: bytes) -> bool:
 def _is_idx(blob: Blob, head: bytes) -> bool:
     """IDX, as MNIST has it: a type, a number of dimensions, their extents, and as many values as these say."""
     width = _IDX_BYTES.get(head[2:3], 0) if head[:2] == b"\0\0" and head[3:4] else 0
-    if not width or not 1 <= head[3] <= 8:  # noqa: PLR2004 - dimensions
+    if not width or not 1 <= head[3] <= 8 or len(head) < 4 + 4 * head[3]:  # noqa: PLR2004 - dimensions, and theirs
         return False
     extents = struct.unpack(f">{head[3]}I", head[4 : 4 + 4 * head[3]])
     return bool(blob.size == 4 + 4 * head[3] + width * math.prod(extents))

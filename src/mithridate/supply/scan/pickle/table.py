@@ -176,6 +176,7 @@ INERT = {
     "_functools": "partial",
     "enum": "Enum IntEnum Flag IntFlag StrEnum auto",
     "http": "HTTPStatus HTTPMethod",
+    "http.cookies": "SimpleCookie BaseCookie Morsel",
     "re": "_compile Pattern compile RegexFlag template",
     "random": "Random",
     "logging": """
