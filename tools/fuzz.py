@@ -27,7 +27,9 @@ with atheris.instrument_imports(include=["mithridate.supply.scan"]):
     from mithridate.supply.scan.formats import FORMATS
     from mithridate.supply.scan.openers import compressed, npy, seven_zip, tar_archive, text_payloads, zip_archive
     from mithridate.supply.scan.openers.unpack import BombError
+    from mithridate.supply.scan.ordinary import kind_of
     from mithridate.supply.scan.pickle import looks_like_pickle, scan_pickle
+    from mithridate.supply.scan.raw_numbers import numbers_in
 
     FORMAT_MODULES = {known.module.rpartition(".")[2]: importlib.import_module(known.module) for known in FORMATS}
 
@@ -71,6 +73,13 @@ def code(content: bytes) -> None:
         disassembled(read_code(content))
 
 
+def unknown(content: bytes) -> None:
+    """What bytes are that no parser claims."""
+    blob = MemoryBlob("file", content)
+    kind_of(content[:4096], blob)
+    numbers_in(blob)
+
+
 def everything(content: bytes) -> None:
     """A file as the verb sees it; here the parsers' exceptions are findings, so only a hang shows."""
     for _ in dispatch.analyse(MemoryBlob("file", content), small()):
@@ -80,6 +89,7 @@ def everything(content: bytes) -> None:
 TARGETS: dict[str, Target] = {
     "pickle": pickle,
     "code": code,
+    "unknown": unknown,
     "everything": everything,
     **{name: parse(module.members) for name, module in OPENERS.items()},
     **{name: parse(module.analyse) for name, module in FORMAT_MODULES.items()},

@@ -19,6 +19,7 @@ from mithridate.supply.scan.budget import Budget, OverBudgetError
 from mithridate.supply.scan.formats import (
     FORMATS,
     arrow,
+    boxes,
     gguf,
     json_file,
     keras_h5,
@@ -32,6 +33,7 @@ from mithridate.supply.scan.formats import (
     saved_model,
     text_file,
     tflite,
+    tiff,
     ubjson,
     xml_file,
 )
@@ -49,6 +51,8 @@ MODULES = (
     saved_model,
     pyc_file,
     picture,
+    boxes,
+    tiff,
     pdf,
     recognised,
     json_file,
@@ -123,6 +127,8 @@ def seeds(message: Callable[..., bytes], pack: Callable[..., bytes]) -> list[byt
         message((1, 1), (2, [(2, [(1, [(1, "n"), (2, "PrintV2"), (5, [(1, "k"), (2, [(2, "v")])])])])])),
         struct.pack("<H", 3495) + b"\r\n" + bytes(12) + marshal.dumps(compile("import os", "a", "exec")),
         b"\x89PNG\r\n\x1a\n\0\0\0\x06tEXta\0<?ph\0\0\0\0\0\0\0\0IEND\xaeB`\x82#!/bin/sh\n",
+        struct.pack(">I4s8sI4s", 16, b"ftyp", b"mp42\0\0\0\0", 8, b"mdat") + b"#!/bin/sh\n",
+        b"II*\0\x08\0\0\0\x02\0" + struct.pack("<HHIIHHII", 273, 4, 1, 38, 279, 4, 1, 4) + bytes(8) + b"PK\x03\x04",
         b"%PDF-1.4\n1 0 obj<</S/J#61vaScript/Type/ObjStm>>stream\n\x78\x9c\nendstream\n%%EOF\nPK\x03\x04",
         b"CBM1" + struct.pack("<II", 12, 4) + bytes(8),
         json.dumps(

@@ -17,14 +17,15 @@ from mithridate.supply.posture.names import UNKNOWN, Constant, Names, Unknown, n
 _MARKS = ("pickle", "Pickle", "joblib", "dill", "shelve", "yaml", "trust_re", "trust-re", "TRUST_REMOTE",
           "0.0.0.0",  # noqa: S104 - looked for
           "dangerous", "safe_mode", "unsafe", "hub.load", "gradio", "ServerApp", "NotebookApp", "marshal",
-          "insecure_port", "weights_only", "HTTPServer", "TCPServer", "skops", "flask", "gunicorn")  # fmt: skip
+          "insecure_port", "weights_only", "from_pretrained", "hf_hub_download", "snapshot_download",
+          "load_dataset", "HTTPServer", "TCPServer", "skops", "flask", "gunicorn")  # fmt: skip
 _BY_PLACE = re.compile(r"\bload\([^()\n]*,\s*True\b")  # numpy.load(path, None, True)
 _LOADS = re.compile(
     r"\.load\b|\bload\s*[,()]|\b(?:load\s+as|import\s+load)\b|[\"']load[\"']|load_state_dict_from_url|load_url"
 )
 _WORDS = re.compile(
     r"^numpy\.load$|pickle|Pickle|joblib|torch\.(?:load|hub|serialization|utils\.model_zoo)|dill|shelve|yaml|trust[-_]re|dangerous|safe_mode|unsafe|"
-    r"marshal|weights_only|^ray\.init|^uvicorn\.|^http\.server|(?:HTTP|TCP|UDP)Server$|^skops\.io\.load|\.run_simple$"
+    r"marshal|weights_only|^ray\.init|^uvicorn\.|^http\.server|(?:HTTP|TCP|UDP)Server$|^skops\.io\.load|\.run_simple$|from_pretrained|hf_hub_download|snapshot_download|load_dataset$"
 )
 _METHODS = {".run", ".launch", ".add_insecure_port", ".run_server"}  # of objects of no known class: a server's, perhaps
 _NAMED_FIRST = {".setdefault", ".add_argument"}  # what they are about is their first argument

@@ -36,6 +36,12 @@ _KEY = Kind(
     0.95,
     "make a new key, since the old one was open, and keep it to yourself: `chmod 600 FILE`",
 )
+_TEST_KEY = Kind(
+    ID, SLUG, "key in a test", Severity.LOW, 0.8, "use it in tests alone: whoever reads the project has it"
+)
+_TRIED = re.compile(
+    r"(?:^|/)(?:(?:[\w.-]*[-_.])?tests?|testing|test[-_]?data|fixtures?|mocks?|examples?)(?:/|$)", re.IGNORECASE
+)
 _WRITE = Kind(ID, SLUG, "writable", Severity.MEDIUM, 0.95, "take the right to write away: `chmod o-w FILE`")
 
 
@@ -45,8 +51,9 @@ def permissions(context: Context, settings: PostureSettings) -> Outcome:
     Notes
     -----
     High: a key or a file of secrets readable by others; a `.pem` or `.key` counts only when a private key stands in
-    it. Medium: a file that others can write. Data that others can read is one finding of low severity, since on a
-    machine of one user it is no harm. Git keeps no permissions but the execute bit: what counts is where it is run.
+    it, and is low among tests and fixtures, where keys are made to be shown. Medium: a file that others can write.
+    Data that others can read is one finding of low severity, since on a machine of one user it is no harm. Git keeps
+    no permissions but the execute bit: what counts is where it is run.
 
     References
     ----------
@@ -60,7 +67,7 @@ def permissions(context: Context, settings: PostureSettings) -> Outcome:
         if file.mode & 0o004 and _is_key(context, file):
             found.append(
                 finding(
-                    _KEY,
+                    _TEST_KEY if _TRIED.search(file.name) else _KEY,
                     file,
                     "{path} holds a key or secrets, and every user can read it",
                     [Spot(mode, file.path.name)],

@@ -10,6 +10,7 @@ from mithridate.core.errors import Skip
 from mithridate.core.findings import Finding, Severity
 from mithridate.core.method import Outcome
 from mithridate.supply.posture.context import Context, PostureSettings
+from mithridate.supply.posture.downloads import unpinned_downloads
 from mithridate.supply.posture.installs import is_installer, is_passing, loose
 from mithridate.supply.posture.lines import DOCKERFILE, commands
 from mithridate.supply.posture.say import TESTS, Kind, Spot, finding
@@ -97,7 +98,7 @@ def parse(body: str) -> list[Requirement]:
 
 
 def requirements(context: Context, settings: PostureSettings) -> Outcome:
-    """Lines of requirements files that leave the version open, pins without hashes, and risky indexes.
+    """Requirements and downloads that leave the version open, pins without hashes, and risky indexes.
 
     Notes
     -----
@@ -107,7 +108,8 @@ def requirements(context: Context, settings: PostureSettings) -> Outcome:
     Also read: `pip install` in Dockerfiles, scripts, compose files and manifests, conda's environment files and a
     Pipfile, each unless a lock lies beside it; low in tests, notebooks, workflows and Makefiles. A further index of a
     well-known maker of builds (PyTorch, NVIDIA) is low. A file that only another one with pins is compiled from
-    (`.in`) isn't judged either.
+    (`.in`) isn't judged either. Low: a download from the Hugging Face Hub (`from_pretrained`, `hf_hub_download`,
+    `snapshot_download`, `load_dataset`) of a repository that the code names, without a `revision`.
 
     References
     ----------
@@ -115,8 +117,8 @@ def requirements(context: Context, settings: PostureSettings) -> Outcome:
     """
     del settings
     names = {file.name for file in context.files}
-    found: list[Finding] = []
-    seen = False
+    found: list[Finding] = list(unpinned_downloads(context))
+    seen = bool(found)
     for file in context.files:
         pip = is_requirements(file)
         body = context.text(file) if pip or is_installer(file) or _PIP_FILES.search(file.name) else None

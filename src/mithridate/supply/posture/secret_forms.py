@@ -170,6 +170,11 @@ _GIVEN = re.compile(r"""(?i)(--?[\w-]*(?:token|key|passw(?:or)?d|secret|authkey)
 _LOGIN = re.compile(r"://[^\s/@\"'<>]{3,}@")
 _RANDOM = re.compile(r"[A-Za-z0-9_+/=-]{20,}")
 _RANDOM_BITS = 3.5
+_WORDS, _SPELT = re.compile(r"[A-Z]?[a-z]{3,}"), 0.6
+_PIN = re.compile(  # a package and its version, which is no secret however much it looks like one
+    r"(?<![\w.=/+@-])[A-Za-z][A-Za-z0-9]{0,30}(?:[-_.][A-Za-z0-9]{1,30}){0,8}(?:\[[\w,-]{0,60}\])?={2,3}"
+    r"\d{1,4}(?:\.\d{1,8}){0,5}(?:(?:a|b|rc|c|\.?post|\.?dev)\d{0,12}){0,3}(?:\+[a-z0-9.]{1,20})?(?![\w=/+])"
+)
 
 
 def hide(text: str) -> str:
@@ -179,7 +184,17 @@ def hide(text: str) -> str:
     --------
     >>> hide("pip install git+https://ann:abc@host/x --token 12345678")
     'pip install git+https://<hidden>@host/x --token <hidden>'
+    >>> hide("access-token==2.0.1b3")
+    'access-token==2.0.1b3'
     """
+    parts, at = [], 0
+    for match in _PIN.finditer(text):
+        parts += [_hidden(text[at : match.start()]), match[0]]
+        at = match.end()
+    return "".join([*parts, _hidden(text[at:])])
+
+
+def _hidden(text: str) -> str:
     text = _GIVEN.sub(rf"\g<1>{_HIDDEN}", _LOGIN.sub(f"://{_HIDDEN}@", text))
     for _, form in _FORM:
         text = form.sub(_HIDDEN, text)
@@ -192,7 +207,8 @@ def hide(text: str) -> str:
 def _is_random(run: str) -> bool:
     """Whether digits, small and large letters are mixed as in no name; a token that was cut off is that still."""
     mixed = all(re.search(kind, run) for kind in ("[0-9]", "[a-z]", "[A-Z]"))
-    return mixed and bits(run) >= _RANDOM_BITS
+    spelt = sum(map(len, _WORDS.findall(run))) >= _SPELT * len(run)  # `UNet2DConditionModel`
+    return mixed and not spelt and bits(run) >= _RANDOM_BITS
 
 
 class Secret(NamedTuple):

@@ -9,6 +9,7 @@ from mithridate.core.method import Outcome
 from mithridate.supply.posture.code import Module, Use
 from mithridate.supply.posture.context import Context, PostureSettings
 from mithridate.supply.posture.say import TESTS, Kind, Spot, finding
+from mithridate.supply.posture.wanted_versions import asks_for_at_least
 
 ID, SLUG = "SUP425", "unsafe-load"
 _PICKLES = re.compile(
@@ -26,6 +27,7 @@ _FROM_NETWORK = re.compile(
     r"\b(?:r|res|resp|response)\.(?:content|read\()|\brequest\.(?:data|get_data|body|files|stream)"
 )
 _ROUND_TRIP = re.compile(r"^[\w.]*dumps\(")
+_SAFE_TORCH = (2, 6)  # from here on torch.load has weights_only=True unless it is told otherwise
 _TORCH_SAFE = "torch.load(path, weights_only=True)"
 
 _KIND = Kind(
@@ -55,9 +57,10 @@ def unsafe_load(context: Context, settings: PostureSettings) -> Outcome:
     with `allow_pickle=True`, `torch.load` and `torch.hub.load_state_dict_from_url` without `weights_only=True`, any
     call with `weights_only=False`, Keras' `safe_mode=False`, `skops.io.load(trusted=True)`, and
     `allow_dangerous_deserialization=True`; aliases, `functools.partial`, and `**options` made in the same file are
-    followed. High where the same call reads from the network, else medium: whether the file is trusted, code can't
-    show. Low in tests, and nothing where bytes made on the spot are read back. Blind to names built at run time and to
-    libraries that unpickle inside.
+    followed. A plain `torch.load` is none where the project's requirements and locks ask for torch 2.6 or later, which
+    is careful by itself. High where the same call reads from the network, else medium: whether the file is trusted,
+    code can't show. Low in tests, and nothing where bytes made on the spot are read back. Blind to names built at run
+    time and to libraries that unpickle inside.
 
     References
     ----------
@@ -65,8 +68,9 @@ def unsafe_load(context: Context, settings: PostureSettings) -> Outcome:
     """
     del settings
     found = []
+    safe_torch = asks_for_at_least(context, "torch", _SAFE_TORCH)
     for file, module in context.modules():
-        spots = _sorted(module, test=bool(TESTS.search(file.name)))
+        spots = _sorted(module, test=bool(TESTS.search(file.name)), safe_torch=safe_torch)
         for kind, claim in (
             (_KIND, "{path} unpickles at {where}: a file that was tampered with runs code there"),
             (_TORCH, _TORCH_CLAIM),
@@ -78,10 +82,10 @@ def unsafe_load(context: Context, settings: PostureSettings) -> Outcome:
     return Outcome(tuple(found))
 
 
-def _sorted(module: Module, *, test: bool) -> dict[str, list[Spot]]:
+def _sorted(module: Module, *, test: bool, safe_torch: bool) -> dict[str, list[Spot]]:
     spots: dict[str, list[Spot]] = {kind.word: [] for kind in (_KIND, _TORCH, _NETWORK, _TEST)}
     for use in module.uses:
-        word = _word(use)
+        word = _word(use, safe_torch=safe_torch)
         if word and test:
             word = "" if use.name.endswith("loads") else _TEST.word
         spot = Spot(use.where, use.source, use.line)
@@ -90,10 +94,11 @@ def _sorted(module: Module, *, test: bool) -> dict[str, list[Spot]]:
     return spots
 
 
-def _word(use: Use) -> str:
+def _word(use: Use, *, safe_torch: bool) -> str:
     """The kind that the use is of; empty for a harmless one."""
     if _TORCH_LOAD.fullmatch(use.name) or (use.called and _BY_URL.fullmatch(use.name)):
         safe = use.keywords.get("weights_only") is True or "**" in use.keywords
+        safe = safe or (safe_torch and "weights_only" not in use.keywords and not _BY_URL.fullmatch(use.name))
         return "" if safe or _is_variable(use) else _TORCH.word
     if use.keywords.get("weights_only") is False:
         return _TORCH.word

@@ -19,6 +19,7 @@ from mithridate.supply.scan.openers import compressed, npy, seven_zip, tar_archi
 from mithridate.supply.scan.openers.member import Member
 from mithridate.supply.scan.openers.unpack import BombError
 from mithridate.supply.scan.ordinary import is_native, kind_of
+from mithridate.supply.scan.raw_numbers import numbers_in
 from mithridate.supply.scan.slices import StreamBlob
 
 Area = Literal["pickle", "format", "container", "code", "unknown"]
@@ -55,6 +56,7 @@ class Seen:
 _AREAS: Mapping[str, Area] = MappingProxyType(
     {
         "not-analysed": "unknown",
+        "raw-data": "unknown",
         "recognised": "unknown",
         "source-code": "code",
         "native-code": "code",
@@ -168,7 +170,16 @@ def _unclaimed(head: bytes, blob: Blob, budget: Budget, claims: Sequence[Analyse
     elif kind == "packed":
         yield Located(blob.name, "unknown", _unseen(f"{name} is not unpacked here; unpack it and scan what comes out"))
     elif kind == "unknown":
-        yield Located(blob.name, "unknown", _unseen("no kind of file that is known here"))
+        yield Located(blob.name, "unknown", _unknown(blob))
+
+
+def _unknown(blob: Blob) -> Issue:
+    """Bytes of no known kind; where they are an array of numbers all over, no loader runs them."""
+    width = numbers_in(blob)
+    if not width:
+        return _unseen("no kind of file that is known here")
+    claim = f"no kind of file that is known here; all over it reads as an array of {width}, which no loader runs"
+    return Issue("raw-data", Severity.LOW, claim, remedy="Find out which program reads it.")
 
 
 def _unseen(why: str) -> Issue:

@@ -66,6 +66,8 @@ def _scan(blob: Blob, budget: Budget, *, digest: bool) -> Scanned:
             located.append(found)
         else:
             more += 1
+    if any(one.name == blob.name and one.issue.code == "source-code" for one in located):
+        own.append("script")
     located += [Located(blob.name, "format", issue) for issue in disguise(blob.name, own)]
     located.sort(key=lambda one: (-one.issue.severity, _AREAS.index(one.area)))
     wanted = digest or (bool(located) and blob.size <= LARGEST_DIGEST)

@@ -34,6 +34,16 @@ def name_issue(name: str) -> Issue | None:
     return None
 
 
+def own_path_issue(name: str) -> Issue | None:
+    """What is wrong with the name of the only member of a zip; pandas up to 1.1 wrote the zip's own path there."""
+    parts = name.replace("\\", "/").split("/")
+    found = name_issue(name)
+    if found is None or found.code != "path-traversal" or ".." in parts or not parts[-1].lower().endswith(".zip"):
+        return found
+    claim = f"its only member bears the path at which the zip was made, {name[:200]!r}"
+    return Issue("path-traversal", Severity.LOW, claim, place=name[:200], remedy="Unpack it where it can't overwrite.")
+
+
 def link_issue(name: str, target: str) -> Issue | None:
     """What is wrong with a link inside a container; a link that stays inside is fine."""
     plain = target.replace("\\", "/")
@@ -58,12 +68,18 @@ _PASSIVE = frozenset(
     {".safetensors", ".gguf", ".onnx", ".json", ".txt", ".md", ".csv", ".tsv", ".parquet", ".arrow", ".feather"}
     | {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"}
 )
+_MODELS = frozenset(
+    {".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib", ".npy", ".npz", ".h5", ".hdf5", ".keras", ".pb"}
+    | {".safetensors", ".gguf", ".onnx", ".tflite", ".model", ".skops", ".ubj", ".cbm", ".pmml"}
+)
 _ACTIVE = {"pickle": "a pickle", "native": "native code", "compiled Python": "compiled Python"}
 
 
 def disguise(name: str, kinds: Sequence[str]) -> list[Issue]:
-    """A name that promises a format which runs nothing, on content that a loader may run."""
+    """A name that promises a model, or a format which runs nothing, on content that something may run."""
     suffix = PurePath(name).suffix.lower()
+    if suffix in _MODELS and "script" in kinds:
+        return [Issue("disguise", Severity.MEDIUM, f"the name says {suffix}, a model; it is a script")]
     found = next((_ACTIVE[kind] for kind in kinds if kind in _ACTIVE), "")
     if suffix not in _PASSIVE or not found:
         return []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
+import struct
 from typing import Literal
 
 from mithridate.supply.scan.blob import Blob
+from mithridate.supply.scan.packed_values import is_packed_values
 
 Kind = Literal["inert", "text", "script", "native", "packed", "unknown"]
 
@@ -14,7 +17,10 @@ _INERT: tuple[tuple[int, bytes], ...] = (
     (0, b"MM\0*"), (0, b"\0\0\1\0"), (8, b"WEBP"), (8, b"WAVE"), (8, b"AVI "), (0, b"OggS"), (0, b"fLaC"), (0, b"ID3"),
     (0, b"\xff\xfb"), (0, b"\xff\xf3"), (4, b"ftyp"), (0, b"\x1aE\xdf\xa3"), (0, b"%PDF-"), (0, b"SQLite format 3\0"),
     (0, b"wOFF"), (0, b"wOF2"), (0, b"OTTO"), (0, b"\0\1\0\0\0"), (0, b"\xff\x0a"), (0, b"\0\0\0\x0cJXL "),
-    (0, b"\0\0\0\x0cjP  "), (0, b"qoif"), (0, b"FORM"), (0, b"MThd"), (0, b"#?RADIANCE"), (0, b"v/1\1"),
+    (0, b"\0\0\0\x0cjP  "), (0, b"qoif"), (0, b"II+\0\x08\0"), (0, b"MM\0+\0\x08"), (0, b"icns"), (0, b"\x01\xda"),
+    (0, b"DanM"), (0, b"LinS"),
+    (0, b"PIEH"), (2, b"b2frame\0"), (0, b"DDS \x7c\0\0\0"), (0, b"\x0a\x05\x01\x08"),
+    (0, b"FORM"), (0, b"MThd"), (0, b"#?RADIANCE"), (0, b"v/1\1"),
     (0, b"\xf7\x02"), (0, b"DICM"), (128, b"DICM"), (0, b"\x5c\1\0\0"), (0, b"SIMPLE  ="), (0, b"CDF\1"), (0, b"CDF\2"),
     (0, b"<stata_dta>"), (0, b"\x71\1\1\0"), (0, b"\x71\2\1\0"), (0, b"\x72\1\1\0"), (0, b"\x72\2\1\0"),
     (0, b"\x73\1\1\0"), (0, b"\x73\2\1\0"), (0, b"$FL2@(#)"), (0, b"$FL3@(#)"),
@@ -46,6 +52,7 @@ _PACKED: tuple[tuple[int, bytes, str], ...] = (
 )  # fmt: skip
 _TEXT_CONTROLS = bytes(set(range(32)) - {7, 8, 9, 10, 11, 12, 13, 27}) + b"\x7f"
 _WHOLE = 4 << 20
+_IDX_BYTES = {b"\x08": 1, b"\x09": 1, b"\x0b": 2, b"\x0c": 4, b"\x0d": 4, b"\x0e": 8}
 _NETPBM = re.compile(rb"P[1-7](?:\s+(?:#[^\n]{0,200}\n)?\s*\d{1,9}){2}|P7\nWIDTH |P[Ff]\n")
 _TARGA = re.compile(rb"[\s\S][\0\1][\1\2\3\x09\x0a\x0b]")
 _WORD2VEC = re.compile(rb"(\d{1,9}) (\d{1,5})\n")
@@ -80,7 +87,18 @@ def _is_shaped(blob: Blob, head: bytes) -> bool:
         or (_TARGA.match(head) is not None and blob.read(max(0, blob.size - 18), 18) == b"TRUEVISION-XFILE.\0")
         or _is_records(blob, head)
         or _is_word_vectors(blob, head)
+        or _is_idx(blob, head)
+        or is_packed_values(blob)
     )
+
+
+def _is_idx(blob: Blob, head: bytes) -> bool:
+    """IDX, as MNIST has it: a type, a number of dimensions, their extents, and as many values as these say."""
+    width = _IDX_BYTES.get(head[2:3], 0) if head[:2] == b"\0\0" and head[3:4] else 0
+    if not width or not 1 <= head[3] <= 8 or len(head) < 4 + 4 * head[3]:  # noqa: PLR2004 - dimensions, and theirs
+        return False
+    extents = struct.unpack(f">{head[3]}I", head[4 : 4 + 4 * head[3]])
+    return bool(blob.size == 4 + 4 * head[3] + width * math.prod(extents))
 
 
 def _is_records(blob: Blob, head: bytes) -> bool:

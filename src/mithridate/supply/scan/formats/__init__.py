@@ -31,6 +31,8 @@ FORMATS: tuple[Format, ...] = (
     Format("TensorFlow", f"{_HERE}.saved_model"),
     Format("compiled Python", f"{_HERE}.pyc_file"),
     Format("picture", f"{_HERE}.picture"),
+    Format("film", f"{_HERE}.boxes"),
+    Format("TIFF", f"{_HERE}.tiff"),
     Format("PDF", f"{_HERE}.pdf"),
     Format("recognised", f"{_HERE}.recognised"),
     Format("JSON", f"{_HERE}.json_file"),

@@ -45,6 +45,8 @@ def behind(blob: Blob, end: int, what: str) -> Iterator[Issue | Member]:
         kind = "native code" if is_native(head) else "a script"
         claim = f"{kind} of {blob.size - start:,} bytes lies behind the end of the {what}, where no viewer looks"
         yield Issue("hidden-behind", Severity.HIGH, claim, f"byte {start:,}", remedy=_REMEDY)
+    elif (film := padded.find(b"ftyp", 4, 64) - 4) >= 0:  # a phone's, which may have something behind it in its turn
+        yield Member(SliceBlob(f"{blob.name}!behind", blob, end + film, rest - film), "file")
     elif looks_like_pickle(head) or _PACKED.match(head):
         claim = f"{rest:,} bytes lie behind the end of the {what}, and a loader of another kind would read them"
         yield Issue("hidden-behind", Severity.HIGH, claim, f"byte {start:,}", remedy=_REMEDY)

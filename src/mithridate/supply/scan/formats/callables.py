@@ -62,6 +62,11 @@ _INERT = {f"{module}.{name}" for module, names in INERT.items() for name in name
 )
 
 
+def is_inert(dotted: str) -> bool:
+    """The table of pickles knows the name as harmless, whatever it is given."""
+    return dotted.replace(":", ".") in _INERT
+
+
 def capability(dotted: str) -> str:
     """What the name can do (`run a command`), or the empty string when nothing is known against it.
 

@@ -81,6 +81,17 @@ _RULES = (
 )
 
 
+_LINE = r"^[\"']?[=+@\-\uff1d\uff0b\uff0d\uff20][ \t]{0,4}"
+_ALONE = (
+    _RULES[0],
+    (Searched(_PROGRAMS, re.compile(_LINE + r"(?:DDE|DDEAUTO)\s*\([^\n]{1,200}", re.IGNORECASE | re.MULTILINE),
+              "starts another program"), Severity.CRITICAL),
+    (Searched(("://", "//"), re.compile(_LINE + r"(?:[A-Z.]{1,30}\()?(?:HYPERLINK|WEBSERVICE|IMPORTXML|IMPORTDATA|"
+                                        r"IMPORTFEED|IMPORTHTML|IMPORTRANGE|IMAGE|FILTERXML|RTD)\s*\([^\n]{0,120}//",
+                                        re.IGNORECASE | re.MULTILINE), "reaches a file or an address"), Severity.HIGH),
+)  # fmt: skip
+
+
 def is_table(text: str) -> bool:
     """The first lines have at least as many commas, semicolons, tabs or bars as the first of them."""
     lines = [line for line in text[:65536].splitlines()[:_LINES] if line.strip()]
@@ -96,10 +107,11 @@ def examine_formulas(text: str) -> Iterator[Issue]:
 
     Notes
     -----
-    In a text that is no table only the form that starts a program (`=cmd|'...'!A0`) counts.
+    In a text that is no table, as one of a single column is none, only lines count that are a formula from the first
+    character on and start a program or name an address.
     """
     lowered = "\n" + text.lower()
-    for entry, severity in _RULES if is_table(text) else _RULES[:1]:
+    for entry, severity in _RULES if is_table(text) else _ALONE:
         if match := entry.find(text, lowered):
             cell = clip(match.group().strip(" \t\"'"), 120)
             claim = f"a cell {entry.what} when a spreadsheet opens it: {cell}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
@@ -161,7 +162,9 @@ def _decoded(match: re.Match[str]) -> str:
     body = match.group(1) if match.group(1) is not None else match.group(2)
     if "\\" in body:
         try:
-            body = codecs.decode(body.encode("latin-1", "backslashreplace"), "unicode_escape")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # an escape that Python doesn't know stays as it is
+                body = codecs.decode(body.encode("latin-1", "backslashreplace"), "unicode_escape")
         except UnicodeDecodeError:
             body = body.replace("\\", "")
     return body.replace("'", " ").replace('"', " ").replace("\\", " ")

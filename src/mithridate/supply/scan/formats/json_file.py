@@ -19,6 +19,7 @@ from mithridate.supply.scan.formats import (
     targets,
 )
 from mithridate.supply.scan.formats.json_text import Document, is_blank, looks_like_json, objects, parse
+from mithridate.supply.scan.formats.paths import leaves_the_folder
 from mithridate.supply.scan.formats.payload_text import payload_in
 from mithridate.supply.scan.formats.reading import BrokenError, clip, malformed
 from mithridate.supply.scan.formats.text_bytes import decoded
@@ -85,13 +86,24 @@ def _object(node: dict[str, Any], path: str) -> Iterator[Issue]:
     for key in targets.KEYS:
         target = node.get(key)
         if isinstance(target, str):
-            yield from targets.examine_target(target, f"{path}/{key}")
+            yield from targets.examine_target(targets.found_by(node) or target, f"{path}/{key}")
     target = node.get("target")
     if isinstance(target, str) and "params" in node and "." in target:
         yield from targets.examine_target(target, f"{path}/target")
     yield from _expressions(node, path)
     yield from object_json.examine_object(node, path)
+    yield from _served(node, path)
     yield from hf_config.examine_object(node, path)
+
+
+def _served(node: dict[str, Any], path: str) -> Iterator[Issue]:
+    """The manifest of a TorchServe archive: its handler is Python that the server runs."""
+    if "handler" in node and node.keys() & {"serializedFile", "modelFile", "modelName"}:
+        for key in ("handler", "serializedFile", "modelFile", "requirementsFile"):
+            value = node.get(key)
+            if isinstance(value, str) and leaves_the_folder(value):
+                claim = f"the server takes its {key} from {clip(value)}, outside of the archive"
+                yield Issue("path-traversal", Severity.HIGH, claim, f"{path}/{key}")
 
 
 def _expressions(node: dict[str, Any], path: str) -> Iterator[Issue]:

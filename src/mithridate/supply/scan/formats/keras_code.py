@@ -52,10 +52,15 @@ def examine_code(text: Any, place: str) -> Iterator[Issue]:
     yield Issue("keras-lambda", Severity.MEDIUM, claim, place, facts, _REMEDY)
 
 
-def harm_in(code: Code) -> str:
-    """What in the code can do harm: `uses os, system`, `holds a pickle in base64`; empty where nothing is known."""
+def harm_in(code: Code, harmless: frozenset[str] = _OF_CLASSES) -> str:
+    """What in the code can do harm: `uses os, system`, `holds a pickle in base64`; empty where nothing is known.
+
+    Parameters
+    ----------
+    harmless : names with two underscores on both sides that the code may have.
+    """
     names = [name for part in code.walk() for name in part.names]
-    bad = sorted({name for name in names if name in _HARMFUL or (_is_dunder(name) and name not in _OF_CLASSES)})
+    bad = sorted({name for name in names if name in _HARMFUL or (_is_dunder(name) and name not in harmless)})
     if bad:
         return f"uses {clip(', '.join(bad))}"
     payload = next(filter(None, (payload_in(text) for part in code.walk() for text in part.texts)), "")

@@ -1,4 +1,4 @@
-"""Pictures and sounds (PNG, JPEG, GIF, RIFF): scripts in their properties, payloads in chunks and behind their end.
+"""Pictures and sounds (PNG, JPEG, GIF, BMP, icns, RIFF): scripts in properties, payloads in chunks and behind the end.
 
 References
 ----------
@@ -21,6 +21,7 @@ from mithridate.supply.scan.pickle import looks_like_pickle
 from mithridate.supply.scan.slices import SliceBlob
 
 _PNG, _JPEG, _GIF, _RIFF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", (b"GIF87a", b"GIF89a"), b"RIFF"
+_BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}  # lengths of the second header, by version
 _TEXTS = {b"tEXt", b"iTXt", b"zTXt", b"eXIf", b"iCCP"}
 _PIXELS = {b"IHDR", b"IDAT", b"PLTE", b"fdAT", b"fcTL", b"acTL", b"IEND"}
 _MOST_PARTS = 100_000
@@ -31,9 +32,15 @@ _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # neither stuffed nor a rest
 
 def sniff(head: bytes, _blob: Blob) -> bool:
     """The first bytes of one of the formats."""
-    return head.startswith((_PNG, _JPEG, *_GIF)) or (
-        head.startswith(_RIFF) and head[8:12] in {b"WAVE", b"WEBP", b"AVI "}
+    return (
+        head.startswith((_PNG, _JPEG, *_GIF, b"icns"))
+        or (head.startswith(_RIFF) and head[8:12] in {b"WAVE", b"WEBP", b"AVI "})
+        or _is_bitmap(head)
     )
+
+
+def _is_bitmap(head: bytes) -> bool:
+    return head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADERS
 
 
 def analyse(blob: Blob, budget: Budget) -> Iterator[Issue | Member]:
@@ -46,6 +53,9 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue | Member]:
     elif head.startswith(_RIFF):
         said = 8 + int.from_bytes(head[4:8], "little")
         yield from behind(blob, said + said % 2, "RIFF file") if said <= blob.size else ()
+    elif head.startswith((b"BM", b"icns")):
+        said = int.from_bytes(head[2:6], "little") if head.startswith(b"BM") else int.from_bytes(head[4:8], "big")
+        yield from behind(blob, said, "picture") if 0 < said <= blob.size else ()
     else:
         yield from _gif(blob, budget)
 

@@ -23,6 +23,17 @@ _FIRST = ((3600, "3.14 or later"), (3550, "3.13"), (3500, "3.12"), (3450, "3.11"
           (3400, "3.8"), (3390, "3.7"), (3360, "3.6"), (3310, "3.5"), (3250, "3.4"), (3190, "3.3"),
           (3000, "3.0 to 3.2"))  # fmt: skip
 _SECOND = range(62_011, 62_300)  # Python 2.5 to 2.7
+_OF_MODULES = frozenset(
+    f"__{name}__"
+    for name in """
+        name module qualname doc firstlineno static_attributes classcell file all annotations annotate version author
+        license init new repr str len iter next getitem setitem delitem contains call eq ne lt le gt ge hash bool add
+        sub mul truediv floordiv mod pow neg pos abs invert and or xor matmul radd rsub rmul rtruediv iadd isub imul
+        enter exit aenter aexit post_init slots match_args copy deepcopy index int float array array_priority
+        array_ufunc sklearn_tags sklearn_clone sklearn_is_fitted init_subclass class_getitem future wrapped
+        """.split()  # noqa: SIM905 - a list of 70 words would be one line each
+)
+"""Names that ordinary modules and classes have, and through which nothing else is reached."""
 _REMEDY = "Delete it and keep the source, which Python compiles again; read that."
 
 
@@ -51,9 +62,9 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
             code = read_code(raw[at:])
         except NotCodeError:
             continue
-        harm = harm_in(code)
+        harm = harm_in(code, _OF_MODULES)
         facts = {**code_facts(code), "compiled_by": _version(raw)}
-        claim = f"{what}; it {harm}" if harm else what
-        yield Issue("compiled-python", Severity.MEDIUM, claim, "", facts, _REMEDY)
+        claim = f"{what}; it {harm}" if harm else f"{what}; it uses nothing that reaches out of it"
+        yield Issue("compiled-python", Severity.MEDIUM if harm else Severity.LOW, claim, "", facts, _REMEDY)
         return
     yield Issue("compiled-python", Severity.MEDIUM, f"{what}; its code can't be decoded", "", {}, _REMEDY)

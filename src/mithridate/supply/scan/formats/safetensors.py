@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from mithridate.core.findings import Severity
 from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget
-from mithridate.supply.scan.formats.json_text import parse
+from mithridate.supply.scan.formats.json_file import examine
+from mithridate.supply.scan.formats.json_text import Document, looks_like_json, parse
 from mithridate.supply.scan.formats.payload_text import payload_in
 from mithridate.supply.scan.formats.reading import BrokenError, clip, malformed
 from mithridate.supply.scan.issue import Issue
@@ -65,7 +67,7 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
         yield _issue(
             "safetensors-duplicate-key", f"the key {keys[0]} stands twice, and readers choose differently", keys
         )
-    yield from _metadata(document.value.get("__metadata__"))
+    yield from _metadata(document.value.get("__metadata__"), budget)
     yield from _tensors(document.value, blob, 8 + length)
 
 
@@ -73,7 +75,7 @@ def _issue(code: str, claim: str, names: list[str] | None = None, severity: Seve
     return Issue(code, severity, claim, facts={"names": names or []}, remedy=_REMEDY)
 
 
-def _metadata(metadata: Any) -> Iterator[Issue]:
+def _metadata(metadata: Any, budget: Budget) -> Iterator[Issue]:
     if metadata is None:
         return
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
@@ -82,6 +84,7 @@ def _metadata(metadata: Any) -> Iterator[Issue]:
     size = sum(len(key) + len(value) for key, value in metadata.items())
     if size > _LARGEST_METADATA:
         yield _issue("safetensors-metadata", f"{size} characters of metadata", severity=Severity.MEDIUM)
+    yield from _configurations(metadata, budget)
     for key, value in metadata.items():
         if found := payload_in(value):
             yield Issue(
@@ -92,6 +95,16 @@ def _metadata(metadata: Any) -> Iterator[Issue]:
                 {"text": clip(value, 400)},
                 "Find out what reads this metadata before anything does.",
             )
+
+
+def _configurations(metadata: dict[str, str], budget: Budget) -> Iterator[Issue]:
+    """What a loader would build from the metadata, or from JSON in one of its texts (CVE-2026-22584)."""
+    yield from examine(Document(metadata, ()), budget)
+    for text in metadata.values():
+        raw = text.encode("utf-8", "replace") if len(text) <= _LARGEST_METADATA else b""
+        if looks_like_json(raw[:256]):
+            with suppress(BrokenError):
+                yield from examine(parse(raw), budget)
 
 
 def _tensors(header: dict[str, Any], blob: Blob, start: int) -> Iterator[Issue]:

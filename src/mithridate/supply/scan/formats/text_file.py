@@ -26,6 +26,7 @@ _LONGEST_MODEL = 256 << 20
 _SOURCE = re.compile(
     r"^(?:#!|import [a-zA-Z_][\w.]*|from [a-zA-Z_.][\w.]* import |def \w+\(|class \w+[(:]|async def )", re.MULTILINE
 )
+_SCRIPTS = ("#!", "@echo off", "@ECHO OFF", "<?php")
 _STARTS_AS_SOURCE = re.compile(r"\s*(?:import \w[\w.]*[ \t]*;|(?:exec|eval)\()")
 
 
@@ -48,7 +49,7 @@ def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:
     if head.startswith("tree\n") and "num_class" in head:
         yield from examine_lightgbm(decoded(blob.read(0, _LONGEST_MODEL)))
         return
-    is_source = len(_SOURCE.findall(head)) > 1 or head.startswith("#!") or _STARTS_AS_SOURCE.match(head) is not None
+    is_source = len(_SOURCE.findall(head)) > 1 or head.startswith(_SCRIPTS) or _STARTS_AS_SOURCE.match(head) is not None
     if is_source:
         yield Issue(
             "source-code", Severity.LOW, "source code, which runs when it is imported or started: read it first"

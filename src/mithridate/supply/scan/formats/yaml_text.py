@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from mithridate.core.findings import Severity
 from mithridate.supply.scan.formats.callables import capability, is_standard_library
 from mithridate.supply.scan.formats.reading import clip
-from mithridate.supply.scan.formats.targets import examine_target
+from mithridate.supply.scan.formats.targets import FINDERS, examine_target
 from mithridate.supply.scan.issue import Issue
 
 _COMMENT_LINE = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
@@ -40,6 +40,8 @@ _INERT = re.compile(
 )
 _ALIAS = re.compile(r"(?<![^\s,\[{:-])([&*])([A-Za-z_][\w-]{0,60})(?![^\s,\]}])")
 _MODEL_CODE = re.compile(r"^[ \t]*model_code_path[ \t]*:[ \t]*[\"']?([^\s\"'#]{1,300})", re.MULTILINE)
+_PATH = re.compile(r"\bpath[\"']?[ \t]*:[ \t]*[\"']?([\w.:]{1,200})")
+_NEAR = 400  # characters between a target and the path beside it
 _FEW_ALIASES, _LARGEST = 3, 1_000_000
 _SMALL_YAML = "Load it with a limit on aliases, or not at all."
 _MOST_TAGS, _MOST_TARGETS = 500, 50_000
@@ -118,9 +120,10 @@ def _targets(text: str) -> Iterator[Issue]:
     for match in _TARGET.finditer(text):
         if match.group(1) in {"target", "class_path"} and not _DOTTED.fullmatch(match.group(2)):
             continue
-        if match.group(2) not in seen and len(seen) < _MOST_TARGETS:
+        if (match.group(2) not in seen or match.group(2) in FINDERS) and len(seen) < _MOST_TARGETS:
             seen.add(match.group(2))
-            yield from examine_target(match.group(2), f"character {match.start()}")
+            for target in _found_near(text, match) or [match.group(2)]:
+                yield from examine_target(target, f"character {match.start()}")
     for match in _LOADER_MODULE.finditer(text):
         if not match.group(1).startswith(("mlflow.", "mlflow")):
             claim = f"MLflow imports {clip(match.group(1))} to load the model"
@@ -130,6 +133,13 @@ def _targets(text: str) -> Iterator[Issue]:
         yield Issue(
             "config-target", Severity.MEDIUM, claim, f"character {match.start()}", remedy="Read that file first."
         )
+
+
+def _found_near(text: str, match: re.Match[str]) -> list[str]:
+    """What Hydra's finders (`hydra.utils.get_method`) may be told to find; empty for any other target."""
+    if match.group(2) not in FINDERS:
+        return []
+    return _PATH.findall(text[max(0, match.start() - _NEAR) : match.end() + _NEAR])
 
 
 def _tags(text: str) -> Iterator[Issue]:

@@ -16,7 +16,8 @@ def loose_code(context: ScanContext, settings: ScanSettings) -> Outcome:
 
     Notes
     -----
-    Severity: medium for native and compiled code; low for source beside a model, which a person can read.
+    Severity: medium for native code, and for compiled code that uses something that runs or reaches further (`os`,
+    `eval`, `open`); low for other compiled code, and for source beside a model, which a person can read.
     """
     del settings
     return outcome(context.leading("code"), "SUP405", "code-beside-model")

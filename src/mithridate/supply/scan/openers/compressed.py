@@ -112,7 +112,7 @@ def _is_lzma(head: bytes) -> bool:
     dictionary, size = int.from_bytes(head[1:5], "little"), int.from_bytes(head[5:13], "little")
     bits = dictionary.bit_length()
     round_size = dictionary in {1 << (bits - 1), 3 << (bits - 2)} if bits > 12 else False  # noqa: PLR2004 - 4 KiB
-    return round_size and (size == (1 << 64) - 1 or size < 1 << 40)
+    return round_size and (size == (1 << 64) - 1 or 0 < size < 1 << 40)  # of 0 bytes, a header of some other kind
 
 
 def sniff(head: bytes, blob: Blob) -> bool:

@@ -14,7 +14,7 @@ from mithridate.core.findings import Severity
 from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget
 from mithridate.supply.scan.issue import Issue
-from mithridate.supply.scan.names import link_issue, name_issue
+from mithridate.supply.scan.names import link_issue, name_issue, own_path_issue
 from mithridate.supply.scan.openers.member import Member
 from mithridate.supply.scan.openers.torch_zip import is_script, raw_names, script_issue
 from mithridate.supply.scan.openers.unpack import BLOCK, LAZY, Packed, unpacked
@@ -64,8 +64,9 @@ def _directory(blob: Blob, directory: Directory, budget: Budget) -> Iterator[Iss
     yield from _same_names(listed)
     raw = raw_names([entry.name for entry in listed])
     covered: list[tuple[int, int]] = []
+    judged = own_path_issue if len(listed) == 1 else name_issue
     for entry in listed:
-        yield from filter(None, [name_issue(entry.name)])
+        yield from filter(None, [judged(entry.name)])
         header = local(blob, entry.header)
         start = entry.header + 30 + len(entry.raw_name) if header is None else header.next
         covered.append((entry.header, start + entry.packed))

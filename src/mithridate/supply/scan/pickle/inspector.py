@@ -22,7 +22,9 @@ from mithridate.supply.scan.pickle.forged import (
 )
 from mithridate.supply.scan.pickle.handed import handed, method_for, own_methods, partial_of
 from mithridate.supply.scan.pickle.reach import is_known, reach
+from mithridate.supply.scan.pickle.rebuilders import is_data, rebuilds
 from mithridate.supply.scan.pickle.recorder import Effect
+from mithridate.supply.scan.pickle.references import only_computes
 from mithridate.supply.scan.pickle.special import array_given, called_within, judged, rebuilt, resolved
 from mithridate.supply.scan.pickle.table import CAPABILITIES
 from mithridate.supply.scan.pickle.values import Call, Global, Tuple, Value, items_of
@@ -34,7 +36,6 @@ _REACH = set("/\\:(;\n")
 _FILE_NAME = re.compile(r"\.[A-Za-z]\w{0,9}\Z")
 _LOOKED_AT, _DEPTH = 256, 4  # items and levels of the arguments of a constructor
 _EXCEPTIONS = ("Error", "Exception", "Warning")  # their messages are sentences
-_PLAIN_WORD = re.compile(r"[\w+.-]{0,64}")
 _CLAIM = 160  # characters of arguments in a sentence; the facts have more
 _NEEDS_A_PLACE = {"network", "file"}
 _RUNS = {"exec", "import", "load", "native"}
@@ -180,6 +181,11 @@ class Inspector:
         followed = self.follow(path, arguments, effect.offset)
         if path == LOADER and followed is None:
             verdict = Verdict("harmful", "library", "load")
+        if verdict.kind == "unknown" and verdict.origin != "stdlib" and rebuilds(function, arguments):
+            claim = f"rebuilds an object with {path}"
+            facts: dict[str, Json] = {"callable": path, "arguments": arguments_shown(arguments), **_facts(verdict)}
+            self._add(Issue("pickle-class", Severity.LOW, claim, _place(effect), facts, _REMEDY_CLASS), path)
+            return
         if verdict.kind in {"class", "unknown"} and verdict.origin != "stdlib" and not _is_member(verdict, arguments):
             capability = _reach_of_call(verdict, function, items_of(arguments))
             verdict = Verdict("harmful", verdict.origin, capability, by_family=True) if capability else verdict
@@ -228,6 +234,8 @@ class Inspector:
         """A name that is imported and not called: nothing of it runs but its module."""
         verdict = judge(found.module, found.name)
         place = f"offset {offset:,}"
+        if only_computes(found.module, found.name):
+            return
         if verdict.kind == "harmful":
             claim = f"imports {found.path}, which {CAPABILITIES[verdict.capability]}, without calling it here"
             self._add(
@@ -296,23 +304,15 @@ def _is_member(verdict: Verdict, arguments: Value) -> bool:
 
 
 def _is_plain(verdict: Verdict, function: Global, arguments: Value) -> bool:
-    """Numbers and single words for a class of somebody's own: members of enumerations, exceptions, `__reduce__`.
+    """Numbers, single words and what holds them for a class of somebody's own: enumerations, exceptions, `__reduce__`.
 
     A command has a blank, a path or an address a separator; names of families that connect or run are judged before.
     """
     items = items_of(arguments) if isinstance(arguments, Tuple) else (arguments,)
     if verdict.origin == "foreign" and function.name.endswith(_EXCEPTIONS):
-        return all(_is_value(item) or isinstance(item, str) for item in items)
-    return verdict.origin == "foreign" and all(_is_value(item) for item in items) and not _is_reach(arguments)
-
-
-def _is_value(item: Value) -> bool:
-    return (
-        item is None
-        or isinstance(item, int | float | complex)
-        or (isinstance(item, str) and _PLAIN_WORD.fullmatch(item) is not None)
-        or (isinstance(item, Tuple) and all(_is_value(part) for part in item.items[:_LOOKED_AT]))
-    )
+        return all(is_data(item) or isinstance(item, str) for item in items)
+    is_bare = not any(isinstance(item, Global) for item in items)  # a class is given to what calls it
+    return verdict.origin == "foreign" and is_bare and all(map(is_data, items))
 
 
 def _reach_of_call(verdict: Verdict, function: Global, items: Sequence[Value]) -> str:
@@ -326,7 +326,7 @@ def _is_reach(arguments: Value, depth: int = 0) -> bool:
     """Whether a constructor is given a path, an address or code, bare or in a list: what it does with it is unknown."""
     for item in items_of(arguments)[:_LOOKED_AT]:
         if isinstance(item, str | bytes):
-            text = item if isinstance(item, str) else item.decode("latin-1")
+            text = item if isinstance(item, str) else item.decode("latin-1") if item.isascii() else ""
             if set(text) & _REACH or _FILE_NAME.search(text):
                 return True
         elif isinstance(item, Call) and isinstance(item.function, Global):

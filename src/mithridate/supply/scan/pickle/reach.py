@@ -23,7 +23,14 @@ _PACKAGES = {
         kafka confluent_kafka pika nats paho zmq requests_html selenium playwright scrapy mechanize
         smart_open wget pycurl
         kubernetes minio s3transfer adlfs dropbox github gitlab requests httpx aiohttp urllib3 """,
-    "exec": "git pygit2 docker ansible salt prefect airflow luigi dagster skypilot submitit papermill jupyter",
+    "exec": """
+        git pygit2 docker ansible salt prefect airflow luigi dagster skypilot submitit papermill jupyter
+        pexpect wexpect ptyprocess winpty winpexpect delegator sarge pyautogui nmap pwn impacket winrm rpyc Pyro4 Pyro5
+        execnet dispy xonsh frida r2pipe gdb lldb """,
+    "native": """
+        jnius jpype py4j javabridge clr clr_loader pythonnet System Microsoft win32api win32com win32process win32file
+        win32con win32service win32event pythoncom pywintypes comtypes objc AppKit Foundation rubicon js pyodide jvm
+        rpy2 oct2py matlab lupa julia juliacall py_mini_racer """,
 }
 _BY_PACKAGE = {package: capability for capability, words in _PACKAGES.items() for package in words.split()}
 _PARTS = {
@@ -62,6 +69,8 @@ _NAMED = re.compile(
     r"(?:Model|Tokenizer|Pipeline|Encoder|Embeddings?|Processor|Transformer|Predictor|Detector|Segmenter|Dataset|"
     r"Corpus|Retriever|Engine|Storage|Capture|Camera|Stream|Recorder|Agent|Tool)(?:Fast)?|[A-Z]{3,}\d*"
 )
+_RUNS = frozenset({"Spawn", "Spawner", "Exec", "Popen", "Shell", "Subprocess", "Terminal", "Console", "REPL", "Repl"})
+"""Words that say it wherever they stand in the name of a class, as in `SpawnPipe` and `WinExec`."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]+")
 
 
@@ -76,8 +85,9 @@ def reach(module: str, name: str, arguments: Sequence[Value] = ()) -> str:
     parts = module.split(".")
     owner, _, last = name.rpartition(".")
     found = _BY_PACKAGE.get(parts[0], "")
-    if last[:1].isupper():
+    if last.strip("_")[:1].isupper():
         words = _WORD.findall(last)
+        found = found or ("exec" if _RUNS.intersection(words) else "")
         found = found or _BY_END.get("".join(words[-2:])) or _BY_END.get("".join(words[-1:]), "")
         is_text = any(isinstance(item, str) for item in arguments)
         if not found and is_text:

@@ -176,6 +176,7 @@ INERT = {
     "_functools": "partial",
     "enum": "Enum IntEnum Flag IntFlag StrEnum auto",
     "http": "HTTPStatus HTTPMethod",
+    "http.cookies": "SimpleCookie BaseCookie Morsel",
     "re": "_compile Pattern compile RegexFlag template",
     "random": "Random",
     "logging": """
@@ -215,6 +216,19 @@ INERT = {
     "dateutil.tz.tz": "tzutc tzoffset tzlocal",
     "dateutil.relativedelta": "relativedelta",
     "bson.objectid": "ObjectId",
+    "pendulum.tz.timezone": "Timezone._unpickle Timezone FixedTimezone UTC",
+    "frozendict": "frozendict",
+    "frozendict._frozendict_py": "frozendict",
+    "immutables._map": "Map",
+    "pyrsistent._pmap": "pmap",
+    "pyrsistent._pvector": "pvector python_pvector",
+    "pvectorc": "pvector",
+    "pyrsistent._pset": "pset",
+    "pyrsistent._plist": "plist",
+    "pyrsistent._pdeque": "pdeque",
+    "pyrsistent._pbag": "pbag",
+    "multidict._multidict": "MultiDict istr",
+    "bitarray": "bitarray _bitarray_reconstructor",
     "numpy": """
         ndarray dtype matrix recarray record poly1d void generic bool_ bool int8 int16 int32 int64 uint8 uint16
         uint32 uint64 intp uintp int_ uint intc uintc short ushort byte ubyte longlong ulonglong float16 float32
@@ -334,17 +348,31 @@ INERT = {
 
 LIBRARIES = """
         numpy pandas sklearn scipy torch torchvision torchaudio torchtext xgboost lightgbm catboost joblib
-        statsmodels imblearn category_encoders transformers tokenizers datasets diffusers timm ultralytics keras
-        tensorflow jax jaxlib flax haiku optax spacy thinc gensim nltk fastai skorch pytorch_lightning lightning
-        shap lime interpret umap hdbscan pynndescent numba pyarrow polars networkx econml causalml prophet pmdarima
-        sktime tslearn pyod river optuna skopt hyperopt bayes_opt dask onnx sentence_transformers faiss annoy
-        implicit surprise lightfm torch_geometric torch_sparse torch_scatter dgl deepspeed accelerate peft
-        bitsandbytes apex mmcv mmengine mmdet detectron2 omegaconf addict easydict yacs pydantic attr attrs dateutil
-        pytz lifelines mlxtend eli5 sklearn_pandas tabpfn pytorch_tabnet autogluon tpot feature_engine dirty_cat
-        skrub cuml cudf kneed gpytorch botorch pyro numpyro pymc arviz sympy sksurv skbase formulaic patsy
-        threadpoolctl cloudpathlib PIL cv2 skimage albumentations open_clip clip whisper stable_baselines3 gym
-        gymnasium ray mlflow sacrebleu sentencepiece tiktoken flair allennlp fairseq espnet nemo einops safetensors
-        evaluate torchmetrics ignite neptune matplotlib cycler kiwisolver """
+        statsmodels imblearn category_encoders transformers tokenizers datasets diffusers timm ultralytics
+        keras tensorflow jax jaxlib flax haiku optax spacy thinc gensim nltk fastai skorch pytorch_lightning
+        lightning shap lime interpret umap hdbscan pynndescent numba pyarrow polars networkx econml causalml
+        prophet pmdarima sktime tslearn pyod river optuna skopt hyperopt bayes_opt dask onnx
+        sentence_transformers faiss annoy implicit surprise lightfm torch_geometric torch_sparse torch_scatter
+        dgl deepspeed accelerate peft bitsandbytes apex mmcv mmengine mmdet detectron2 omegaconf addict
+        easydict yacs pydantic attr attrs dateutil pytz lifelines mlxtend eli5 sklearn_pandas tabpfn
+        pytorch_tabnet autogluon tpot feature_engine dirty_cat skrub cuml cudf kneed gpytorch botorch pyro
+        numpyro pymc arviz sympy sksurv skbase formulaic patsy threadpoolctl cloudpathlib PIL cv2 skimage
+        albumentations open_clip clip whisper stable_baselines3 gym gymnasium ray mlflow sacrebleu
+        sentencepiece tiktoken flair allennlp fairseq espnet nemo einops safetensors evaluate torchmetrics
+        ignite neptune matplotlib cycler kiwisolver plotly shapely geopandas pyproj rasterio fiona seaborn
+        bokeh altair tqdm sortedcontainers frozendict immutables pyrsistent bidict intervaltree portion pint
+        uncertainties astropy rdkit Bio ase pymatgen cvxpy deap pymoo cma GPy GPyOpt emukee sklearn_crfsuite
+        pycrfsuite hmmlearn pomegranate pgmpy dowhy gluonts neuralforecast statsforecast mlforecast
+        utilsforecast darts orbit stumpy tsfresh kats pytorch_forecasting librosa mne nilearn nibabel pydicom
+        monai trimesh rapidfuzz textblob stanza simpletransformers keras_tuner autokeras keras_nlp keras_cv
+        keras_hub tf_keras tensorflow_probability mxnet paddle mindspore torchio kornia
+        segmentation_models_pytorch efficientnet_pytorch x_transformers trl optimum setfit bertopic top2vec
+        tomotopy pycaret flaml alibi alibi_detect art cleanlab snorkel aif360 fairlearn dice_ml captum ngboost
+        sklearn_extra sklego scikeras linearmodels arch filterpy pykalman recbole lenskit cornac equinox chex
+        distrax xarray zarr awkward modin msgpack ConfigSpace smac optunahub ml_collections munch dotmap
+        rich array_api_compat narwhals quantile_forest xgbse pygam autograd autograd_gamma aeon fastcluster
+        leidenalg igraph graph_tool pykeen ampligraph node2vec gudhi ripser giotto ot geomloss ivy tensorly
+        sparse gmr bambi blackjax dynesty emcee zeus nolds antropy """
 """Top-level packages that models come from: an instance of one of their classes is ordinary."""
 
 UNMISTAKABLE = """

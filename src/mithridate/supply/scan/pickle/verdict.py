@@ -1,9 +1,9 @@
 """What a name can do, said without importing it: known inert, known harmful, a class, or unknown.
 
 A class can't be told from a function without importing it. What is taken for one: a name that PEP 8 gives to classes
-(capitalised, no underscore, as `LinearSVC` or `PCA`) in a package of `LIBRARIES`, and whatever NEWOBJ makes an instance
-of, because that opcode refuses everything but classes. A lower-case or private name that is called and stands in no
-list stays unknown, whoever wrote it.
+(capitalised, no underscore but before it, as `LinearSVC`, `PCA` or `_Tree`) in a package of `LIBRARIES`, and whatever
+NEWOBJ makes an instance of, because that opcode refuses everything but classes. A lower-case name that is called and
+stands in no list stays unknown, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mithridate.supply.scan.pickle.table import (
     UNMISTAKABLE,
 )
 
-_CLASS = re.compile(r"[A-Z][A-Za-z0-9]*(\.[A-Z][A-Za-z0-9]*)*")
+_CLASS = re.compile(r"_{0,2}[A-Z][A-Za-z0-9]*(\._{0,2}[A-Z][A-Za-z0-9]*)*")
 _CYTHON = re.compile(r"__pyx_unpickle_\w+")
 _INDICES = re.compile(r"pandas\.core\.indexes\.[a-z]+\._new_[A-Z][A-Za-z]*Index")
 _DUNDER = re.compile(r"__\w+__")
@@ -118,7 +118,7 @@ def is_class_name(name: str) -> bool:
     Examples
     --------
     >>> is_class_name("LinearSVC"), is_class_name("system"), is_class_name("_Private")
-    (True, False, False)
+    (True, False, True)
     """
     return _CLASS.fullmatch(name) is not None
 
