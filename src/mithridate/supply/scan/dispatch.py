@@ -15,7 +15,15 @@ from mithridate.supply.scan.blob import Blob
 from mithridate.supply.scan.budget import Budget, OverBudgetError
 from mithridate.supply.scan.formats import FORMATS
 from mithridate.supply.scan.issue import Issue
-from mithridate.supply.scan.openers import compressed, npy, seven_zip, tar_archive, text_payloads, zip_archive
+from mithridate.supply.scan.openers import (
+    compressed,
+    npy,
+    seven_zip,
+    stored_values,
+    tar_archive,
+    text_payloads,
+    zip_archive,
+)
 from mithridate.supply.scan.openers.member import Member
 from mithridate.supply.scan.openers.unpack import BombError
 from mithridate.supply.scan.ordinary import is_native, kind_of
@@ -64,6 +72,7 @@ _AREAS: Mapping[str, Area] = MappingProxyType(
         "packed-source": "code",
     }
 )
+_HARM = frozenset(f"pickle-{kind}" for kind in ("exec", "import", "load", "file", "network", "native"))
 _NPY = Analyser("npy", "container", npy.sniff, npy.members)
 _OPENERS = (
     Analyser("zip", "container", zip_archive.sniff, zip_archive.members),
@@ -73,6 +82,7 @@ _OPENERS = (
     _NPY,
 )
 _IN_TEXT = Analyser("text", "container", lambda _head, _blob: False, text_payloads.members)
+_STORED = Analyser("database", "container", lambda head, _blob: stored_values.holds_values(head), stored_values.members)
 _PICKLE = Analyser("pickle", "pickle", pickles.sniff, pickles.members)
 
 
@@ -107,6 +117,8 @@ def analyse(blob: Blob, budget: Budget, depth: int = 0) -> Iterator[Located | Se
             yield from _run(analyser, blob, budget, depth)
     if text_payloads.KINDS & {claim.name for claim in claims}:
         yield from filter(_is_grave, _run(_IN_TEXT, blob, budget, depth))
+    if _STORED.sniff(head, blob):
+        yield from filter(_is_harm, _run(_STORED, blob, budget, depth))
     if not trouble:
         yield from _unclaimed(head, blob, budget, claims)
     yield from trouble.values()
@@ -136,6 +148,11 @@ def _run(analyser: Analyser, blob: Blob, budget: Budget, depth: int) -> Iterator
 def _is_grave(found: Located | Seen) -> bool:
     """Of what a text holds in base64, harm alone is told: digests and keys look like the beginning of anything."""
     return isinstance(found, Located) and found.issue.severity >= Severity.HIGH
+
+
+def _is_harm(found: Located | Seen) -> bool:
+    """Of what looks like a pickle among stored values, calls that are known to do harm: a page may cut off the rest."""
+    return _is_grave(found) and isinstance(found, Located) and found.issue.code in _HARM
 
 
 def _trouble(blob: Blob, kind: str, error: Exception) -> Located:

@@ -19,7 +19,7 @@ from mithridate.supply.scan.slices import SliceBlob
 
 _COUNTED = {b"B": 4, b"X": 4, b"T": 4, b"\x8d": 8, b"\x8e": 8, b"\x96": 8}  # opcode: bytes of the length behind it
 
-
+_SECTOR = 512
 _BY_CHANCE = {"pickle-extension"}  # one byte that begins a map of MessagePack too, and fails where nobody registered it
 
 
@@ -66,7 +66,14 @@ def members(blob: Blob, budget: Budget) -> Iterator[Issue | Member]:
         yield from map(Member, found.nested)
         if not found.complete or found.end <= start:
             return
-        start, n_pickles = found.end, n_pickles + 1
+        start, n_pickles = _behind_padding(blob, found.end), n_pickles + 1
+
+
+def _behind_padding(blob: Blob, end: int) -> int:
+    """Where the next pickle begins: `dbm.dumb`, under `shelve`, fills each value up to 512 bytes with zeros."""
+    padded = -(-end // _SECTOR) * _SECTOR
+    is_padded = end < padded < blob.size and not any(blob.read(end, padded - end))
+    return padded if is_padded and looks_like_pickle(blob.read(padded, 4096)) else end
 
 
 def _rest(blob: Blob, start: int) -> Iterator[Issue | Member]:

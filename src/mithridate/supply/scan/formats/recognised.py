@@ -42,11 +42,11 @@ _MAGICS = (
     _Magic(0, b"ftrt", "a TensorRT engine, which can bring native plugins"),
     _Magic(0, b"ptrt", "a TensorRT engine, which can bring native plugins"),
     _Magic(0, b"RKNN", "a Rockchip model"),
-    _Magic(0, b"7767517", "an ncnn graph"),
-    _Magic(0, b"lmgg", "a ggml model of before GGUF"),
-    _Magic(0, b"tjgg", "a ggml model of before GGUF"),
-    _Magic(0, b"fmgg", "a ggml model of before GGUF"),
-    _Magic(0, b"algg", "a ggml model of before GGUF"),
+    _Magic(0, b"7767517", "an ncnn graph", _DATA),
+    _Magic(0, b"lmgg", "a ggml model of before GGUF", _DATA),
+    _Magic(0, b"tjgg", "a ggml model of before GGUF", _DATA),
+    _Magic(0, b"fmgg", "a ggml model of before GGUF", _DATA),
+    _Magic(0, b"algg", "a ggml model of before GGUF", _DATA),
     _Magic(0, b"CNTK", "a CNTK model"),
     _Magic(0, b"MATLAB 5.0", "MATLAB data", _DATA),
     _Magic(0, b"Obj\x01", "Avro data"),
@@ -60,11 +60,16 @@ _CATBOOST = b"CBM1"
 _TABLE_END = bytes.fromhex("57fb808b247547db")
 _VOCABULARY, _ONNX_TENSOR = "a SentencePiece vocabulary", "a tensor as ONNX stores it"
 _TENSOR = {(1, VARINT), (1, BYTES), (2, VARINT), (8, BYTES), (9, BYTES), (12, BYTES)}  # of TensorProto, data inside
+_COREML, _COREML_CUSTOM = "a Core ML model", "a Core ML model that names a class or a model from elsewhere"
+_PADDLE, _PADDLE_FOREIGN = "a Paddle program", "a Paddle program that calls Python or a library"
+_FOREIGN_OPS = (b"py_func", b"py_layer", b"load_op", b"save_combine", b"custom_op")
 _PLAIN = {
-    "the index of a TensorFlow checkpoint", "the fingerprint of a SavedModel", _VOCABULARY, _ONNX_TENSOR,
+    "the index of a TensorFlow checkpoint", "the fingerprint of a SavedModel", _VOCABULARY, _ONNX_TENSOR, _COREML,
+    _PADDLE,
 }  # fmt: skip
 _LARGEST_CORE = 64 << 20
 _COREML_KINDS = range(200, 3001)
+_COREML_ELSEWHERE = {555, 556, 900}  # a class of the app, another model by its path, one of Apple's by its name
 
 
 def sniff(head: bytes, blob: Blob) -> bool:
@@ -91,7 +96,7 @@ def _message(blob: Blob) -> str:
         numbers = {number for number, _, _ in found}
         kinds = [(number, kind) for number, kind, _ in found]
         if {1, 2} <= numbers and any(number in _COREML_KINDS for number in numbers) and found[0][:2] == (1, VARINT):
-            return "a Core ML model"
+            return _COREML_CUSTOM if numbers & _COREML_ELSEWHERE else _COREML
         if blob.size < _SMALL and {1, 6} <= numbers <= set(range(1, 8)) and dict(kinds).get(1) == VARINT:
             return "the fingerprint of a SavedModel"
         first = found[0][2]
@@ -101,7 +106,7 @@ def _message(blob: Blob) -> str:
                 for _, entry in zip(range(4), fields(window, first.start, first.end), strict=False)
             ]
             if inner[:3] == [(1, VARINT), (2, VARINT), (3, BYTES)]:
-                return "a Paddle program"
+                return _PADDLE_FOREIGN if _names_foreign(blob) else _PADDLE
             if numbers <= {1, 2, 3, 4, 5} and inner[:2] == [(1, BYTES), (2, FIXED32)]:
                 return _VOCABULARY
         if set(kinds) <= _TENSOR and {(2, VARINT), (9, BYTES)} <= set(kinds):
@@ -109,6 +114,12 @@ def _message(blob: Blob) -> str:
     except (BrokenError, IndexError):
         pass
     return ""
+
+
+def _names_foreign(blob: Blob) -> bool:
+    """Whether an operator stands in it that reaches outside of the graph."""
+    content = blob.read(0, _LARGEST_CORE)
+    return blob.size > _LARGEST_CORE or any(name in content for name in _FOREIGN_OPS)
 
 
 def analyse(blob: Blob, budget: Budget) -> Iterator[Issue]:

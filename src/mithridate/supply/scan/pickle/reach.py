@@ -53,7 +53,7 @@ _ENDS = {
         Exporter Opener Logger Checkpointer Checkpoint Manager """,
     "exec": """
         Process Pool Executor Worker Launcher Runner Shell Command Interpreter Kernel Popen Subprocess Evaluator
-        Compiler """,
+        Compiler Script Ghostscript """,
     "load": "Unpickler Deserializer Deserialiser",
 }
 _BY_END = {end: capability for capability, words in _ENDS.items() for end in words.split()}

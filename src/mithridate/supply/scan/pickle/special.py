@@ -25,6 +25,8 @@ _ARRAY_MAKERS = {f"numpy.{place}._reconstruct" for place in ("core.multiarray", 
 _UNIONS = {"operator.or_", "_operator.or_"}
 _MAPS = {"builtins.map", "builtins.filter"}
 _CONVERTERS = frozenset(f"builtins.{name}" for name in CONVERTERS.split())
+_FORMATS = {"builtins.str.format", "builtins.str.format_map", "__builtin__.str.format"}  # `{0.__class__}` is read
+_REACHES = Verdict("harmful", "stdlib", "attribute")
 _ITEMS = {"operator.getitem", "_operator.getitem"}
 _BOOSTERS = {"xgboost.core.Booster", "lightgbm.basic.Booster"}  # given a path, they read it
 _SINGLE = {"builtins.type": "exec", "builtins.iter": "exec"}  # with more than one argument they make or call
@@ -132,6 +134,8 @@ def _is_plain_array(items: Sequence[Value]) -> bool:
 
 def _inert(path: str, items: Sequence[Value]) -> Verdict | None:
     """`attrgetter`, `methodcaller` of plain names are inert, and dill's array; dunders reach what classes hide."""
+    if path in _FORMATS:
+        return _INERT if items and isinstance(items[0], str) and "__" not in items[0] else _REACHES
     if path in _ARRAYS:
         return _INERT if _is_plain_array(items) else None
     if path in _MAPS:
