@@ -19,7 +19,7 @@ _INERT: tuple[tuple[int, bytes], ...] = (
     (0, b"\xff\xfb"), (0, b"\xff\xf3"), (4, b"ftyp"), (0, b"\x1aE\xdf\xa3"), (0, b"%PDF-"), (0, b"SQLite format 3\0"),
     (0, b"wOFF"), (0, b"wOF2"), (0, b"OTTO"), (0, b"\0\1\0\0\0"), (0, b"\xff\x0a"), (0, b"\0\0\0\x0cJXL "),
     (0, b"\0\0\0\x0cjP  "), (0, b"qoif"), (0, b"II+\0\x08\0"), (0, b"MM\0+\0\x08"), (0, b"icns"), (0, b"\x01\xda"),
-    (0, b"DanM"), (0, b"LinS"), (0, b"bplist00"), (0, b":W&B\xe1\xbe"), (16, b"\xde\xc0\xef\xbe\1\0\0\0"),
+    (0, b"DanM"), (0, b"LinS"), (0, b"bplist00"), (0, b"We love Marisa."), (0, b":W&B\xe1\xbe"), (16, b"\xde\xc0\xef\xbe\1\0\0\0"),
     (0, b"\xde\xc0\xef\xbe"),
     (0, b"PIEH"), (2, b"b2frame\0"), (0, b"DDS \x7c\0\0\0"), (0, b"\x0a\x05\x01\x08"),
     (0, b"FORM"), (0, b"MThd"), (0, b"#?RADIANCE"), (0, b"v/1\1"),

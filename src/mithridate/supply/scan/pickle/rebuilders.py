@@ -28,6 +28,7 @@ _ELSEWHERE = re.compile(
 """What follows `from_` where a constructor reads more than the data that it is given."""
 _ENUMERATION = re.compile(r"_{0,2}[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _WORD = re.compile(r"[\w+.-]{0,64}")
+_MARSHALLED = re.compile(rb"[c\xe3][\x00-\x20]\x00\x00\x00")  # a code object: its type, and how many arguments it has
 _DOTS = re.compile(r"\.[A-Za-z]\w{0,9}\Z")
 _DEPTH, _WIDTH = 8, 256
 _PLACES = ("pathlib", "builtins", "_codecs", "codecs", "io", "_io", "operator", "_operator", "functools")
@@ -67,7 +68,7 @@ def is_data(value: Value, depth: int = 0) -> bool:
     if value is None or isinstance(value, int | float | complex):
         return True
     if isinstance(value, str | bytes | bytearray):
-        return _is_word(value) if isinstance(value, str) or value.isascii() else not _is_stream(bytes(value))
+        return not _is_stream(bytes(value)) if _is_binary(value) else _is_word(value)
     if isinstance(value, Global):
         return judge(value.module, value.name).kind in {"class", "inert"}
     if isinstance(value, Call):
@@ -77,9 +78,15 @@ def is_data(value: Value, depth: int = 0) -> bool:
     return isinstance(value, Chunk) and value.kind == "int" and not isinstance(value, View)
 
 
+def _is_binary(value: str | bytes | bytearray) -> bool:
+    """Whether bytes can be neither a path nor a command nor source code: a zero byte, which all three refuse."""
+    return not isinstance(value, str) and (not value.isascii() or 0 in value)
+
+
 def _is_stream(raw: bytes) -> bool:
-    """Whether a loader may take these bytes: a pickle that says its protocol, or looks like one without."""
-    return raw[:1] == b"\x80" or looks_like_pickle(raw)
+    """Whether a loader may take these bytes: a pickle that says its protocol or looks like one, code, a program."""
+    is_code = _MARSHALLED.match(raw) is not None or raw.startswith((b"\x7fELF", b"MZ", b"PK\3\4"))
+    return raw[:1] == b"\x80" or is_code or looks_like_pickle(raw)
 
 
 def _is_word(value: str | bytes | bytearray) -> bool:
