@@ -42,8 +42,15 @@ ORDINARY = {
     "a mapping of words": named("acme.maps:SortedDict") + b"(N}(" + text("a") + b"K\x01utR",
     "a private class": named("acme.state:_State") + b"(](K\x01e}tR",
     "a moment": named("acme.span:Span") + b"(" + named("datetime:timedelta") + b"(K\x01tRt" + b"R",
+    "bytes with a zero": named("acme.tries:Automaton") + b"(](C\x04\x06\x00\x00\x01eK\x02tR",
 }
 GRAVE = {
+    "code as bytes": named("acme.tries:Automaton") + b"(](C\x06c\x00\x00\x00\x00\x00eK\x02tR",
+    "marked code as bytes": named("acme.tries:Automaton") + b"(](C\x06\xe3\x00\x00\x00\x00\x00eK\x02tR",
+    "native code as bytes": named("acme.tries:Automaton") + b"(C\x08\x7fELF\x02\x01\x01\x00tR",
+    "a command as bytes": named("acme.tries:Automaton") + b"(C\x08rm -r /xtR",
+    "attributes by a format": named("builtins:str.format") + b"(" + text("{0.__class__}") + b"K\x01tR",
+    "a script by its name": named("trimesh.interfaces:MeshScript") + b"(" + text("id") + b"tR",
     "a command": named("acme.trees:_rebuild_tree") + b"(" + text("rm -r /x") + b"tR",
     "a word first": named("acme.trees:unpickle_it") + b"(" + text("model.pkl") + b"tR",
     "a pickle": named("acme.trees:_rebuild") + b"(C\x0c\x80\x02cos\nfork\n.tR",
