@@ -20,7 +20,8 @@ _STL_HEADER, _STL_FACE = 84, 50
 _WIDTHS = (4, 1)  # bytes of a component: float32 or int32, and uint8
 _LARGEST_VECTOR = 1 << 16
 _PLACES = 64
-_TABLE = 1 << 16
+_LONGEST_DESCRIPTION = 256  # bytes; a type and a few extents
+_LARGEST_MASK = 256 << 20  # bytes that are read whole
 _CONTROLS = bytes(range(32))
 _APPLE_DOUBLE = b"\x00\x05\x16\x07\x00\x02\x00\x00"
 _APPLE_ENTRY, _APPLE_HEADER, _MOST_ENTRIES = 12, 26, 32
@@ -93,7 +94,7 @@ def _is_paddle(blob: Blob, head: bytes) -> bool:
     for _ in range(_MOST_TENSORS):
         start = blob.read(at, 20)
         length = int.from_bytes(start[16:20], "little")
-        if start[:16] != b"\0" * 16 or not 0 < length < _TABLE:
+        if start[:16] != b"\0" * 16 or not 0 < length < _LONGEST_DESCRIPTION:
             return False
         values = _tensor_bytes(blob.read(at + 20, length))
         if values < 0:
@@ -130,4 +131,4 @@ def _is_small_numbers(blob: Blob) -> bool:
     """Labels and masks of one byte: every one is below 32, of which no pickle, script, archive or program is made."""
     step = 1 << 20
     blocks = (blob.read(at, step) for at in range(0, blob.size, step))
-    return all(not block.translate(None, _CONTROLS) for block in blocks)
+    return blob.size <= _LARGEST_MASK and all(not block.translate(None, _CONTROLS) for block in blocks)

@@ -17,8 +17,8 @@ from mithridate.supply.scan.slices import SliceBlob
 _STORES = ((0, b"SQLite format 3\0"), (16, b"\xde\xc0\xef\xbe\1\0\0\0"), (0, b"Obj\x01"))
 _PROTOCOL = re.compile(rb"\x80[\x02-\x05][\x80-\xff(){}\[\]cX\x8c\x95]")
 _BLOCK, _OVERLAP = 8 << 20, 16
-_LONGEST = 64 << 20
-_MOST = 1000
+_LONGEST = 1 << 20  # bytes of one value
+_MOST = 2000
 
 
 def holds_values(head: bytes) -> bool:
