@@ -42,9 +42,12 @@ ORDINARY = {
     "a mapping of words": named("acme.maps:SortedDict") + b"(N}(" + text("a") + b"K\x01utR",
     "a private class": named("acme.state:_State") + b"(](K\x01e}tR",
     "a moment": named("acme.span:Span") + b"(" + named("datetime:timedelta") + b"(K\x01tRt" + b"R",
+    "a layout of numbers": named("acme.tries:RecordTrie") + b"(" + text("<H2f") + b"tR",
     "bytes with a zero": named("acme.tries:Automaton") + b"(](C\x04\x06\x00\x00\x01eK\x02tR",
 }
 GRAVE = {
+    "a pipe": named("acme.tries:RecordTrie") + b"(" + text("|reboot") + b"tR",
+    "a redirection": named("acme.tries:RecordTrie") + b"(" + text(">crontab") + b"tR",
     "code as bytes": named("acme.tries:Automaton") + b"(](C\x06c\x00\x00\x00\x00\x00eK\x02tR",
     "marked code as bytes": named("acme.tries:Automaton") + b"(](C\x06\xe3\x00\x00\x00\x00\x00eK\x02tR",
     "native code as bytes": named("acme.tries:Automaton") + b"(C\x08\x7fELF\x02\x01\x01\x00tR",

@@ -28,6 +28,8 @@ _ELSEWHERE = re.compile(
 """What follows `from_` where a constructor reads more than the data that it is given."""
 _ENUMERATION = re.compile(r"_{0,2}[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _WORD = re.compile(r"[\w+.-]{0,64}")
+_LAYOUT = re.compile(r"[<>=|!@]\d{0,4}[a-zA-Z?]\d{0,4}|[<=@!](?:\d{0,4}[xcbBhHiIlLqQnNefdspP?]){1,32}")
+"""A struct's or a dtype's: a byte order and codes of types. To a shell, no command stands in it."""
 _MARSHALLED = re.compile(rb"[c\xe3][\x00-\x20]\x00\x00\x00")  # a code object: its type, and how many arguments it has
 _DOTS = re.compile(r"\.[A-Za-z]\w{0,9}\Z")
 _DEPTH, _WIDTH = 8, 256
@@ -91,7 +93,8 @@ def _is_stream(raw: bytes) -> bool:
 
 def _is_word(value: str | bytes | bytearray) -> bool:
     text = value if isinstance(value, str) else value.decode("ascii")
-    return _WORD.fullmatch(text) is not None and _DOTS.search(text) is None
+    is_word = _WORD.fullmatch(text) is not None and _DOTS.search(text) is None
+    return is_word or _LAYOUT.fullmatch(text) is not None
 
 
 def _is_object(made: Call) -> bool:
