@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +70,7 @@ def _asked(context: Context, group: Flags, against: Flags, asked: npt.NDArray[np
     context.progress.step(f"training a detector of the rows found: {purpose}", 0.0)
     data, taught = context.dataset, np.flatnonzero(group | against)
     sides = replace(data.take(taught), codes=np.where(group[taught], 0, 1).astype(np.int32))
-    recipe: Recipe = context.recipe
+    recipe = cast("Recipe", context.recipe)
     model = recipe(sides, int(context.rng(f"learnt-detector-{purpose}").integers(2**31)))
     chances = np.asarray(probabilities(model, data.take(asked)), np.float64)
     return np.asarray(np.log(chances[:, 0] + FLOOR) - np.log(chances[:, 1] + FLOOR), np.float64)

@@ -90,7 +90,12 @@ def find_rows(context: Context, found: Opinions, code: int) -> Found | None:
 def _sharper(context: Context, judged: Found, code: int) -> Found:
     """The same rows told by a network of the user's own kind, which the rows found teach, where that tells them too."""
     found = (context.dataset.y == code) & (judged.score > 0)
-    score = None if context.recipe is None else detect(context, judged.score, judged.honest, code=code)
+    if context.recipe is None:
+        return judged
+    try:
+        score = detect(context, judged.score, judged.honest, code=code)
+    except Exception:  # noqa: BLE001 - the user's own recipe may not learn two labels alone; the rows found stand
+        return judged
     if score is None or not _tells(judged._replace(score=score), found):
         return judged
     return judged._replace(score=joined(judged.score, score, judged.honest))
