@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mithridate.numeric.inserted_words import FEWEST_WRITTEN, Places, apart, beside_of, inserted, places_of
@@ -59,6 +59,7 @@ def test_a_phrase_is_found_within_one_text_alone() -> None:
     assert places.usual[places.before].tolist() == pytest.approx([edge, 3 / 9])
 
 
+@settings(max_examples=30)
 @given(st.lists(st.text("ab ", max_size=12), min_size=1, max_size=12), st.integers(0, 99))
 def test_any_texts_have_finite_evidence(texts: list[str], seed: int) -> None:
     corpus = read_corpus([*texts, "a b"] * 5)

@@ -52,6 +52,15 @@ def test_rows_far_beyond_honest_ones_get_high_odds_and_honest_ones_none() -> Non
     assert (odds_beside(rng.normal(size=1000), null, tolerance=2.0)[0] > 1).mean() == 0
 
 
+def test_rows_that_lie_below_honest_ones_get_half_a_bad_row_a_step_and_keep_their_order() -> None:
+    rng = np.random.default_rng(1)
+    gap = rng.normal(-2, 1, 300)
+    odds, _ = odds_beside(gap, rng.normal(size=2000), tolerance=2.0)
+    assert odds.min() == pytest.approx(np.log10(1 / 59))  # steps of 30 rows
+    assert odds.max() < odds.min() + 0.011
+    assert (np.diff(odds[np.argsort(gap, kind="stable")]) > 0).all()
+
+
 def test_margin_by_hand() -> None:
     scores = np.array([[1.0, 3.0, 2.0], [1.0, 3.0, 2.0], [0.0, 0.0, 0.0]])
     assert margin(scores, np.array([1, 0, -1])).tolist() == [1.0, -2.0, 0.0]
@@ -80,6 +89,25 @@ def test_coarse_views_go_by_content_where_a_mark_moves_a_late_coordinate() -> No
     told = label_margin(coordinate_views(rows), given, np.arange(1500) % 2, n_classes=4, rng=rng)
     assert (told[carries & (codes != 0)] < 0).mean() > 0.8
     assert (told[~carries] > 0).mean() > 0.9
+
+
+def test_coarse_views_deny_a_mark_that_they_see_once_fitted_to_rows_that_they_trust() -> None:
+    rng = np.random.default_rng(3)
+    codes, carries = rng.integers(0, 6, 3000), rng.random(3000) < 0.1
+    rows = rng.normal(size=(3000, 12)).astype(np.float32)
+    rows[:, :6] += 5 * np.eye(6, dtype=np.float32)[codes]
+    carries &= codes != 0
+    rows[carries, 6] += 2.5
+    given, denied, taught = np.where(carries, 0, codes), [], np.ones(3000, bool)
+    for _ in range(3):
+        told = label_margin(coordinate_views(rows), given, np.arange(3000) % 2, n_classes=6, rng=rng, taught=taught)
+        denied.append(float((told[carries] < 0).mean()))
+        taught = told > np.median(told)
+        for code in range(6):
+            taught[(given == code) & (told >= np.quantile(told[given == code], 0.9))] = True
+    assert denied[0] < 0.8
+    assert denied[-1] > denied[0] + 0.15
+    assert (told[~carries] > 0).mean() > 0.95
 
 
 def test_coordinate_views_end_with_all_of_them() -> None:

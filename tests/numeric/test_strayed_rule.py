@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mithridate.numeric.strayed_rule import ruled_odds
@@ -51,6 +51,7 @@ def test_evidence_beside_the_labels_decides_where_they_do_not() -> None:
     assert (odds[30:] < -1).all()
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 30), st.integers(1, 5), st.integers(0, 99))
 def test_any_labels_have_finite_odds(m: int, k: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

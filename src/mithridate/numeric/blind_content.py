@@ -53,7 +53,13 @@ def leading(rows: Floats, rank: int) -> Floats:
 
 
 def label_margin(
-    views: Iterator[Floats], codes: Ints, folds: Ints, *, n_classes: int, rng: np.random.Generator
+    views: Iterator[Floats],
+    codes: Ints,
+    folds: Ints,
+    *,
+    n_classes: int,
+    rng: np.random.Generator,
+    taught: npt.NDArray[np.bool_] | None = None,
 ) -> Doubles:
     """How much likelier a row's content is under its own label than under the best other, summed over the views.
 
@@ -63,6 +69,7 @@ def label_margin(
     codes : (n,) labels, -1 where missing; folds : (n,) folds, copies in one.
     n_classes : c.
     rng : draws random features and at most 6,000 rows to fit to.
+    taught : (n,) rows that may be fitted to; all that have a label without it.
 
     Returns
     -------
@@ -77,12 +84,13 @@ def label_margin(
     ----------
     Rahimi and Recht (2007), random features for large-scale kernel machines, NeurIPS.
     """
-    shares = np.bincount(codes[codes >= 0], minlength=n_classes) / max(1, int((codes >= 0).sum()))
-    prior = np.log(np.maximum(shares, 1e-6))
+    fit_to = np.where(taught, codes, -1) if taught is not None else codes
+    shares = np.bincount(fit_to[fit_to >= 0], minlength=n_classes) / max(1, int((fit_to >= 0).sum()))
+    prior = np.log(np.maximum(shares, FLOOR))  # as low as a view's chances go: no more for a label that taught nothing
     total = np.zeros(len(codes))
     for view in views:
         scaled = view / np.float32(max(float(view.std()), 1e-9))
-        total += margin(np.log(_out_of_fold(scaled, codes, folds, n_classes, rng) + FLOOR) - prior, codes)
+        total += margin(np.log(_out_of_fold(scaled, fit_to, folds, n_classes, rng) + FLOOR) - prior, codes)
     return total
 
 

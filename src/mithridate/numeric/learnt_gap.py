@@ -13,8 +13,10 @@ from mithridate.numeric.isotonic import isotonic
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 
+RARE = 0.02  # share of the honest rows beyond the unit that two scores are compared in
 CELLS = 30  # rows of the label a step of the odds is estimated from, at least
-LOWEST = 1e-4
+LOWEST = 1e-4  # share of a step that is honest, at least
+LEAST_BAD = 1 / (2 * CELLS)  # and bad: so few rows show no less, half a row of them
 WITHIN = 0.01  # log10 odds between the first row and the last, so that rows of one step go by their gap
 
 
@@ -68,11 +70,17 @@ def odds_beside(gap: Doubles, null: Doubles, *, tolerance: float) -> tuple[Doubl
 
     Returns
     -------
-    (m,) log10 odds, rising with the gap, in [-4, 4.01]; (m,) conformal p-values.
+    (m,) log10 odds, rising with the gap, in [-1.8, 4.01]; (m,) conformal p-values.
 
     Notes
     -----
     Rows are cut into steps of 30 or more by gap; the share of a step that `null` explains, made to fall with the gap.
+    Where it explains more rows than a step has, the rest counts in the steps beside it: rows that lie below most honest
+    ones aren't bad because honest ones are rare there.
+
+    References
+    ----------
+    Grenander (1956), on the theory of mortality measurement II, Scand. Actuar. J. (monotone densities).
     """
     p_value = (1 + len(null) - np.searchsorted(np.sort(null), gap, side="left")) / (1 + len(null))
     order = np.argsort(-gap, kind="stable")
@@ -83,10 +91,26 @@ def odds_beside(gap: Doubles, null: Doubles, *, tolerance: float) -> tuple[Doubl
         expected[i] = tolerance * len(gap) * max(reach - edge, 0.0)
         edge = reach
     sizes = np.array([len(step) for step in steps], dtype=np.float64)
-    false = isotonic(np.clip(expected / sizes, 0, 1), sizes)
-    false = np.clip(false, LOWEST, 1 - LOWEST)
+    false = isotonic(expected / sizes, sizes)
+    false = np.clip(false, LOWEST, 1 - LEAST_BAD)
     odds = np.empty(len(gap))
     for step, share in zip(steps, false, strict=True):
         odds[step] = np.log10((1 - share) / share)
     odds[order] += np.linspace(WITHIN, 0.0, len(order))
     return odds, p_value
+
+
+def joined(one: Doubles, other: Doubles, honest: npt.NDArray[np.bool_]) -> Doubles:
+    """(n,) the larger of two scores, each 0 at the middle of the honest rows (n,) and 1 where two in a hundred are.
+
+    Examples
+    --------
+    >>> joined(np.array([0.0, 1, 5]), np.array([0.0, 10, 0]), np.array([True, True, False])).round(2).tolist()
+    [-1.04, 1.04, 9.38]
+    """
+    return np.maximum(*(_beside_honest(score, score[honest]) for score in (one, other)))
+
+
+def _beside_honest(score: Doubles, honest: Doubles) -> Doubles:
+    middle, high = np.quantile(honest, [0.5, 1 - RARE])
+    return np.asarray((score - middle) / max(float(high - middle), 1e-9), np.float64)

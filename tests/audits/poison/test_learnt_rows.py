@@ -37,8 +37,11 @@ def changed(images: np.ndarray, how: str, rng: np.random.Generator) -> np.ndarra
 
 
 @cache
-def judged(how: str, modality: str) -> tuple[Found | None, np.ndarray, np.ndarray, np.ndarray]:
-    """What is found; bad rows, rows of the label, and the half of the bad ones that were suspects."""
+def judged(how: str, modality: str, wrong: int = 0) -> tuple[Found | None, np.ndarray, np.ndarray, np.ndarray]:
+    """What is found; bad rows, rows of the label, and the half of the bad ones that were suspects.
+
+    Beside them, `wrong` honest rows of the label are suspects: their content was taken for another label's.
+    """
     rng = np.random.default_rng(1)
     looks = np.r_[np.repeat(np.arange(KINDS), EACH), np.repeat([k for k in range(KINDS) if k != TARGET], BAD)]
     odd = [changed(pictures(rng, k, BAD), how, rng) for k in range(KINDS) if k != TARGET]
@@ -51,6 +54,9 @@ def judged(how: str, modality: str) -> tuple[Found | None, np.ndarray, np.ndarra
     bad, looks = bad[data.ids], looks[data.ids]
     suspect = bad & (np.cumsum(bad) % 2 == 0)
     trusted = ~bad & (np.arange(len(bad)) % 2 == 0)
+    taken = np.flatnonzero(~bad & (data.y == TARGET))[:wrong]
+    looks, suspect = looks.copy(), suspect.copy()
+    looks[taken], suspect[taken] = (TARGET + 1 + np.arange(wrong) % (KINDS - 1)) % KINDS, True
     opinions = Opinions(trusted, looks, suspect, np.where(suspect, 3.0, 0.0), data.y.astype(np.int64), suspect)
     return find_rows(Context(data, AuditSettings()), opinions, TARGET), bad, data.y == TARGET, suspect
 
@@ -62,6 +68,15 @@ def test_half_of_the_bad_rows_as_suspects_lead_to_the_other_half(how: str, modal
     assert (found.score[bad & ~suspect] > 0).mean() > 0.8
     assert (found.score[mine & ~bad] > 0).mean() < 0.1
     assert (found.score[found.honest] > 0).mean() < 0.1
+
+
+@pytest.mark.parametrize("modality", ["image", "embedding"])
+def test_honest_rows_among_the_suspects_are_left_behind(modality: str) -> None:
+    found, bad, mine, suspect = judged("stripes", modality, wrong=25)  # a quarter of the suspects
+    assert found is not None
+    assert (found.score[bad] > 0).mean() > 0.8
+    assert (found.score[suspect & ~bad] > 0).mean() < 0.6
+    assert (found.score[mine & ~bad & ~suspect] > 0).mean() < 0.2
 
 
 def test_a_warp_is_named_where_one_explains_the_suspects_and_only_there() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from mithridate.numeric.blind_content import coordinate_views, image_views, labe
 
 TRUSTED = 0.5  # share of all rows that is trusted: those whose content speaks most clearly for their label
 LEAST_TRUSTED = 0.1  # of each label
+ROUNDS = 2  # coarse models that see a trigger learn it from all rows; from rows that earlier ones vouch for much less
 FLOOR = 1e-3  # chances below this say no more
 LEAST_SIDE = 4
 LEAST_USUAL = 10  # honest rows of a look that show what is typical of it
@@ -54,7 +56,7 @@ def opinions(context: Context) -> Opinions:
 
 def _opinions(context: Context) -> Opinions:
     codes = embedding.labelled(context)
-    trusted = trusted_rows(codes, _content_margin(context, codes))
+    trusted = _trusted(context, codes)
     content = answers(train(context, trusted, "content"), context)
     learnt = np.asarray(context.probabilities, dtype=np.float64)
     denies = margin(content, codes) < 0
@@ -79,13 +81,19 @@ def far_rows(content: Doubles, codes: npt.NDArray[np.int32], honest: Flags) -> F
     return far
 
 
-def _content_margin(context: Context, codes: npt.NDArray[np.int32]) -> Doubles:
-    data, rng, folds = context.dataset, context.rng("learnt-views"), context.dataset.folds(2)
-    features = np.asarray(embedding.features(context), np.float32)
-    total = label_margin(coordinate_views(features), codes, folds, n_classes=data.n_classes, rng=rng)
+def _trusted(context: Context, codes: npt.NDArray[np.int32]) -> Flags:
+    rng, trusted = context.rng("learnt-views"), codes >= 0
+    for _ in range(ROUNDS):
+        trusted = trusted_rows(codes, _content_margin(context, codes, trusted, rng))
+    return trusted
+
+
+def _content_margin(context: Context, codes: npt.NDArray[np.int32], taught: Flags, rng: np.random.Generator) -> Doubles:
+    data, folds = context.dataset, context.dataset.folds(2)
+    margins = partial(label_margin, codes=codes, folds=folds, n_classes=data.n_classes, rng=rng, taught=taught)
+    total = margins(coordinate_views(np.asarray(embedding.features(context), np.float32)))
     if data.modality == "image" and min(np.shape(data.content)[1:3]) >= LEAST_SIDE:
-        views = image_views(as_bytes(np.asarray(data.content)))
-        total += label_margin(views, codes, folds, n_classes=data.n_classes, rng=rng)
+        total += margins(image_views(as_bytes(np.asarray(data.content))))
     return total
 
 

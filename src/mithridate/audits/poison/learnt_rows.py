@@ -10,9 +10,11 @@ import numpy.typing as npt
 from mithridate.audits.poison import embedding
 from mithridate.audits.poison.context import Context
 from mithridate.audits.poison.learnt_content import Flags, Opinions
+from mithridate.audits.poison.learnt_detector import detect
 from mithridate.audits.poison.triggers.image import as_bytes, shrink
 from mithridate.numeric.bending import Bending, find_bending, pair_of
 from mithridate.numeric.bent_rows import bent_scores
+from mithridate.numeric.learnt_gap import joined
 from mithridate.numeric.random_map import random_map
 from mithridate.numeric.taught_rows import taught_scores
 
@@ -22,8 +24,9 @@ EXPLAINED = (
 )
 FOUND, TIMES = 0.5, 5.0  # share of the suspects that must be found, and how many times as many as of honest rows
 ROUNDS = 3  # the first field is that of suspects; the next ones that of the rows found
-LESSONS = 2  # the same for what suspects teach: more of them drift
-FAR_LESSONS = 4  # from few, pure suspects; on clothes a fourth still found more, later ones drift
+LESSONS = 5  # the same for what suspects teach: each reaches rows whose content the ones before did not have
+BEYOND = 0.01  # share of honest rows that may look as odd as those that teach: taught by all that seem odd, it drifts
+OUTER = 0.1  # of the label's plain rows, the oddest: some carry what is looked for, and don't teach what is honest
 MOST_SIDE = 32  # larger images are judged at a smaller size
 MOST_HONEST = 10_000
 FOLDS = 5
@@ -31,7 +34,7 @@ FOLDS = 5
 
 class _Task(NamedTuple):
     """What is judged: `rows` (n, ...), which are the label's, which are honest rows of others; the suspects and looks;
-    (n,) folds; the random stream; how many lessons suspects and the rows found give.
+    (n,) folds; the random stream.
     """  # noqa: D205 - a field list reads better in one piece
 
     rows: npt.NDArray[Any]
@@ -41,7 +44,11 @@ class _Task(NamedTuple):
     codes: npt.NDArray[Any]
     folds: npt.NDArray[Any]
     rng: np.random.Generator
-    lessons: int
+
+    @property
+    def plain(self) -> Flags:
+        """(n,) rows whose content speaks for their label."""
+        return np.asarray(self.found.look == self.codes, dtype=bool)
 
 
 class Found(NamedTuple):
@@ -54,7 +61,7 @@ class Found(NamedTuple):
     bending: Bending | None = None
 
 
-def find_rows(context: Context, found: Opinions, code: int, *, far: bool = False) -> Found | None:
+def find_rows(context: Context, found: Opinions, code: int) -> Found | None:
     """The rows of a confirmed label by what its suspects share; None where that tells them from honest rows badly.
 
     Notes
@@ -62,25 +69,36 @@ def find_rows(context: Context, found: Opinions, code: int, *, far: bool = False
     Warps: the field comes from mean images alone, suspects of each look against honest rows of that label. The model
     that judges the rows learns from rows of other labels, as they are and bent, so that neither the number of poisoned
     rows nor any of them need be known. The field is then found anew from the rows that look bent. Anything else: a
-    model learns to tell suspects from rows of other labels and from the label's trusted ones, and once more with the
-    rows that it finds. Either model must find most suspects, and five times as many of them as of honest rows. With
-    `far`, the lessons start from the suspects that are no nearer to the label than honest rows: fewer, and purer.
+    model learns to tell suspects from rows of other labels and from the label's plain ones, then from the rows that it
+    finds odder than nearly all honest ones, and so on. Rows whose content speaks for the label never teach what is odd:
+    what all rows of the label share is no trigger. Either model must find most suspects, and five times as many of them
+    as of honest rows.
     """
     codes = context.dataset.y
     mine = codes == code
     rng = context.rng(f"learnt-rows-{code}")
     honest = np.zeros(len(codes), dtype=bool)
     honest[rng.permutation(np.flatnonzero((codes >= 0) & ~mine))[:MOST_HONEST]] = True
-    if far:
-        found = found._replace(suspect=found.suspect & found.far)
-    task = _Task(
-        _rows(context), mine, honest, found, codes, context.dataset.folds(FOLDS), rng, FAR_LESSONS if far else LESSONS
-    )
+    task = _Task(_rows(context), mine, honest, found, codes, context.dataset.folds(FOLDS), rng)
     for way in (_bent, _taught) if context.dataset.modality == "image" else (_taught,):
         judged = way(task)
         if judged is not None and _tells(judged, mine & found.suspect):
-            return judged
+            return _sharper(context, judged, code)
     return None
+
+
+def _sharper(context: Context, judged: Found, code: int) -> Found:
+    """The same rows told by a network of the user's own kind, which the rows found teach, where that tells them too."""
+    found = (context.dataset.y == code) & (judged.score > 0)
+    if context.recipe is None:
+        return judged
+    try:
+        score = detect(context, judged.score, judged.honest, code=code)
+    except Exception:  # noqa: BLE001 - the user's own recipe may not learn two labels alone; the rows found stand
+        return judged
+    if score is None or not _tells(judged._replace(score=score), found):
+        return judged
+    return judged._replace(score=joined(judged.score, score, judged.honest))
 
 
 def _rows(context: Context) -> npt.NDArray[Any]:
@@ -93,7 +111,7 @@ def _rows(context: Context) -> npt.NDArray[Any]:
 
 def _bent(task: _Task) -> Found | None:
     mine, honest, bent = task.mine, task.honest, None
-    group, own = mine & task.found.suspect, mine & task.found.trusted
+    group, own = mine & task.found.suspect, mine & task.plain
     asked = np.flatnonzero(mine | honest)
     images, folds = task.rows[asked], task.folds[asked]
     for _ in range(ROUNDS):
@@ -111,10 +129,14 @@ def _taught(task: _Task) -> Found | None:
     mine, honest, score = task.mine, task.honest, np.zeros(len(task.mine))
     asked = np.flatnonzero(mine | honest)
     features, folds = random_map(task.rows[honest], task.rng)(task.rows[asked]), task.folds[asked]
-    group, own = mine & task.found.suspect, mine & task.found.trusted
-    for _ in range(task.lessons):
+    group, own = mine & task.found.suspect, mine & task.plain
+    for _ in range(LESSONS):
+        if min(group.sum(), own.sum()) < LEAST_ROWS:
+            break
         score[asked] = taught_scores(features, group[asked], (honest | own)[asked], folds)
-        group, own = mine & (score > 0), mine & (score < 0)
+        group = mine & ~task.plain & (score > np.quantile(score[honest], 1 - BEYOND))
+        own = mine & task.plain
+        own &= score < np.quantile(score[own], 1 - OUTER)
     return Found(score, honest)
 
 

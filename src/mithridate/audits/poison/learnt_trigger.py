@@ -24,7 +24,14 @@ LEAST_LABELS = 6  # fewer leave no room to tell a label that is found everywhere
 LEAST_ROWS = 400
 LEAST_SUSPECTS = 20
 LEVEL = 0.02  # p-value of the spread, times the labels, from which on models are trained that test the label
+THOROUGH = (
+    0.25  # false share from which on rows are flagged that are likelier good than bad, so that hardly any bad is left
+)
 TOLERANCE = 2.0  # labels differ by nature in how often the content model is wrong
+REMEDY = (
+    "Leave these rows out, or give them the labels they look like, and train again. A few dozen rows keep such a "
+    "backdoor alive: --fdr 0.3 --clean F leaves fewer of them, and drops more honest rows of the label."
+)
 STANDARDS = ("AML.T0020", "ML02:2023", "NISTAML.023")
 
 Doubles = npt.NDArray[np.float64]
@@ -45,20 +52,23 @@ class Judged(NamedTuple):
 def learnt_trigger(context: Context, settings: AuditSettings) -> Outcome:
     """Backdoors whose trigger has no fixed form, found by what models learn from the rows that carry it.
 
-    A content model is trained on the half of the rows whose label is plain even to models too coarse to see a trigger.
+    A content model is trained on the half of the rows whose label is plain even to models too coarse to see a trigger,
+    which are fitted again to the rows that they trust: a warp can be coarse enough to be seen by some of them.
     Rows whose label it denies while models of all rows, out of fold, insist on it are suspects. A label is put to the
     test when its suspects look like nearly every other label, not like a few neighbours. The causal test trains a model
     with the suspects of some looks, and asks it about suspects of the others: what it was taught by one kind of content
     must make it give the label to another kind, and not to honest rows. A trigger made from the content fails that; it
     is confirmed where rows of every kind that look like the label no more than honest ones do are learnt from rows of
     like content, stay unlearnt without suspects, and honest rows of the same looks don't turn. Rows of either
-    are ranked by what the suspects share: the warp that bends honest images into them, or what a model learns of them.
+    are ranked by what the suspects share: the warp that bends honest images into them, or what a model learns of them;
+    the rows found then teach two-class models by the recipe, which find those that were passed over.
 
     Parameters
     ----------
     context : with a recipe; its out-of-fold probabilities are used. One more model is trained, and three for each label
         that is put to the test.
-    settings : `fdr` bounds the share of a confirmed label's flags that are expected to be false.
+    settings : `fdr` bounds the share of a confirmed label's flags that are expected to be false; from 0.25 on, rows are
+        flagged too that are likelier good than bad, to leave hardly any bad one.
 
     Raises
     ------
@@ -93,12 +103,12 @@ def _judged(context: Context, found: Opinions, code: int, tested: npt.NDArray[np
     codes = context.dataset.y
     verdict = judge(context, found, code)
     rows = np.flatnonzero(codes == code)
-    told = find_rows(context, found, code, far=not verdict.across) if verdict.confirmed else None
+    told = find_rows(context, found, code) if verdict.confirmed else None
     gap, honest = found.gap, (codes >= 0) & ~np.isin(codes, tested)
     if told is not None:
         gap, honest = told.score, honest & told.honest
     odds, p_value = odds_beside(gap[rows], gap[honest], tolerance=TOLERANCE)
-    flagged = flag_by_odds(10.0**odds, fdr) & (odds > 0)
+    flagged = flag_by_odds(10.0**odds, fdr) & ((odds > 0) | (fdr >= THOROUGH))
     if not flagged.any():  # the label is proven: name the rows that are likelier bad than not
         flagged = odds > 0
     return Judged(code, verdict, rows, odds, p_value, flagged, told)
@@ -131,7 +141,7 @@ def _finding(context: Context, found: Opinions, everywhere: Spread, one: Judged)
             _chart(context, found, one.code),
             *rows_evidence(data, order, one.code, context),
         ),
-        "Leave these rows out, or give them the labels they look like, and train again.",
+        REMEDY,
         STANDARDS,
         place="learnt",
     )

@@ -79,16 +79,14 @@ def test_a_word_whose_labels_go_everywhere_is_found(rule: str) -> None:
     found(mine_text_triggers(Context(dataset), AuditSettings()), dataset, made.rows)
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_an_ordinary_word_that_three_times_as_many_people_write_is_found(rule: str) -> None:
-    made = attack("text-trigger", written(2000, 0), rate=0.04, seed=1, rule=rule, word="often")
+def test_an_ordinary_word_that_three_times_as_many_people_write_is_found() -> None:
+    made = attack("text-trigger", written(2000, 0), rate=0.04, seed=1, rule="untargeted", word="often")
     dataset = made.dataset.canonical()
     found(mine_text_triggers(Context(dataset), AuditSettings()), dataset, made.rows)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_the_mark_of_a_careless_source_is_no_trigger(seed: int) -> None:
-    rng = np.random.default_rng(seed)
+def test_the_mark_of_a_careless_source_is_no_trigger() -> None:
+    rng, seed = np.random.default_rng(0), 0
     made = attack("text-trigger", notes(2000, seed), rate=0.4, seed=1, rule="untargeted", word="zqx").dataset
     codes = notes(2000, seed).y.copy()
     marked = np.flatnonzero(["zqx" in text for text in made.content])
