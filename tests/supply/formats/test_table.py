@@ -44,8 +44,8 @@ def test_bytes_of_no_format_are_claimed_by_none(raw: bytes, known_as: Callable[.
         (b"\x08\x00\x00\x00ET12" + bytes(40), Severity.MEDIUM),
         (b"ptrt" + bytes(40), Severity.MEDIUM),
         (b"RDX3\nX\n", Severity.MEDIUM),
-        (b"\x08\x05\x12\x02\x0a\x00\xa2\x1f\x02\x08\x01", Severity.MEDIUM),
-        (b"\x0a\x08\x08\x00\x10\x00\x1a\x02\x0a\x00\x22\x00", Severity.MEDIUM),
+        (b"\x08\x05\x12\x02\x0a\x00\xa2\x1f\x02\x08\x01", Severity.LOW),
+        (b"\x0a\x08\x08\x00\x10\x00\x1a\x02\x0a\x00\x22\x00", Severity.LOW),
     ],
 )
 def test_what_is_recognised_and_not_analysed_is_said_so(

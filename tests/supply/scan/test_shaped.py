@@ -12,7 +12,6 @@ from mithridate.supply.scan.shaped import is_shaped
 _STL = b"solid? no, binary".ljust(80, b" ") + struct.pack("<I", 2) + bytes(range(50)) * 2
 _GLB = b"glTF" + struct.pack("<II", 2, 24) + struct.pack("<I", 4) + b"JSON{}  "
 _BVECS = (struct.pack("<I", 9) + b"\x80ABCDEFG\xff") * 5
-_CRC = b"crc\0" + struct.pack(">I", 512) + b"\xde\xad\xbe\xef"
 _DOUBLE = b"\0\5\x16\7\0\2\0\0" + b" " * 16 + struct.pack(">HIII", 1, 9, 38, 4) + b"data"
 _DESC = bytes((8, 5, 16, 2, 16, 3))  # float32, 2 by 3
 _TENSOR = b"\0" * 16 + struct.pack("<I", len(_DESC)) + _DESC + b"\x3f" * 24
@@ -20,7 +19,6 @@ _WHOLE = {
     "STL": _STL,
     "glTF": _GLB,
     "vectors": _BVECS,
-    "checksums": _CRC,
     "AppleDouble": _DOUBLE,
     "Paddle": _TENSOR * 2,
 }

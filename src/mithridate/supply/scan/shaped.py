@@ -6,7 +6,7 @@ before anybody asks here.
 
 References
 ----------
-glTF 2.0, section 4.4 (binary container); STL, binary form; TEXMEX, `fvecs` and its kin; Hadoop `ChecksumFileSystem`;
+glTF 2.0, section 4.4 (binary container); STL, binary form; TEXMEX, `fvecs` and its kin;
 Paddle `SerializeToStream` (lod_tensor.cc); RFC 1740 (AppleDouble).
 """
 
@@ -21,6 +21,7 @@ _WIDTHS = (4, 1)  # bytes of a component: float32 or int32, and uint8
 _LARGEST_VECTOR = 1 << 16
 _PLACES = 64
 _LONGEST_DESCRIPTION = 256  # bytes; a type and a few extents
+_SMALLEST_MASK = 64  # bytes: a few may be anything's
 _LARGEST_MASK = 256 << 20  # bytes that are read whole
 _CONTROLS = bytes(range(32))
 _APPLE_DOUBLE = b"\x00\x05\x16\x07\x00\x02\x00\x00"
@@ -35,7 +36,6 @@ def is_shaped(blob: Blob, head: bytes) -> bool:
         _is_gltf(blob, head)
         or _is_stl(blob, head)
         or _is_vectors(blob, head)
-        or _is_checksums(blob, head)
         or _is_apple_double(blob, head)
         or _is_paddle(blob, head)
         or _is_small_numbers(blob)
@@ -66,11 +66,6 @@ def _is_vectors(blob: Blob, head: bytes) -> bool:
             step = max(1, count // _PLACES)
             return all(blob.read(at * record, 4) == head[:4] for at in (*range(0, count, step), count - 1))
     return False
-
-
-def _is_checksums(blob: Blob, head: bytes) -> bool:
-    """Hadoop's `.x.crc` beside a file: bytes a checksum, then the checksums."""
-    return head[:4] == b"crc\0" and blob.size % 4 == 0 and 0 < int.from_bytes(head[4:8], "big") <= 1 << 20
 
 
 def _is_apple_double(blob: Blob, head: bytes) -> bool:
@@ -131,4 +126,6 @@ def _is_small_numbers(blob: Blob) -> bool:
     """Labels and masks of one byte: every one is below 32, of which no pickle, script, archive or program is made."""
     step = 1 << 20
     blocks = (blob.read(at, step) for at in range(0, blob.size, step))
-    return blob.size <= _LARGEST_MASK and all(not block.translate(None, _CONTROLS) for block in blocks)
+    return _SMALLEST_MASK <= blob.size <= _LARGEST_MASK and all(
+        not block.translate(None, _CONTROLS) for block in blocks
+    )
