@@ -69,7 +69,9 @@ def is_data(value: Value, depth: int = 0) -> bool:
     """Numbers, words, bytes that are no pickle, classes, and objects and containers of these: no path and no code."""
     if value is None or isinstance(value, int | float | complex):
         return True
-    if isinstance(value, str | bytes | bytearray):
+    if isinstance(value, str):
+        return _is_word(value)
+    if isinstance(value, bytes | bytearray):
         return not _is_stream(bytes(value)) if _is_binary(value) else _is_word(value)
     if isinstance(value, Global):
         return judge(value.module, value.name).kind in {"class", "inert"}
@@ -80,9 +82,9 @@ def is_data(value: Value, depth: int = 0) -> bool:
     return isinstance(value, Chunk) and value.kind == "int" and not isinstance(value, View)
 
 
-def _is_binary(value: str | bytes | bytearray) -> bool:
+def _is_binary(value: bytes | bytearray) -> bool:
     """Whether bytes can be neither a path nor a command nor source code: a zero byte, which all three refuse."""
-    return not isinstance(value, str) and (not value.isascii() or 0 in value)
+    return not value.isascii() or 0 in value
 
 
 def _is_stream(raw: bytes) -> bool:
