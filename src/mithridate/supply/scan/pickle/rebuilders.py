@@ -69,10 +69,8 @@ def is_data(value: Value, depth: int = 0) -> bool:
     """Numbers, words, bytes that are no pickle, classes, and objects and containers of these: no path and no code."""
     if value is None or isinstance(value, int | float | complex):
         return True
-    if isinstance(value, str):
-        return _is_word(value)
-    if isinstance(value, bytes | bytearray):
-        return not _is_stream(bytes(value)) if _is_binary(value) else _is_word(value)
+    if isinstance(value, str | bytes | bytearray):
+        return _is_plain(value)
     if isinstance(value, Global):
         return judge(value.module, value.name).kind in {"class", "inert"}
     if isinstance(value, Call):
@@ -80,6 +78,13 @@ def is_data(value: Value, depth: int = 0) -> bool:
     if isinstance(value, Tuple | Container):
         return depth < _DEPTH and all(is_data(item, depth + 1) for item in value.items[:_WIDTH])
     return isinstance(value, Chunk) and value.kind == "int" and not isinstance(value, View)
+
+
+def _is_plain(value: str | bytes | bytearray) -> bool:
+    """Whether a word, or bytes that no loader takes."""
+    if isinstance(value, str) or not _is_binary(value):
+        return _is_word(value)
+    return not _is_stream(bytes(value))
 
 
 def _is_binary(value: bytes | bytearray) -> bool:
