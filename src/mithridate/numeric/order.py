@@ -12,7 +12,7 @@ POSITION = 0xFFFFFFFF
 def ascending(values: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
     """Positions along the last axis (n < 2^32) from the smallest to the largest; of equal ones the first comes first.
 
-    As `np.argsort(values, kind="stable")`, which takes seven times as long for 10,000 numbers. NaN isn't allowed.
+    As `np.argsort(values, kind="stable")`, and several times as fast for thousands of numbers. NaN isn't allowed.
 
     Examples
     --------

@@ -43,6 +43,7 @@ ORDINARY = {
     "a private class": named("acme.state:_State") + b"(](K\x01e}tR",
     "a moment": named("acme.span:Span") + b"(" + named("datetime:timedelta") + b"(K\x01tRt" + b"R",
     "a layout of numbers": named("acme.tries:RecordTrie") + b"(" + text("<H2f") + b"tR",
+    "a digest": named("acme.trees:_rebuild_tree") + b"(C\x08\x91\xa3q\xf07\xe2\x11\xc6tR",
     "bytes with a zero": named("acme.tries:Automaton") + b"(](C\x04\x06\x00\x00\x01eK\x02tR",
 }
 GRAVE = {
@@ -52,6 +53,8 @@ GRAVE = {
     "marked code as bytes": named("acme.tries:Automaton") + b"(](C\x06\xe3\x00\x00\x00\x00\x00eK\x02tR",
     "native code as bytes": named("acme.tries:Automaton") + b"(C\x08\x7fELF\x02\x01\x01\x00tR",
     "a command as bytes": named("acme.tries:Automaton") + b"(C\x08rm -r /xtR",
+    "a command as bytes of no text": named("acme.trees:_rebuild_tree") + b"(C\x0brm -r /x #\xfftR",
+    "a path behind many numbers": named("acme.trees:_rebuild_tree") + b"(" + b"K\x01" * 300 + text("/etc/x.so") + b"tR",
     "attributes by a format": named("builtins:str.format") + b"(" + text("{0.__class__}") + b"K\x01tR",
     "a script by its name": named("trimesh.interfaces:MeshScript") + b"(" + text("id") + b"tR",
     "a command": named("acme.trees:_rebuild_tree") + b"(" + text("rm -r /x") + b"tR",

@@ -12,6 +12,7 @@ from archives import HARMFUL, codes, issues, worst
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mithridate.supply.scan import packed_values
 from mithridate.supply.scan.blob import MemoryBlob
 from mithridate.supply.scan.packed_values import is_packed_values
 from mithridate.supply.scan.raw_numbers import numbers_in
@@ -46,6 +47,13 @@ def test_idx_messagepack_and_cbor_are_data() -> None:
     for raw in (MNIST, MESSAGE, CBOR):
         assert issues(raw) == []
         assert worst(raw + b"\x07\x81\x99") == "medium"  # they end where they say
+
+
+def test_what_is_longer_than_is_walked_is_not_called_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = b"\xdc\x00\x40" + bytes(64)
+    assert is_packed_values(MemoryBlob("x", raw))
+    monkeypatch.setattr(packed_values, "_MOST", 40)
+    assert not is_packed_values(MemoryBlob("x", raw))
 
 
 @settings(max_examples=200)

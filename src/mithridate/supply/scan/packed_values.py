@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from mithridate.supply.scan.blob import Blob
 
-_MOST = 200_000  # values that are walked through; a longer file passes by what came before
+_MOST = 1_000_000  # values that are walked through; what has more was not looked at to its end, and stays unknown
 _LEAST = 3
 _SIZED = {  # MessagePack: byte -> bytes of the length, bytes behind the length besides what it counts
     0xC4: (1, 0), 0xC5: (2, 0), 0xC6: (4, 0), 0xC7: (1, 1), 0xC8: (2, 1), 0xC9: (4, 1), 0xD9: (1, 0), 0xDA: (2, 0),
@@ -56,7 +56,7 @@ def _fills(blob: Blob, *, cbor: bool) -> bool:
             return False
         if not left:
             return at == blob.size
-    return True
+    return False
 
 
 def _message(head: bytes) -> _Head:

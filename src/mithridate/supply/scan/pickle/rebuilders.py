@@ -31,6 +31,7 @@ _WORD = re.compile(r"[\w+.-]{0,64}")
 _LAYOUT = re.compile(r"[<>=|!@]\d{0,4}[a-zA-Z?]\d{0,4}|[<=@!](?:\d{0,4}[xcbBhHiIlLqQnNefdspP?]){1,32}")
 """A struct's or a dtype's: a byte order and codes of types. To a shell, no command stands in it."""
 _MARSHALLED = re.compile(rb"[c\xe3][\x00-\x20]\x00\x00\x00")  # a code object: its type, and how many arguments it has
+_PLAIN = re.compile(rb"[ -~]{6}")
 _DOTS = re.compile(r"\.[A-Za-z]\w{0,9}\Z")
 _DEPTH, _WIDTH = 8, 256
 _PLACES = ("pathlib", "builtins", "_codecs", "codecs", "io", "_io", "operator", "_operator", "functools")
@@ -51,7 +52,7 @@ def rebuilds(function: Global, arguments: Value) -> bool:
     items = items_of(arguments)
     if _ENUMERATION.fullmatch(name):
         return len(items) == 1 and isinstance(items[0], int)
-    if not items or isinstance(items[0], str) or not all(is_data(item) for item in items[:_WIDTH]):
+    if not 0 < len(items) <= _WIDTH or isinstance(items[0], str) or not all(map(is_data, items)):
         return False
     source = _FROM.fullmatch(name)
     is_from_data = source is not None and _ELSEWHERE.search(source.group(1)) is None
@@ -88,8 +89,11 @@ def _is_plain(value: str | bytes | bytearray) -> bool:
 
 
 def _is_binary(value: bytes | bytearray) -> bool:
-    """Whether bytes can be neither a path nor a command nor source code: a zero byte, which all three refuse."""
-    return not value.isascii() or 0 in value
+    """Whether bytes can be neither a path nor a command nor source code: a zero byte, which all three refuse.
+
+    A digest of a few bytes may lack one; it has no stretch of plain characters either.
+    """
+    return 0 in value or (not value.isascii() and _PLAIN.search(value) is None)
 
 
 def _is_stream(raw: bytes) -> bool:
@@ -99,7 +103,7 @@ def _is_stream(raw: bytes) -> bool:
 
 
 def _is_word(value: str | bytes | bytearray) -> bool:
-    text = value if isinstance(value, str) else value.decode("ascii")
+    text = value if isinstance(value, str) else value.decode("latin-1")
     is_word = _WORD.fullmatch(text) is not None and _DOTS.search(text) is None
     return is_word or _LAYOUT.fullmatch(text) is not None
 
