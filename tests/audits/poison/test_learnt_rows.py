@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -36,8 +37,24 @@ def changed(images: np.ndarray, how: str, rng: np.random.Generator) -> np.ndarra
     return images
 
 
+class Knowing:
+    """A recipe whose models know which rows are bad; or one that refuses to be taught two labels."""
+
+    bad: frozenset[bytes] = frozenset()
+
+    def __init__(self, *, able: bool = True) -> None:
+        self.able = able
+
+    def __call__(self, _rows: Dataset, _seed: int) -> Callable[[np.ndarray], np.ndarray]:
+        if not self.able:
+            raise ValueError("six labels are needed")
+        return lambda x: np.array([[0.99, 0.01] if row.tobytes() in self.bad else [0.01, 0.99] for row in x])
+
+
 @cache
-def judged(how: str, modality: str, wrong: int = 0) -> tuple[Found | None, np.ndarray, np.ndarray, np.ndarray]:
+def judged(
+    how: str, modality: str, wrong: int = 0, recipe: Knowing | None = None
+) -> tuple[Found | None, np.ndarray, np.ndarray, np.ndarray]:
     """What is found; bad rows, rows of the label, and the half of the bad ones that were suspects.
 
     Beside them, `wrong` honest rows of the label are suspects: their content was taken for another label's.
@@ -58,7 +75,10 @@ def judged(how: str, modality: str, wrong: int = 0) -> tuple[Found | None, np.nd
     looks, suspect = looks.copy(), suspect.copy()
     looks[taken], suspect[taken] = (TARGET + 1 + np.arange(wrong) % (KINDS - 1)) % KINDS, True
     opinions = Opinions(trusted, looks, suspect, np.where(suspect, 3.0, 0.0), data.y.astype(np.int64), suspect)
-    return find_rows(Context(data, AuditSettings()), opinions, TARGET), bad, data.y == TARGET, suspect
+    if recipe is not None:
+        recipe.bad = frozenset(row.tobytes() for row in data.x[bad])
+    context = Context(data, AuditSettings(), recipe=recipe)
+    return find_rows(context, opinions, TARGET), bad, data.y == TARGET, suspect
 
 
 @pytest.mark.parametrize(("how", "modality"), [("warp", "image"), ("stripes", "image"), ("stripes", "embedding")])
@@ -99,3 +119,22 @@ def test_honest_rows_to_hold_against_are_of_other_labels() -> None:
 
 def test_suspects_that_share_nothing_but_a_wrong_label_are_told_by_no_model() -> None:
     assert judged("nothing", "image")[0] is None
+
+
+def test_a_recipe_that_knows_the_rows_sets_them_further_apart() -> None:
+    plain, bad, mine, _ = judged("stripes", "embedding")
+    taught, _, _, _ = judged("stripes", "embedding", recipe=Knowing())
+    assert plain is not None
+    assert taught is not None
+    own = mine & ~bad
+    assert taught.score[bad].min() > taught.score[own].max()
+    gaps = [(one.score[bad].mean() - one.score[own].mean()) / one.score[one.honest].std() for one in (plain, taught)]
+    assert gaps[1] > 1.5 * gaps[0]
+
+
+def test_a_recipe_that_refuses_two_labels_leaves_the_rows_as_they_were_found() -> None:
+    plain, _, _, _ = judged("stripes", "embedding")
+    refused, _, _, _ = judged("stripes", "embedding", recipe=Knowing(able=False))
+    assert plain is not None
+    assert refused is not None
+    assert (plain.score == refused.score).all()

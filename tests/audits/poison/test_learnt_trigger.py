@@ -65,6 +65,19 @@ def test_a_mark_on_content_of_every_kind_is_confirmed_and_its_rows_are_found(see
     assert (scores.flagged & ~bad).sum() < 0.06 * scores.flagged.sum()
 
 
+def test_a_wide_fdr_leaves_hardly_any_bad_row_and_takes_honest_ones_of_the_label_alone() -> None:
+    data, bad = blobs("mark", 1)
+    wide = replace(SETTINGS, fdr=0.3)
+    context = prepare(dataset=data, settings=wide, progress=Silent(), recipe=recipe("logistic"))
+    flagged = learnt_trigger(context, wide).row_scores.flagged
+    narrow = audited("mark", 1)[0].row_scores.flagged
+    assert (flagged & ~narrow).any()
+    assert (narrow <= flagged).all()
+    assert flagged[bad].mean() > 0.99
+    assert (flagged & ~bad).sum() < 0.4 * flagged.sum()
+    assert (data.y[flagged] == TARGET).all()
+
+
 @pytest.mark.parametrize("case", ["clean", "one label flips", "random flips", "benign mark"])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_what_teaches_no_model_about_other_content_is_no_trigger(case: str, seed: int) -> None:
